@@ -1,0 +1,72 @@
+"""The Rust core (crates/native): text and counts in, tokens and ids out. Errors arrive as homespun's own."""
+
+from collections.abc import Callable, Iterable, Sequence
+from os import PathLike
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+UNICODE_VERSION: str
+GPT2_PATTERN: str
+GPT4_PATTERN: str
+
+SpecialPolicy = Literal["encode", "text", "reject"]
+
+def split(text: str, pattern: str) -> list[str]:
+    """The pre-tokens of `text`; joined they give it back, except what a free pattern does not match."""
+
+class PretokenCounts:
+    """Pre-tokens with how often each occurs, in 64 bits."""
+
+    def __init__(self, counts: Iterable[tuple[bytes, int]]) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+    def items(self) -> list[tuple[bytes, int]]:
+        """In ascending order of the bytes, whatever the thread count."""
+
+def count_pretokens(
+    path: str | PathLike[str],
+    special_tokens: Sequence[str],
+    pattern: str,
+    num_threads: int,
+    chunk_bytes: int,
+    on_progress: Callable[[int, int], None],
+) -> PretokenCounts:
+    """Count a UTF-8 file's pre-tokens, read in pieces; progress in bytes. Invalid UTF-8 is a DataError with its byte offset."""
+
+def train_merges(
+    counts: PretokenCounts,
+    num_tokens: int,
+    num_threads: int,
+    on_progress: Callable[[int, int], None],
+) -> list[tuple[bytes, bytes]]:
+    """Merge until `num_tokens` distinct tokens stand beside the 256 bytes, or no pair is left; progress in tokens."""
+
+class Encoder:
+    """Text to ids and back for one vocabulary; safe across threads."""
+
+    def __init__(
+        self,
+        tokens: Sequence[tuple[int, bytes]],
+        merges: Sequence[tuple[bytes, bytes]],
+        special_tokens: Sequence[tuple[str, int]],
+        pattern: str,
+        cache_bytes: int,
+    ) -> None: ...
+    def encode(self, text: str, special: SpecialPolicy) -> list[int]: ...
+    def encode_to_numpy(self, text: str | bytes, special: SpecialPolicy) -> npt.NDArray[np.uint32]: ...
+    def encode_batch(
+        self, texts: Sequence[str], special: SpecialPolicy, num_threads: int
+    ) -> list[npt.NDArray[np.uint32]]: ...
+    def decode_bytes(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> bytes: ...
+    def stream(self, special: SpecialPolicy) -> EncodeStream: ...
+
+class EncodeStream:
+    """Encodes text that arrives in pieces; the ids are those of the joined text, whatever the pieces."""
+
+    def push(self, text: str) -> npt.NDArray[np.uint32]:
+        """The ids that no later text can change."""
+    def finish(self) -> npt.NDArray[np.uint32]:
+        """The rest; the stream is empty and ready for another text."""

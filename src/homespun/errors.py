@@ -1,0 +1,52 @@
+"""Every error homespun raises on purpose: one tree, each leaf also the built-in a caller would expect.
+
+A message says where, what was given, what was expected and what to do, in the user's own words.
+"""
+
+
+class HomespunError(Exception):
+    """The root: whoever catches it catches everything homespun raises on purpose, and nothing else."""
+
+
+class ConfigError(HomespunError, ValueError):
+    """A field of a recipe, a flag or an argument holds a value that cannot work."""
+
+
+class DataError(HomespunError, ValueError):
+    """A text, a token data set or a token id is not what it should be."""
+
+
+class TokenizerError(HomespunError, ValueError):
+    """A vocabulary, a merge list or a text cannot be used by the tokenizer."""
+
+
+class CheckpointError(HomespunError, ValueError):
+    """A checkpoint is truncated, altered, or belongs to another model."""
+
+
+class RunError(HomespunError, ValueError):
+    """A run directory cannot be used as asked: another recipe, already finished, or not a run."""
+
+
+class TrainingError(HomespunError, ArithmeticError):
+    """Training cannot go on: the loss or the gradients are not finite."""
+
+
+class GenerationError(HomespunError, ValueError):
+    """A prompt or a sampling setting from which nothing can be generated."""
+
+
+class MissingFileError(HomespunError, FileNotFoundError):
+    """A file or directory that was named does not exist."""
+
+
+class StorageError(HomespunError, OSError):
+    """The disk refused: full, read-only, or not permitted."""
+
+
+class DownloadError(HomespunError, OSError):
+    """A download failed, or what arrived is not what was promised."""
+
+
+class MissingPackageError(HomespunError, ImportError):
+    """An optional package is needed; the message names the extra that installs it."""

@@ -1,0 +1,108 @@
+"""Writing files so that a reader sees the whole file or none of it, and reading with errors that say what to do."""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from homespun.errors import DataError, HomespunError, MissingFileError, StorageError
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals inside the block into `StorageError`s about `path`.
+
+    Raises:
+        StorageError: the disk is full or quota exceeded, or writing is not permitted.
+    """
+    try:
+        yield
+    except HomespunError:
+        raise
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            remedy = "the disk is full; free some space or choose another directory, then run the same command again"
+        else:
+            remedy = f"{error.strerror or error}; check that the directory exists and may be written to"
+        raise StorageError(f"{path}: cannot write: {remedy}") from error
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes the name `path` only once the block has ended well.
+
+    Until then the bytes lie in a temporary neighbour, which is removed if the block raises. The file is fsynced before
+    it is renamed and its directory after, so that a power cut leaves the old file or the new one, never half a file.
+
+    Raises:
+        StorageError: the disk is full or refuses to be written to.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with storage_errors(path):
+        try:
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            sync_directory(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 with `write_atomically`."""
+    with write_atomically(path) as file:
+        file.write(text.encode())
+
+
+def make_directory(path: Path) -> None:
+    """Create `path` and its parents if absent.
+
+    Raises:
+        StorageError: the directory cannot be made, for example because a file has its name.
+    """
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a rename inside `directory` survive a power cut; a no-op where directories cannot be opened (Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def check_is_file(path: Path, what: str, remedy: str) -> None:
+    """Refuse a `path` that is not a readable regular file.
+
+    Args:
+        path: The file that was named.
+        what: What it should be, such as "a corpus".
+        remedy: What to do, a full clause without the final dot.
+
+    Raises:
+        MissingFileError: nothing has that name.
+        DataError: a directory has.
+    """
+    if not path.exists():
+        raise MissingFileError(f"{path}: no such file; expected {what}; {remedy}")
+    if path.is_dir():
+        raise DataError(f"{path} is a directory; expected {what}; {remedy}")
+
+
+def sha256_of_file(path: Path) -> str:
+    """The sha256 of a file's bytes as 64 hexadecimal digits, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,78 @@
+"""The shape of a model; torch-free, so that accounting and the command line can read it without loading a layer."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from homespun.config import check_at_least, check_choice, check_positive
+from homespun.errors import ConfigError
+
+Norm = Literal["pre", "post", "none"]
+Positions = Literal["rope", "none"]
+FeedForward = Literal["swiglu", "silu"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Everything that fixes a model's shape, and nothing about its training."""
+
+    vocab_size: int
+    """Token ids the model knows, 0 ... vocab_size - 1."""
+
+    context_length: int
+    """The most positions a sequence may have, in tokens."""
+
+    d_model: int
+    """Width of the residual stream, in channels; a multiple of `num_heads`."""
+
+    num_layers: int
+    """Transformer blocks."""
+
+    num_heads: int
+    """Attention heads. Each is d_model / num_heads wide, which RoPE needs even."""
+
+    d_ff: int
+    """Inner width of the feed-forward network: about 8/3 d_model for "swiglu", 4 d_model for "silu"."""
+
+    rope_theta: float = 10_000.0
+    """Base of RoPE's wavelengths, in positions / (2 pi)."""
+
+    norm: Norm = "pre"
+    """Where RMSNorm stands: before each sublayer, after each residual sum, or nowhere."""
+
+    norm_eps: float = 1e-5
+    """Added to the mean square inside RMSNorm."""
+
+    positions: Positions = "rope"
+    """How positions enter: rotary embedding of queries and keys, or not at all."""
+
+    feed_forward: FeedForward = "swiglu"
+    """Three matrices with a gate, or two with SiLU between them."""
+
+    tie_embeddings: bool = False
+    """Whether the head shares the input table's weights."""
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "context_length", "d_model", "num_layers", "num_heads", "d_ff"):
+            check_at_least(f"model.{name}", getattr(self, name), 1)
+        for name in ("rope_theta", "norm_eps"):
+            check_positive(f"model.{name}", getattr(self, name))
+        check_choice("model.norm", self.norm, ("pre", "post", "none"))
+        check_choice("model.positions", self.positions, ("rope", "none"))
+        check_choice("model.feed_forward", self.feed_forward, ("swiglu", "silu"))
+        if self.d_model % self.num_heads:
+            lower = self.d_model // self.num_heads * self.num_heads
+            nearest = f"{lower} and {lower + self.num_heads}" if lower else str(self.num_heads)
+            raise ConfigError(
+                f"model.d_model = {self.d_model} is not a multiple of model.num_heads = {self.num_heads}; "
+                f"the nearest widths are {nearest}"
+            )
+        if self.positions == "rope" and self.d_head % 2:
+            raise ConfigError(
+                f"model.d_model / model.num_heads = {self.d_head} is odd, and RoPE rotates channel pairs; "
+                f"choose widths that make it even, or model.positions: none"
+            )
+
+    @property
+    def d_head(self) -> int:
+        """Width of one attention head, in channels."""
+        return self.d_model // self.num_heads
