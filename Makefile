@@ -1,0 +1,73 @@
+# The verbs of the project: CI runs these, and so does a person.
+#
+#   make demo    the whole way on the built-in storybook, ending with stories and a report
+#   make test    every test but the slow ones
+#
+# Both create what they need: .venv with the packages of constraints.txt, and the Rust core.
+
+PYTHON ?= python3
+JOBS ?= 2
+BIN := .venv/bin
+RUST := Cargo.toml Cargo.lock $(wildcard crates/*/Cargo.toml) $(shell find crates -name '*.rs' -not -path '*/target/*')
+
+.PHONY: setup demo test test-slow lint types bench docs format lock clean
+
+setup: .venv/.dev .venv/.native
+
+demo: .venv/.native
+	$(BIN)/homespun demo
+
+test: setup
+	cargo test --quiet --locked -p homespun-bpe
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow"
+
+test-slow: setup
+	$(BIN)/python -m pytest -q -m slow --timeout 1800
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/typos
+	cargo fmt --all --check
+	cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	cargo clippy --quiet --locked --workspace --lib -- -D warnings -D clippy::unwrap_used
+
+types: setup
+	$(BIN)/pyright
+	$(BIN)/python -m mypy.stubtest homespun._native --ignore-disjoint-bases
+
+bench: setup
+	$(BIN)/python tools/requirements.py bench | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+docs: setup
+	$(BIN)/python tools/build_docs.py
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cargo fmt --all
+
+# Writes the set of packages that CI tests, from a fresh environment.
+lock:
+	tools/lock.sh
+
+clean:
+	rm -rf .venv target
+
+.venv/.train: pyproject.toml constraints.txt tools/requirements.py
+	@PYTHON=$(PYTHON) tools/check_machine.sh
+	$(PYTHON) -m venv .venv
+	@echo "installing packages (torch is several gigabytes; a minute or more)"
+	$(BIN)/python tools/requirements.py train | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
+	@touch $@
+
+.venv/.dev: .venv/.train
+	$(BIN)/python tools/requirements.py train dev | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
+	@touch $@
+
+.venv/.native: .venv/.train $(RUST)
+	@echo "building the Rust core"
+	PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --quiet --release --locked --skip-install
+	$(BIN)/pip install -q --no-deps --no-build-isolation --editable . --config-settings=build-args="--locked"
+	@touch $@
