@@ -1,0 +1,162 @@
+"""Training a byte-level BPE tokenizer: homespun against its peers, in turn, each in a fresh process.
+
+    python benchmarks/bpe_train.py TEXT --vocab-size 32000 [--repeats 5] [--threads 2] [--only homespun,gigatoken]
+
+Timed from opening the text to the finished merges; importing is apart ("import_seconds"). The page cache is warm: the
+text is read once before the first turn. All use GPT-2's pattern and keep <|endoftext|> whole; the tie rule is each
+one's own, so the vocabularies agree but for ties.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from harness import print_table, run_in_turn, summarise, versions, write_result
+
+SEPARATOR = "<|endoftext|>"
+PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+
+Measurement = dict[str, object]
+
+
+def documents(text: Path) -> Iterator[str]:
+    """The text between separators, for peers that take an iterator of strings."""
+    yield from text.read_text(encoding="utf-8").split(SEPARATOR)
+
+
+def timed(train: Callable[[], tuple[int, str]], import_seconds: float) -> Measurement:
+    began = time.perf_counter()
+    num_merges, digest = train()
+    return {
+        "seconds": time.perf_counter() - began,
+        "import_seconds": import_seconds,
+        "num_merges": num_merges,
+        "sha256": digest,
+    }
+
+
+def digest_of(merges: object) -> str:
+    return hashlib.sha256(repr(merges).encode()).hexdigest()[:16]
+
+
+def run_homespun(text: Path, vocab_size: int, num_threads: int) -> Measurement:
+    began = time.perf_counter()
+    from homespun.tokenizer import train_bpe
+
+    def train() -> tuple[int, str]:
+        merges = train_bpe(text, vocab_size, [SEPARATOR], num_threads=num_threads)[1]
+        return len(merges), digest_of(merges)
+
+    return timed(train, time.perf_counter() - began)
+
+
+def run_gigatoken(text: Path, vocab_size: int, num_threads: int) -> Measurement:
+    began = time.perf_counter()
+    import gigatoken
+
+    def train() -> tuple[int, str]:
+        source = gigatoken.TextFileSource([text], separator=SEPARATOR)
+        merges = gigatoken.train_bpe(source, vocab_size, [SEPARATOR])[1]
+        return len(merges), digest_of(merges)
+
+    return timed(train, time.perf_counter() - began)
+
+
+def run_rustbpe(text: Path, vocab_size: int, num_threads: int) -> Measurement:
+    began = time.perf_counter()
+    import rustbpe
+
+    def train() -> tuple[int, str]:
+        tokenizer = rustbpe.Tokenizer()  # pyright: ignore[reportAttributeAccessIssue] - it ships no types
+        tokenizer.train_from_iterator(documents(text), vocab_size - 1, pattern=PATTERN)
+        ranks = tokenizer.get_mergeable_ranks()
+        return len(ranks) - 256, digest_of(ranks)
+
+    return timed(train, time.perf_counter() - began)
+
+
+def run_bpeasy(text: Path, vocab_size: int, num_threads: int) -> Measurement:
+    began = time.perf_counter()
+    import bpeasy
+
+    def train() -> tuple[int, str]:
+        vocab = bpeasy.train_bpe(documents(text), PATTERN, 128, vocab_size - 1)
+        return len(vocab) - 256, digest_of(sorted(vocab.items()))
+
+    return timed(train, time.perf_counter() - began)
+
+
+def run_tokenizers(text: Path, vocab_size: int, num_threads: int) -> Measurement:
+    began = time.perf_counter()
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    def train() -> tuple[int, str]:
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # pyright: ignore[reportAttributeAccessIssue]
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            special_tokens=[SEPARATOR],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(documents(text), trainer)
+        merges = json.loads(tokenizer.to_str())["model"]["merges"]
+        return len(merges), digest_of(merges)
+
+    return timed(train, time.perf_counter() - began)
+
+
+CONTENDERS = {
+    "homespun": run_homespun,
+    "gigatoken": run_gigatoken,
+    "rustbpe": run_rustbpe,
+    "bpeasy": run_bpeasy,
+    "tokenizers": run_tokenizers,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", type=Path)
+    parser.add_argument("--vocab-size", type=int, required=True)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", default=",".join(CONTENDERS), help="contenders, separated by commas")
+    parser.add_argument("--name", help="name of the result file (default: bpe_train-TEXT-SIZE)")
+    parser.add_argument("--run", choices=CONTENDERS, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.run:
+        json.dump(CONTENDERS[chosen.run](chosen.text, chosen.vocab_size, chosen.threads), sys.stdout)
+        return
+    with chosen.text.open("rb") as file:  # warms the page cache
+        while file.read(1 << 24):
+            pass
+    names = chosen.only.split(",")
+    arguments = [str(chosen.text), "--vocab-size", str(chosen.vocab_size), "--threads", str(chosen.threads)]
+    runs = run_in_turn(Path(__file__), names, arguments, repeats=chosen.repeats, num_threads=chosen.threads)
+    rows = summarise(runs, ours="homespun")
+    num_bytes = chosen.text.stat().st_size
+    print_table(
+        f"{chosen.text.name}: {num_bytes:,} bytes to {chosen.vocab_size:,} tokens, {chosen.threads} threads", rows
+    )
+    path = write_result(
+        chosen.name or f"bpe_train-{chosen.text.stem}-{chosen.vocab_size}",
+        {
+            "text": chosen.text.name,
+            "num_bytes": num_bytes,
+            "vocab_size": chosen.vocab_size,
+            "num_threads": chosen.threads,
+            "repeats": chosen.repeats,
+            "versions": versions("homespun", *CONTENDERS),
+            "results": rows,
+        },
+    )
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
