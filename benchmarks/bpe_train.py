@@ -21,6 +21,7 @@ SEPARATOR = "<|endoftext|>"
 PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 Measurement = dict[str, object]
+Trainer = Callable[[], tuple[int, str]]
 
 
 def documents(text: Path) -> Iterator[str]:
@@ -28,7 +29,7 @@ def documents(text: Path) -> Iterator[str]:
     yield from text.read_text(encoding="utf-8").split(SEPARATOR)
 
 
-def timed(train: Callable[[], tuple[int, str]], import_seconds: float) -> Measurement:
+def timed(train: Trainer, import_seconds: float) -> Measurement:
     began = time.perf_counter()
     num_merges, digest = train()
     return {
