@@ -1,0 +1,37 @@
+"""Models that can be asked about by name."""
+
+from homespun.config import check_choice
+from homespun.model.config import FeedForward, ModelConfig
+
+# num_layers, d_model, num_heads. Source: Radford et al. 2019, table 2; heads from the released checkpoints.
+_GPT2 = {
+    "gpt2-small": (12, 768, 12),
+    "gpt2-medium": (24, 1024, 16),
+    "gpt2-large": (36, 1280, 20),
+    "gpt2-xl": (48, 1600, 25),
+}
+PRESETS = tuple(_GPT2)
+
+
+def preset(name: str, *, context_length: int = 1024, feed_forward: FeedForward = "swiglu") -> ModelConfig:
+    """A model of GPT-2's dimensions in this package's architecture: RMSNorm, RoPE, no biases, untied head.
+
+    Args:
+        name: One of `PRESETS`.
+        context_length: GPT-2's own is the default.
+        feed_forward: Three matrices ("swiglu") or GPT-2's two ("silu"); the inner width is 4 d_model either way.
+
+    Raises:
+        ConfigError: no preset has that name.
+    """
+    check_choice("model", name, PRESETS)
+    num_layers, d_model, num_heads = _GPT2[name]
+    return ModelConfig(
+        vocab_size=50_257,
+        context_length=context_length,
+        d_model=d_model,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        d_ff=4 * d_model,
+        feed_forward=feed_forward,
+    )

@@ -1,0 +1,135 @@
+"""An estimate as aligned plain text: the tables that `homespun estimate` prints."""
+
+from collections.abc import Iterator, Sequence
+
+from homespun.accounting.estimate import Estimate
+from homespun.accounting.flops import (
+    ADAMW_UPDATE_FLOPS,
+    forward_flops,
+    forward_flops_by_part,
+    list_matrix_multiplies,
+    update_flops,
+)
+from homespun.accounting.memory import training_memory
+from homespun.accounting.parameters import parameters_by_part
+from homespun.model.config import ModelConfig
+
+Row = Sequence[str]
+
+
+def format_estimate(estimate: Estimate) -> str:
+    """All tables, ready to print."""
+    sections = (_parameters, _forward, _memory, _step, _time)
+    return "\n\n".join([_headline(estimate), *("\n".join(section(estimate)) for section in sections)])
+
+
+def align(rows: Sequence[Row], *, indent: str = "  ") -> Iterator[str]:
+    """Lines in which the first cell of every row is set left and the others right.
+
+    Example: `align([["a", "10"], ["bcd", "9"]])` yields "  a    10" and "  bcd   9".
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        first, *others = (
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield (indent + "  ".join([first, *others])).rstrip()
+
+
+def _headline(estimate: Estimate) -> str:
+    return f"{estimate.name}: {_describe(estimate.model)}"
+
+
+def _describe(model: ModelConfig) -> str:
+    matrices = {"swiglu": "three feed-forward matrices", "silu": "two feed-forward matrices"}[model.feed_forward]
+    tied = ", tied embeddings" if model.tie_embeddings else ""
+    return (
+        f"{model.num_layers} layers, d_model {model.d_model:,}, {model.num_heads} heads, d_ff {model.d_ff:,}, "
+        f"vocabulary {model.vocab_size:,}, context {model.context_length:,}, {matrices}{tied}"
+    )
+
+
+def _parameters(estimate: Estimate) -> Iterator[str]:
+    total = estimate.num_parameters
+    yield "Parameters"
+    rows = [
+        ["part", "parameters", "share"],
+        *([part, f"{count:,}", _share(count, total)] for part, count in parameters_by_part(estimate.model).items()),
+        ["total", f"{total:,}", ""],
+        ["bytes in float32", f"{estimate.parameter_bytes:,}", ""],
+    ]
+    yield from align(rows)
+
+
+def _forward(estimate: Estimate) -> Iterator[str]:
+    model, length = estimate.model, estimate.model.context_length
+    total = forward_flops(model, length)
+    yield f"Matrix multiplies of a forward pass over one sequence of {length:,} tokens; each takes 2 m k n FLOPs"
+    rows = [["product", "times", "m", "k", "n", "FLOPs", "share"]]
+    rows += [
+        [
+            product.name,
+            *(f"{number:,}" for number in (product.times, product.m, product.k, product.n, product.flops)),
+            _share(product.flops, total),
+        ]
+        for product in list_matrix_multiplies(model, length)
+    ]
+    rows.append(["total", "", "", "", "", f"{total:,}", ""])
+    yield from align(rows)
+    yield ""
+    rows = [["part", "FLOPs in one block", "FLOPs", "share"]]
+    for part, flops in forward_flops_by_part(model, length).items():
+        in_block = "" if part == "head" else f"{flops // model.num_layers:,}"
+        rows.append([part, in_block, f"{flops:,}", _share(flops, total)])
+    yield from align(rows)
+
+
+def _memory(estimate: Estimate) -> Iterator[str]:
+    memory = training_memory(estimate.model, estimate.model.context_length)
+    yield "Peak memory of a training step with AdamW, all in float32, every activation kept"
+    rows = [
+        ["part", "bytes"],
+        *([name, f"{size:,}"] for name, size in memory.fixed.items()),
+        *([f"{name}, a sequence", f"{size:,}"] for name, size in memory.activations.items()),
+    ]
+    yield from align(rows)
+    yield f"  total: {memory.per_sequence_bytes:,} bytes x batch + {memory.fixed_bytes:,} bytes"
+    yield f"  at batch {estimate.micro_batch:,} in one pass: {memory.bytes_at(estimate.micro_batch):,} bytes"
+    available = estimate.machine.memory_bytes
+    yield f"  largest batch in {available / 10**9:,.4g} GB: {memory.max_batch_size(available):,}"
+
+
+def _step(estimate: Estimate) -> Iterator[str]:
+    yield f"FLOPs of a training step of {estimate.batch_size:,} x {estimate.model.context_length:,} tokens"
+    per_parameter = sum(ADAMW_UPDATE_FLOPS.values())
+    rows = [
+        ["forward and backward, 3 x the multiplies above", f"{estimate.step_flops:,}"],
+        ["the same by the rule 6 B T P", f"{estimate.step_flops_by_rule:,}"],
+        [f"AdamW's update, {per_parameter} a parameter", f"{update_flops(estimate.model):,}"],
+    ]
+    yield from align(rows)
+
+
+def _time(estimate: Estimate) -> Iterator[str]:
+    peak = estimate.machine.peak(estimate.precision) / 10**12
+    yield (
+        f"Time of {estimate.num_steps:,} step{'s' if estimate.num_steps > 1 else ''} on one {estimate.machine.name} "
+        f"({estimate.precision}: {peak:,.4g} TFLOP/s at {100 * estimate.mfu:.4g} %)"
+    )
+    rows = [["exact multiplies", _duration(estimate.days)], ["6 B T P", _duration(estimate.days_by_rule)]]
+    yield from align(rows)
+
+
+def _share(count: int, total: int) -> str:
+    return f"{100 * count / total:.2f} %"
+
+
+def _duration(days: float) -> str:
+    """In the largest unit of which there are two or more; whole days from a hundred on."""
+    if days >= 100:
+        return f"{days:,.0f} days"
+    for unit, per_day in (("days", 1), ("hours", 24), ("minutes", 24 * 60)):
+        if days * per_day >= 2:
+            return f"{days * per_day:.1f} {unit}"
+    return f"{days * 24 * 60 * 60:.3g} seconds"

@@ -1,0 +1,129 @@
+"""`homespun estimate`: parameters, FLOPs, memory and days of a preset or a recipe, without running it."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homespun.cli.parsing import CommandParser, parse_count, parse_size
+from homespun.errors import ConfigError
+
+if TYPE_CHECKING:
+    from homespun.accounting.estimate import Estimate
+    from homespun.accounting.machines import Machine
+
+_EPILOG = """\
+examples:
+  homespun estimate gpt2-xl                                       SwiGLU's three feed-forward matrices
+  homespun estimate gpt2-xl --feed-forward silu                   GPT-2's two
+  homespun estimate gpt2-xl --context-length 16384
+  homespun estimate gpt2-xl --feed-forward silu --batch-size 1024 --steps 400000 --machine A100 --mfu 0.5
+  homespun estimate recipes/tinystories-gpu.yaml --machine H100 --precision bfloat16 --model.d_ff 2048
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Print the tables, or the same figures as JSON."""
+    parser = _build_parser()
+    options, overrides = parser.parse_known_args(arguments)
+    # Imported here so that `homespun --help` builds no other command.
+    import json
+
+    from homespun.accounting.tables import format_estimate
+
+    estimate = _estimate(parser, options, overrides)
+    print(json.dumps(estimate.as_dict(), indent=2) if options.json else format_estimate(estimate))
+    return 0
+
+
+def _build_parser() -> CommandParser:
+    parser = CommandParser(
+        prog="homespun estimate",
+        description=(
+            "Parameters, every matrix multiply with its FLOPs, peak memory and days of training, "
+            "from a model's dimensions alone. Nothing is run."
+        ),
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="gpt2-small, gpt2-medium, gpt2-large, gpt2-xl, or a recipe's file; a recipe's keys are flags too",
+    )
+    parser.add_argument("--context-length", type=parse_count, metavar="T", help="another context, in tokens")
+    parser.add_argument(
+        "--feed-forward", choices=["swiglu", "silu"], help="three feed-forward matrices or two (presets: swiglu)"
+    )
+    parser.add_argument("--d-ff", type=parse_count, metavar="F", help="another feed-forward width (presets: 4 d_model)")
+    parser.add_argument(
+        "--batch-size", type=parse_count, metavar="B", help="sequences in an optimizer step (presets: 1)"
+    )
+    parser.add_argument("--steps", type=parse_count, metavar="N", help="optimizer steps (presets: 1)")
+    machine = parser.add_argument_group("machine")
+    machine.add_argument(
+        "--machine", default="A100", metavar="NAME", help="its peak and memory are looked up (default: %(default)s)"
+    )
+    machine.add_argument(
+        "--precision",
+        metavar="P",
+        help="of the matrix products: float32, tf32, bfloat16 or float16 (presets: float32); memory stays float32",
+    )
+    machine.add_argument(
+        "--mfu", type=float, default=0.5, metavar="X", help="fraction of the peak that is used (default: %(default)s)"
+    )
+    machine.add_argument("--peak-tflops", type=float, metavar="X", help="instead of the machine's peak in the table")
+    machine.add_argument("--memory", type=parse_size, metavar="SIZE", help="instead of the machine's, such as 24GB")
+    parser.add_argument("--json", action="store_true", help="print every figure unrounded, as JSON")
+    return parser
+
+
+def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: list[str]) -> "Estimate":
+    from homespun.accounting.estimate import estimate_training
+    from homespun.accounting.presets import PRESETS, preset
+
+    batch_size, micro_batch, num_steps, precision = 1, None, 1, "float32"
+    if options.model in PRESETS:
+        if overrides:
+            parser.error(f"unrecognized arguments: {' '.join(overrides)}")
+        name, model = options.model, preset(options.model)
+    elif Path(options.model).suffix in (".yaml", ".yml", ".json"):
+        from homespun.training.recipe import load_recipe
+
+        run = load_recipe(Path(options.model), overrides)
+        name, model = run.name, run.model
+        batch_size, micro_batch, num_steps = run.training.batch_size, run.training.micro_batch, run.training.num_steps
+        if run.training.precision != "auto":
+            precision = run.training.precision
+    else:
+        raise ConfigError(
+            f"model = {options.model!r} is neither a preset ({', '.join(PRESETS)}) nor a recipe's file (.yaml or .json)"
+        )
+    precision = options.precision or precision
+    if options.batch_size is not None:
+        batch_size, micro_batch = options.batch_size, None
+    changes = {"context_length": options.context_length, "feed_forward": options.feed_forward, "d_ff": options.d_ff}
+    return estimate_training(
+        replace(model, **{field: value for field, value in changes.items() if value is not None}),
+        name=name,
+        batch_size=batch_size,
+        micro_batch=micro_batch,
+        num_steps=num_steps if options.steps is None else options.steps,
+        machine=_machine(options, precision),
+        precision=precision,
+        mfu=options.mfu,
+    )
+
+
+def _machine(options: argparse.Namespace, precision: str) -> "Machine":
+    from homespun.accounting.machines import find_machine, get_machine, measured_machine
+
+    if options.peak_tflops is None:
+        machine = get_machine(options.machine)
+    else:
+        known = find_machine(options.machine)
+        memory = known.memory_bytes if known else options.memory
+        if memory is None:
+            raise ConfigError(f"machine = {options.machine!r} is not in the table; give its memory with --memory too")
+        machine = measured_machine(options.machine, memory, precision, options.peak_tflops * 1e12)
+    return machine if options.memory is None else replace(machine, memory_bytes=options.memory)

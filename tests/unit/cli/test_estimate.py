@@ -1,0 +1,38 @@
+import json
+import re
+
+import pytest
+
+from homespun.cli.main import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gpt2-xxl"], "model = 'gpt2-xxl' is neither a preset .* nor a recipe's file"),
+        (["gpt2-xl", "--model.d_ff", "3"], "unrecognized arguments: --model.d_ff 3"),
+        (["gpt2-xl", "--machine", "abacus"], "'abacus' is not in the table"),
+        (["gpt2-xl", "--machine", "abacus", "--peak-tflops", "1"], "give its memory with --memory"),
+        (["gpt2-xl", "--precision", "float8"], "precision = 'float8' is unknown"),
+        (["gpt2-xl", "--batch-size", "0"], "batch_size = 0 is too small"),
+        (["gpt2-xl", "--steps", "many"], "'many' is not a whole number"),
+        (["gpt2-xl", "--mfu", "1.5"], "mfu = 1.5"),
+        (["gpt2-xl", "--mfu", "0"], "mfu = 0.0"),
+        (["gpt2-xl", "--context-length", "0"], "model.context_length = 0"),
+        (["absent.yaml"], "absent.yaml: no such file"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(arguments, message, capsys):
+    assert main(["estimate", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert re.search(message, error)
+
+
+def test_a_machine_of_ones_own(capsys):
+    arguments = ["--machine", "my CPU", "--peak-tflops", "0.2", "--memory", "16GB", "--steps", "10", "--json"]
+    assert main(["estimate", "gpt2-small", *arguments]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["time"]["peak_flops"] == 0.2e12
+    assert figures["memory"]["available_bytes"] == 16 * 10**9
+    assert figures["time"]["days"] == pytest.approx(10 * 3 * 349_630_365_696 / 0.1e12 / 86_400)
