@@ -1,0 +1,59 @@
+"""What a recipe says about its tokenizer, and the checks that training shares with it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from homespun.errors import ConfigError
+
+NUM_BYTES = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerConfig:
+    """Everything that fixes a tokenizer, given the text it is trained on."""
+
+    vocab_size: int
+    """The most tokens the vocabulary may have: special tokens, the 256 bytes and the merges."""
+
+    pattern: str = "gpt2"
+    """How text is cut before merging: "gpt2", "gpt4", or a regular expression of your own."""
+
+    special_tokens: list[str] = field(default_factory=lambda: ["<|endoftext|>"])
+    """Strings that are one token each and never part of another; their ids count from 0."""
+
+    def __post_init__(self) -> None:
+        check_special_tokens("tokenizer.special_tokens", self.special_tokens)
+        check_vocab_size("tokenizer.vocab_size", self.vocab_size, len(self.special_tokens))
+        if not self.pattern:
+            raise ConfigError("tokenizer.pattern is empty; write gpt2, gpt4 or a regular expression")
+
+
+def check_vocab_size(field_name: str, vocab_size: int, num_special_tokens: int) -> None:
+    """Refuse a vocabulary that cannot hold the bytes and the special tokens.
+
+    Raises:
+        ConfigError: `vocab_size` is below their number.
+    """
+    least = NUM_BYTES + num_special_tokens
+    if vocab_size < least:
+        raise ConfigError(
+            f"{field_name} = {vocab_size} is too small: {NUM_BYTES} bytes and {num_special_tokens} special "
+            f"token(s) already need {least}"
+        )
+
+
+def check_special_tokens(field_name: str, special_tokens: Iterable[str]) -> None:
+    """Refuse special tokens that are empty, given twice, or no text.
+
+    Raises:
+        ConfigError: naming the first that is.
+    """
+    seen: set[str] = set()
+    for token in special_tokens:
+        if not token:
+            raise ConfigError(f"{field_name}: a special token is empty; remove it, or write for example <|endoftext|>")
+        if token in seen:
+            raise ConfigError(f"{field_name}: {token!r} stands there twice; give each special token once")
+        if any("\ud800" <= character <= "\udfff" for character in token):
+            raise ConfigError(f"{field_name}: {token!r} holds a lone surrogate, which UTF-8 cannot write; remove it")
+        seen.add(token)

@@ -1,0 +1,200 @@
+"""Byte-level BPE, slow and exact: the specification, and the oracle of the fast one's tests.
+
+A symbol is its bytes: two ways to spell the same bytes are one token. Nothing here is fast, stateful or imported from
+a library; the classes of characters are the generated ranges that the Rust core uses too.
+
+    >>> merges = train_merges({b"low": 5, b"lower": 2, b"widest": 3, b"newest": 6}, num_tokens=6)
+    >>> [left + right for left, right in merges]
+    [b'st', b'est', b'ow', b'low', b'west', b'ne']
+    >>> encode_pretoken(b"newest", merges)
+    [b'ne', b'west']
+
+Source: Sennrich et al. 2016, arXiv:1508.07909, algorithm 1; Radford et al. 2019 (GPT-2), section 2.2, for bytes.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from homespun.tokenizer.unicode_tables import LETTERS, NUMBERS, WHITE_SPACE
+
+Pretokenize = Callable[[str], Iterable[str]]
+
+
+def split_special(text: str, special_tokens: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """Pieces of `text`, and whether each is a special token: the leftmost first, the longest where several begin."""
+    longest_first = sorted(special_tokens, key=len, reverse=True)
+    begin = index = 0
+    while index < len(text):
+        token = next((token for token in longest_first if text.startswith(token, index)), None)
+        if token is None:
+            index += 1
+            continue
+        if begin < index:
+            yield text[begin:index], False
+        yield token, True
+        begin = index = index + len(token)
+    if begin < len(text):
+        yield text[begin:], False
+
+
+def split_gpt2(text: str) -> Iterator[str]:
+    r"""Pre-tokens by `'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`."""
+    classes = [class_of(character) for character in text]
+    begin = 0
+    while begin < len(text):
+        after_space = begin + (text[begin] == " ")
+        if contraction := contraction_in(text[begin : begin + 3]):
+            end = begin + len(contraction)
+        elif after_space < len(text) and classes[after_space] != "space":
+            end = end_of_run(classes, after_space)
+        else:
+            end = end_of_spaces(classes, begin)
+        yield text[begin:end]
+        begin = end
+
+
+def split_gpt4(text: str) -> Iterator[str]:
+    r"""Pre-tokens by cl100k's pattern: `split_gpt2` with four differences.
+
+    Contractions in any case; any one character but a line break may stand before letters; numbers by threes; line
+    breaks end the punctuation or the white space before them.
+
+        '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+
+        |\s++$|\s*[\r\n]|\s+(?!\S)|\s
+    """
+    classes = [class_of(character) for character in text]
+    begin = 0
+    while begin < len(text):
+        after = begin + (classes[begin] in ("space", "other") and text[begin] not in "\r\n")
+        after_space = begin + (text[begin] == " ")
+        # The long s is a case of s too.
+        if contraction := contraction_in(text[begin : begin + 3].replace("\u017f", "s").lower()):
+            end = begin + len(contraction)
+        elif after < len(text) and classes[after] == "letter":
+            end = end_of_run(classes, after)
+        elif classes[begin] == "number":
+            end = min(end_of_run(classes, begin), begin + 3)
+        elif after_space < len(text) and classes[after_space] == "other":
+            end = end_of_run(classes, after_space)
+            while end < len(text) and text[end] in "\r\n":
+                end += 1
+        else:
+            run = text[begin : end_of_run(classes, begin)]
+            last_break = max(run.rfind("\r"), run.rfind("\n"))
+            is_final = begin + len(run) == len(text)
+            end = end_of_spaces(classes, begin) if is_final or last_break < 0 else begin + last_break + 1
+        yield text[begin:end]
+        begin = end
+
+
+def contraction_in(text: str) -> str:
+    """The contraction of English that `text` begins with, apostrophe included, or nothing."""
+    return next((c for c in ("'s", "'d", "'m", "'t", "'ll", "'ve", "'re") if text.startswith(c)), "")
+
+
+def class_of(character: str) -> str:
+    """Which of the patterns' classes holds `character`: "letter", "number", "space" or "other"."""
+    for name, ranges in (("letter", LETTERS), ("number", NUMBERS), ("space", WHITE_SPACE)):
+        index = bisect_right(ranges, (ord(character), 0x110000)) - 1
+        if index >= 0 and ord(character) <= ranges[index][1]:
+            return name
+    return "other"
+
+
+def end_of_run(classes: list[str], begin: int) -> int:
+    """Where the run of characters of `begin`'s class ends."""
+    end = begin
+    while end < len(classes) and classes[end] == classes[begin]:
+        end += 1
+    return end
+
+
+def end_of_spaces(classes: list[str], begin: int) -> int:
+    """Where white space at `begin` ends: before a word, one character of several is left for the word."""
+    end = end_of_run(classes, begin)
+    return end if end == len(classes) or end - begin == 1 else end - 1
+
+
+def count_pretokens(text: str, special_tokens: Sequence[str], pretokenize: Pretokenize = split_gpt2) -> Counter[bytes]:
+    """How often each pre-token occurs between the special tokens."""
+    return Counter(
+        pretoken.encode()
+        for piece, is_special in split_special(text, special_tokens)
+        if not is_special
+        for pretoken in pretokenize(piece)
+    )
+
+
+def train_merges(counts: Mapping[bytes, int], num_tokens: int) -> list[tuple[bytes, bytes]]:
+    """Merge the most frequent pair, ties to the greater pair, until `num_tokens` new tokens exist or no pair does.
+
+    Every merge makes a new token: whatever spells an old one between the same two ends was merged in the same way.
+    """
+    words = [([bytes([byte]) for byte in word], count) for word, count in counts.items() if count > 0]
+    merges: list[tuple[bytes, bytes]] = []
+    while len(merges) < num_tokens:
+        pairs: Counter[tuple[bytes, bytes]] = Counter()
+        for symbols, count in words:
+            for pair in pairwise(symbols):
+                pairs[pair] += count
+        if not pairs:
+            break
+        best = max(pairs, key=lambda pair: (pairs[pair], pair))
+        words = [(merge_pair(symbols, best), count) for symbols, count in words]
+        merges.append(best)
+    return merges
+
+
+def merge_pair(symbols: list[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:
+    """`symbols` with every occurrence of `pair` joined, from left to right: of a, a, a the first two."""
+    merged: list[bytes] = []
+    index = 0
+    while index < len(symbols):
+        found = tuple(symbols[index : index + 2]) == pair
+        merged.append(pair[0] + pair[1] if found else symbols[index])
+        index += 2 if found else 1
+    return merged
+
+
+def train_bpe(
+    text: str, vocab_size: int, special_tokens: Sequence[str], pretokenize: Pretokenize = split_gpt2
+) -> tuple[dict[int, bytes], list[tuple[bytes, bytes]]]:
+    """Vocabulary (special tokens, the 256 bytes, merged tokens) and merges of `text`."""
+    counts = count_pretokens(text, special_tokens, pretokenize)
+    merges = train_merges(counts, vocab_size - 256 - len(special_tokens))
+    merged = (left + right for left, right in merges)
+    tokens = [*(token.encode() for token in special_tokens), *(bytes([byte]) for byte in range(256)), *merged]
+    return dict(enumerate(tokens)), merges
+
+
+def encode_pretoken(pretoken: bytes, merges: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+    """The tokens of a pre-token: its bytes, with every merge applied in order of creation."""
+    symbols = [bytes([byte]) for byte in pretoken]
+    for pair in merges:
+        symbols = merge_pair(symbols, pair)
+    return symbols
+
+
+def encode(
+    text: str,
+    id_of_token: Mapping[bytes, int],
+    merges: Sequence[tuple[bytes, bytes]],
+    special_tokens: Mapping[str, int],
+    pretokenize: Pretokenize = split_gpt2,
+) -> list[int]:
+    """Ids of `text`, in which special tokens become their ids."""
+    ids: list[int] = []
+    for piece, is_special in split_special(text, list(special_tokens)):
+        if is_special:
+            ids.append(special_tokens[piece])
+        else:
+            for pretoken in pretokenize(piece):
+                ids += (id_of_token[symbol] for symbol in encode_pretoken(pretoken.encode(), merges))
+    return ids
+
+
+def decode(ids: Iterable[int], vocab: Mapping[int, bytes]) -> str:
+    """The text of `ids`, with U+FFFD for bytes that are no UTF-8."""
+    return b"".join(vocab[id_] for id_ in ids).decode("utf-8", errors="replace")

@@ -1,0 +1,45 @@
+"""The generated classes of characters against two independent implementations of Unicode."""
+
+from itertools import pairwise
+
+import pytest
+import regex
+
+from homespun.tokenizer.reference import class_of
+from homespun.tokenizer.unicode_tables import LETTERS, NUMBERS, UNICODE_VERSION, WHITE_SPACE
+
+unicodedata2 = pytest.importorskip("unicodedata2", reason="unicodedata2 says what Unicode 16.0 assigns")
+
+
+@pytest.fixture(scope="module")
+def assigned() -> str:
+    """Every character that Unicode 16.0 assigns, surrogates and private use included."""
+    everything = map(chr, range(0x110000))
+    return "".join(character for character in everything if unicodedata2.category(character) != "Cn")
+
+
+def test_version_is_the_one_promised():
+    """Oracle: SPEC section 1, and the peer's own version."""
+    assert UNICODE_VERSION == "16.0.0" == unicodedata2.unidata_version
+
+
+@pytest.mark.parametrize(
+    ("ranges", "pattern"), [(LETTERS, r"\p{L}"), (NUMBERS, r"\p{N}"), (WHITE_SPACE, r"\s")], ids=["L", "N", "space"]
+)
+def test_ranges_equal_regex_on_every_assigned_character(ranges, pattern, assigned):
+    """Oracle: `regex`, whose Unicode is newer and therefore asked only about what 16.0 assigns."""
+    in_ranges = {point for first, last in ranges for point in range(first, last + 1)}
+    assert in_ranges == set(map(ord, regex.findall(pattern, assigned)))
+
+
+def test_ranges_ascend_without_touching():
+    """Oracle: what bisection needs."""
+    for ranges in (LETTERS, NUMBERS, WHITE_SPACE):
+        assert all(first <= last for first, last in ranges)
+        assert all(left[1] + 1 < right[0] for left, right in pairwise(ranges))
+
+
+def test_information_separators_are_no_white_space():
+    """Oracle: White_Space of PropList.txt, which str.isspace departs from at U+001C ... U+001F."""
+    assert {class_of(chr(point)) for point in range(0x1C, 0x20)} == {"other"}
+    assert all(chr(point).isspace() for point in range(0x1C, 0x20))
