@@ -1,0 +1,175 @@
+"""A checkpoint's file, to the byte: the safetensors layout with a hash over every byte of it.
+
+    8 bytes   length of the header in bytes, unsigned, little-endian
+    header    canonical JSON (keys sorted, no white space, ASCII), padded with spaces to a multiple of 8 bytes:
+              {"NAME": {"data_offsets": [begin, end], "dtype": "F32", "shape": [...]}, ..., "__metadata__": {...}}
+    data      the tensors' bytes, little-endian and row-major, one after the other without gaps: wider types first, so
+              that each is aligned, then by name; `data_offsets` count from the start of this section
+
+Values of `__metadata__` are strings. Its `sha256` is that of the whole header in canonical JSON without this one key,
+followed by the data section in file order. A reader takes nothing from a file whose hash, or whose header's spelling,
+is not exactly this, so that a change of any byte is noticed. The `safetensors` library reads such files unchanged.
+
+Source: https://huggingface.co/docs/safetensors, "Format".
+"""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from math import prod
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from homespun.errors import CheckpointError
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U64": torch.uint64,
+    "U32": torch.uint32,
+    "U16": torch.uint16,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+_DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_METADATA, _HASH = "__metadata__", "sha256"
+_LENGTH_BYTES = 8
+_ALIGNMENT = 8
+_REMEDY = "delete it and use the checkpoint before it"
+
+
+@runtime_checkable
+class WritableFile(Protocol):
+    """A binary file to write to: what `open(path, "wb")`, `io.BytesIO` and their like have in common."""
+
+    def write(self, content: bytes | memoryview, /) -> object:
+        """Append `content`."""
+        ...
+
+
+def write_tensors(file: WritableFile, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write the layout above, one tensor in memory at a time.
+
+    Every tensor's bytes are fetched twice, for the hash, which stands first, and for the data: a stream that cannot
+    seek can be written to, and nothing is held twice.
+
+    Raises:
+        CheckpointError: a tensor's type has no name in the layout.
+    """
+    order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+    header: dict[str, Any] = {_METADATA: dict(metadata)}
+    end = 0
+    for name in order:
+        tensor = tensors[name]
+        if tensor.dtype not in _DTYPE_NAMES or tensor.layout != torch.strided:
+            raise CheckpointError(
+                f"{name}: a {tensor.layout} tensor of {tensor.dtype} cannot be saved; "
+                f"the file holds dense ones of {', '.join(DTYPES)}"
+            )
+        begin, end = end, end + tensor.numel() * tensor.element_size()
+        header[name] = {
+            "dtype": _DTYPE_NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [begin, end],
+        }
+    digest = sha256(_canonical(header))
+    for name in order:
+        digest.update(_bytes_of(tensors[name]))
+    header[_METADATA][_HASH] = digest.hexdigest()
+    spelled = _spell(header)
+    file.write(len(spelled).to_bytes(_LENGTH_BYTES, "little") + spelled)
+    for name in order:
+        file.write(_bytes_of(tensors[name]))
+
+
+def read_tensors(content: memoryview, where: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of a whole file, verified.
+
+    Args:
+        content: The file's bytes, writable, because the tensors are views of them.
+        where: What to call the file in errors.
+
+    Raises:
+        CheckpointError: a byte is missing, added or other than it was written, or this is another kind of file.
+    """
+    header, spelled = _read_header(content, where)
+    data = content[_LENGTH_BYTES + len(spelled) :]
+    metadata = header[_METADATA]
+    _check_length(header, data, where)
+    unhashed = {**header, _METADATA: {key: value for key, value in metadata.items() if key != _HASH}}
+    digest = sha256(_canonical(unhashed))
+    digest.update(data)
+    if _spell(header) != spelled or digest.hexdigest() != metadata[_HASH]:
+        raise CheckpointError(f"{where}: altered since it was written: its sha256 is not the one it states; {_REMEDY}")
+    tensors = {name: _tensor_at(entry, data, f"{where}: {name}") for name, entry in header.items() if name != _METADATA}
+    return tensors, metadata
+
+
+def _read_header(content: memoryview, where: str) -> tuple[dict[str, Any], bytes]:
+    length = int.from_bytes(content[:_LENGTH_BYTES], "little")
+    if len(content) < _LENGTH_BYTES + length:
+        raise CheckpointError(
+            f"{where}: truncated, or not a checkpoint: {len(content):,} bytes hold less than the header it announces; "
+            f"{_REMEDY}"
+        )
+    spelled = bytes(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
+    try:
+        header = json.loads(spelled)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{where}: altered, or not a checkpoint: its header is not JSON; {_REMEDY}") from error
+    metadata = header.get(_METADATA) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or not isinstance(metadata.get(_HASH), str):
+        raise CheckpointError(
+            f"{where}: its header states no sha256: this is not a checkpoint that homespun wrote; name one of "
+            "a run's checkpoints/step-*.safetensors"
+        )
+    return header, spelled
+
+
+def _check_length(header: dict[str, Any], data: memoryview, where: str) -> None:
+    """Tell a file that is too short, the usual damage, from one that is merely different."""
+    try:
+        expected = max((entry["data_offsets"][1] for name, entry in header.items() if name != _METADATA), default=0)
+        missing = expected - len(data)
+    except (KeyError, IndexError, TypeError) as error:
+        raise CheckpointError(f"{where}: altered: its header names no data; {_REMEDY}") from error
+    if missing > 0:
+        raise CheckpointError(f"{where}: truncated: {missing:,} bytes are missing at its end; {_REMEDY}")
+
+
+def _tensor_at(entry: Any, data: memoryview, where: str) -> Tensor:
+    """A view of the bytes that a header's entry names; the hash does not vouch for a header that was forged whole."""
+    try:
+        dtype, shape, (begin, end) = DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
+        if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
+            raise ValueError("not a whole number")
+        # An unaligned view would be undefined behaviour in the kernels that read it.
+        if end > len(data) or end - begin != prod(shape) * dtype.itemsize or begin % dtype.itemsize:
+            raise ValueError("not the bytes of that shape")
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{where}: the header's entry contradicts itself ({error}); {_REMEDY}") from error
+    if begin == end:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(data[begin:end], dtype=dtype).reshape(shape)
+
+
+def _bytes_of(tensor: Tensor) -> memoryview:
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return flat.view(torch.uint8).numpy().data
+
+
+def _canonical(header: Mapping[str, Any]) -> bytes:
+    return json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+def _spell(header: Mapping[str, Any]) -> bytes:
+    text = _canonical(header)
+    return text + b" " * (-len(text) % _ALIGNMENT)
