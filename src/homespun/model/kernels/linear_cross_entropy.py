@@ -1,0 +1,70 @@
+"""The output head and cross-entropy in one, a few rows of logits at a time.
+
+The plain form is `cross_entropy(hidden @ weight.T, targets)`, whose logits are the largest tensor of a small model:
+tokens x vocabulary, written and read several times. Here a piece of them is made, turned into losses and, while it is
+still in the cache, into its share of the gradients; then the next piece takes its memory.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from homespun.model.layers import widen
+
+BYTES_PER_PIECE = 16 * 2**20
+"""Logits held at once: about half of a desktop processor's last-level cache. Measured 2025-11 for 4,096 tokens, 512
+channels and 10,000 words: 5 to 20 MiB take 740 ms a thread in bfloat16, 40 MiB 830 ms, all at once 1,030 ms."""
+
+
+def linear_cross_entropy(
+    hidden_ND: Float[Tensor, "N D"], weight_VD: Float[Tensor, "V D"], targets_N: Int[Tensor, " N"]
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy of `hidden @ weight.T`; differentiable once.
+
+    Gradients are computed along with the loss and only scaled in the backward pass, unless gradients are off.
+    """
+    device_type = hidden_ND.device.type
+    dtype = torch.get_autocast_dtype(device_type) if torch.is_autocast_enabled(device_type) else hidden_ND.dtype
+    return _LinearCrossEntropy.apply(hidden_ND, weight_VD, targets_N, dtype, torch.is_grad_enabled())
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, dtype: torch.dtype, with_gradients: bool
+    ) -> Tensor:
+        num_tokens, vocab_size = hidden_ND.shape[0], weight_VD.shape[0]
+        x_ND, w_VD = hidden_ND.to(dtype), weight_VD.to(dtype)
+        dx_ND, dw_VD = torch.empty_like(x_ND), torch.zeros_like(widen(weight_VD))
+        rows = min(num_tokens, max(1, BYTES_PER_PIECE // (4 * vocab_size)))
+        losses, logits = [], torch.empty(rows, vocab_size, dtype=dtype, device=x_ND.device)
+        for start in range(0, num_tokens, rows):
+            piece = slice(start, start + rows)
+            target_R1 = targets_N[piece].unsqueeze(-1)
+            logits_RV = widen(torch.mm(x_ND[piece], w_VD.T, out=logits[: target_R1.shape[0]]))
+            max_R1 = logits_RV.amax(dim=-1, keepdim=True)
+            chosen_R1 = logits_RV.gather(-1, target_R1) - max_R1
+            exp_RV = logits_RV.sub_(max_R1).exp_()
+            sum_R1 = exp_RV.sum(dim=-1, keepdim=True)
+            losses.append((sum_R1.log() - chosen_R1).sum())
+            if with_gradients:
+                # d loss / d logits = (softmax - one_hot(target)) / N
+                grad_RV = exp_RV.mul_(1 / (sum_R1 * num_tokens))
+                grad_RV.scatter_add_(-1, target_R1, torch.full_like(sum_R1, -1 / num_tokens))
+                grad_RV = grad_RV.to(dtype)
+                torch.mm(grad_RV, w_VD, out=dx_ND[piece])
+                dw_VD.addmm_(grad_RV.T, x_ND[piece]) if dtype == dw_VD.dtype else dw_VD.add_(grad_RV.T @ x_ND[piece])
+        if with_gradients:
+            ctx.save_for_backward(dx_ND.to(hidden_ND.dtype), dw_VD.to(weight_VD.dtype))
+        return torch.stack(losses).sum() / num_tokens
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] # the decorator hides its parameters
+        ctx: Any, grad: Tensor
+    ) -> tuple[Tensor, Tensor, None, None, None]:
+        dx_ND, dw_VD = ctx.saved_tensors
+        return dx_ND * grad, dw_VD * grad, None, None, None
