@@ -1,0 +1,76 @@
+//! Many texts at once, on several threads.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::{Encoder, SpecialPolicy};
+use crate::error::BpeError;
+
+/// Less text than this is encoded before another thread would have started.
+const MIN_BYTES_PER_THREAD: usize = 1 << 16;
+
+/// The ids of texts, each with the place of its text.
+type Placed = Vec<(usize, Result<Vec<u32>, BpeError>)>;
+
+impl Encoder {
+    /// The ids of every text, in order; the same for any number of threads.
+    ///
+    /// Threads are started for the call, not kept: a pool would not survive a fork.
+    ///
+    /// # Errors
+    /// The error of the first text that has one, with its index.
+    pub fn encode_batch(
+        &self,
+        texts: &[&str],
+        special: SpecialPolicy,
+        num_threads: usize,
+    ) -> Result<Vec<Vec<u32>>, BpeError> {
+        let num_bytes: usize = texts.iter().map(|text| text.len()).sum();
+        let num_threads = num_threads
+            .min(num_bytes / MIN_BYTES_PER_THREAD)
+            .min(texts.len())
+            .max(1);
+        // Texts are handed out a few at a time, so that short ones cost no contention and long ones spread.
+        let stride = (texts.len() / (num_threads * 16)).clamp(1, 64);
+        let next = AtomicUsize::new(0);
+        let work = || self.encode_some(texts, special, &next, stride);
+        let mut placed: Placed = thread::scope(|scope| {
+            let helpers: Vec<_> = (1..num_threads).map(|_| scope.spawn(work)).collect();
+            let mut placed = work();
+            for helper in helpers {
+                match helper.join() {
+                    Ok(others) => placed.extend(others),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            placed
+        });
+        placed.sort_by_key(|&(index, _)| index);
+        placed
+            .into_iter()
+            .map(|(index, ids)| {
+                ids.map_err(|error| BpeError::InText {
+                    index,
+                    error: Box::new(error),
+                })
+            })
+            .collect()
+    }
+
+    /// Encode texts from `next` on until none is left.
+    fn encode_some(&self, texts: &[&str], special: SpecialPolicy, next: &AtomicUsize, stride: usize) -> Placed {
+        let mut placed = Vec::new();
+        self.workers.with(|worker| loop {
+            let first = next.fetch_add(stride, Ordering::Relaxed);
+            if first >= texts.len() {
+                return;
+            }
+            for (index, text) in texts.iter().enumerate().skip(first).take(stride) {
+                let mut ids = Vec::new();
+                let encoded = self.encode_into(worker, text, special, &mut ids);
+                placed.push((index, encoded.map(|()| ids)));
+            }
+        });
+        placed
+    }
+}

@@ -1,0 +1,182 @@
+//! Merging a long piece: rank by rank, each rank's places from left to right.
+//!
+//! Places wait in one bucket a rank, so that a megabyte of one letter is a few passes over an array and not a
+//! million operations on a heap. Time n log n at worst, near n in practice.
+//!
+//! The symbols live in one array with a cell a byte of the piece, doubly linked without links: a symbol that
+//! covers n > 1 cells keeps its number in the first, and `COVERED | n` in the second and in the last, so that
+//! both neighbours are found in one step. Cells between those are stale, but never one where a symbol
+//! used to start: these are marked, for a bucket may still name them.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::pairs::{PairTable, Rank, NO_RANK};
+use crate::vocab::Symbol;
+
+/// Marks a cell inside a symbol; symbols themselves are below.
+const COVERED: u32 = 1 << 31;
+
+/// Positions and lengths fit beside the mark.
+pub const MAX_LONG: usize = (COVERED - 1) as usize;
+
+const NO_BUCKET: u32 = u32::MAX;
+
+/// Scratch space of `merge`, kept from piece to piece.
+#[derive(Debug, Default)]
+pub struct LongMerger {
+    cells: Vec<u32>,
+    buckets: Buckets,
+}
+
+impl LongMerger {
+    /// Forget the last piece and make room for one of `len` symbols, to be pushed next.
+    pub fn start(&mut self, len: usize) {
+        debug_assert!(len <= MAX_LONG);
+        self.cells.clear();
+        self.cells.reserve_exact(len);
+    }
+
+    /// Append a symbol that covers one byte.
+    pub fn push(&mut self, symbol: Symbol) {
+        self.cells.push(symbol);
+    }
+
+    /// Apply all merges; hand each symbol that is left to `emit`, from left to right.
+    pub fn merge(&mut self, pairs: &PairTable, mut emit: impl FnMut(Symbol)) {
+        self.buckets.prepare(pairs.num_merges());
+        for at in 1..self.cells.len() {
+            let rank = pairs.rank(self.cells[at - 1], self.cells[at], 0);
+            self.buckets.push(rank, at - 1);
+        }
+        while let Some((rank, mut places)) = self.buckets.pop() {
+            let merge = pairs.merge(rank);
+            places.retain(|&at| self.join(at as usize, merge.left, merge.right, merge.merged));
+            self.find_new_pairs(pairs, rank, &places);
+            self.buckets.recycle(places);
+        }
+        let mut at = 0;
+        while at < self.cells.len() {
+            emit(self.cells[at]);
+            at = self.next(at);
+        }
+        self.release();
+    }
+
+    /// Replace `left` at `at` and `right` behind it by `merged`, if they (still) stand there.
+    fn join(&mut self, at: usize, left: Symbol, right: Symbol, merged: Symbol) -> bool {
+        if self.cells[at] != left {
+            return false;
+        }
+        let behind = self.next(at);
+        if behind >= self.cells.len() || self.cells[behind] != right {
+            return false;
+        }
+        let end = self.next(behind);
+        let length = COVERED | (end - at) as u32;
+        self.cells[behind] = COVERED;
+        self.cells[at] = merged;
+        self.cells[at + 1] = length;
+        self.cells[end - 1] = length;
+        true
+    }
+
+    /// Put the pairs that the symbols just made at `places` form with their neighbours into their buckets.
+    fn find_new_pairs(&mut self, pairs: &PairTable, rank: Rank, places: &[u32]) {
+        for (k, &place) in places.iter().enumerate() {
+            let at = place as usize;
+            if at > 0 {
+                let before = self.previous(at);
+                self.buckets
+                    .push(pairs.rank(self.cells[before], self.cells[at], rank), before);
+            }
+            let behind = self.next(at);
+            // A neighbour that is new too looks to its left itself.
+            let neighbour_is_new = places.get(k + 1).is_some_and(|&other| other as usize == behind);
+            if behind < self.cells.len() && !neighbour_is_new {
+                self.buckets
+                    .push(pairs.rank(self.cells[at], self.cells[behind], rank), at);
+            }
+        }
+    }
+
+    fn next(&self, at: usize) -> usize {
+        match self.cells.get(at + 1) {
+            Some(cell) if cell & COVERED != 0 => at + (cell & !COVERED) as usize,
+            _ => at + 1,
+        }
+    }
+
+    fn previous(&self, at: usize) -> usize {
+        let cell = self.cells[at - 1];
+        if cell & COVERED != 0 {
+            at - (cell & !COVERED) as usize
+        } else {
+            at - 1
+        }
+    }
+
+    /// Give the memory of an extraordinary piece back.
+    fn release(&mut self) {
+        const KEPT: usize = 1 << 16;
+        if self.cells.capacity() > KEPT {
+            self.cells = Vec::new();
+            self.buckets.spare.clear();
+        }
+    }
+}
+
+/// Places waiting for their rank.
+#[derive(Debug, Default)]
+struct Buckets {
+    /// The bucket of each rank, or [`NO_BUCKET`].
+    of_rank: Vec<u32>,
+    waiting: BinaryHeap<Reverse<Rank>>,
+    places: Vec<Vec<u32>>,
+    /// Entries of `places` that belong to no rank.
+    free: Vec<u32>,
+    /// Emptied buckets, kept for their memory.
+    spare: Vec<Vec<u32>>,
+}
+
+impl Buckets {
+    fn prepare(&mut self, num_ranks: usize) {
+        debug_assert!(self.waiting.is_empty());
+        self.of_rank.resize(num_ranks, NO_BUCKET);
+    }
+
+    fn push(&mut self, rank: Rank, at: usize) {
+        if rank == NO_RANK {
+            return;
+        }
+        let mut bucket = self.of_rank[rank as usize];
+        if bucket == NO_BUCKET {
+            bucket = self.free.pop().unwrap_or_else(|| {
+                self.places.push(Vec::new());
+                self.places.len() as u32 - 1
+            });
+            self.places[bucket as usize] = self.spare.pop().unwrap_or_default();
+            self.of_rank[rank as usize] = bucket;
+            self.waiting.push(Reverse(rank));
+        }
+        self.places[bucket as usize].push(at as u32);
+    }
+
+    /// The lowest rank that is waiting, with its places in ascending order.
+    fn pop(&mut self) -> Option<(Rank, Vec<u32>)> {
+        let Reverse(rank) = self.waiting.pop()?;
+        let bucket = std::mem::replace(&mut self.of_rank[rank as usize], NO_BUCKET);
+        self.free.push(bucket);
+        let mut places = std::mem::take(&mut self.places[bucket as usize]);
+        // Each pass over the piece pushes in ascending order; several passes may have.
+        if !places.is_sorted() {
+            places.sort_unstable();
+        }
+        Some((rank, places))
+    }
+
+    fn recycle(&mut self, mut places: Vec<u32>) {
+        places.clear();
+        self.spare.push(places);
+    }
+}

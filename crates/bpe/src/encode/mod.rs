@@ -1,0 +1,304 @@
+//! Encoding: text to ids.
+//!
+//! A text is cut at its special tokens, what lies between into pre-tokens, and each pre-token becomes the symbols
+//! that are left when every merge, in order, has joined all its occurrences from left to right. Nine in ten
+//! pre-tokens have been seen before: a [`Worker`] remembers their ids.
+
+mod batch;
+mod cache;
+mod long;
+mod pairs;
+mod short;
+mod workers;
+
+use crate::error::BpeError;
+use crate::special::SpecialTokens;
+use crate::split::Splitter;
+use crate::vocab::{Symbol, Vocabulary};
+
+use cache::{Cache, Found, Key, MAX_INLINE_IDS};
+use long::{LongMerger, MAX_LONG};
+use pairs::PairTable;
+use short::{merge_short, MAX_SHORT};
+use workers::Workers;
+
+/// Stands for a byte that is no token.
+const NO_SYMBOL: Symbol = Symbol::MAX;
+
+/// Pre-tokens looked up together: enough for their cache lines to arrive, few enough to stay in the first-level cache.
+const BATCH: usize = 32;
+
+/// What a special token's text in the input becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpecialPolicy {
+    /// The special token's id.
+    Encode,
+    /// Ordinary text, like everything else.
+    Text,
+    /// An error.
+    Reject,
+}
+
+/// One vocabulary, pattern and set of special tokens, ready to encode. Shared freely between threads.
+#[derive(Debug)]
+pub struct Encoder {
+    vocabulary: Vocabulary,
+    pairs: PairTable,
+    byte_symbols: [Symbol; 256],
+    splitter: Splitter,
+    special_tokens: SpecialTokens,
+    special_ids: Vec<u32>,
+    workers: Workers,
+}
+
+/// What one thread needs to encode: a cache and scratch space. Any worker gives the same ids.
+#[derive(Debug)]
+pub struct Worker {
+    cache: Cache,
+    long: LongMerger,
+}
+
+/// Pre-tokens on their way through the cache.
+struct Batch {
+    keys: [Key; BATCH],
+    spans: [(usize, usize); BATCH],
+    len: usize,
+}
+
+impl Encoder {
+    /// Prepare a vocabulary. `special_tokens` are added to it where their ids are absent. A worker's cache takes
+    /// up to `cache_bytes`.
+    ///
+    /// # Errors
+    /// What [`Vocabulary`], [`Splitter`] and [`SpecialTokens`] refuse.
+    pub fn new<Bytes: AsRef<[u8]>>(
+        tokens: impl IntoIterator<Item = (u32, Bytes)>,
+        merges: &[(Bytes, Bytes)],
+        special_tokens: &[(String, u32)],
+        pattern: &str,
+        cache_bytes: usize,
+    ) -> Result<Self, BpeError> {
+        let vocabulary = Vocabulary::new(tokens, special_tokens)?;
+        let pairs = PairTable::new(vocabulary.resolve_merges(merges)?);
+        let mut byte_symbols = [NO_SYMBOL; 256];
+        for (symbol, byte) in byte_symbols.iter_mut().zip(0..=u8::MAX) {
+            *symbol = vocabulary.symbol_of(&[byte]).unwrap_or(NO_SYMBOL);
+        }
+        Ok(Self {
+            vocabulary,
+            pairs,
+            byte_symbols,
+            splitter: Splitter::new(pattern)?,
+            special_tokens: SpecialTokens::new(special_tokens.iter().map(|(text, _)| text.as_str()))?,
+            special_ids: special_tokens.iter().map(|&(_, id)| id).collect(),
+            workers: Workers::new(cache_bytes),
+        })
+    }
+
+    /// The vocabulary, special tokens included.
+    #[must_use]
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// What cuts text into pre-tokens.
+    #[must_use]
+    pub fn splitter(&self) -> &Splitter {
+        &self.splitter
+    }
+
+    /// The special tokens.
+    #[must_use]
+    pub fn special_tokens(&self) -> &SpecialTokens {
+        &self.special_tokens
+    }
+
+    /// A worker for `encode_into`, with an empty cache.
+    #[must_use]
+    pub fn new_worker(&self) -> Worker {
+        self.workers.new_worker()
+    }
+
+    /// The ids of `text`, by a worker that remembers earlier texts.
+    ///
+    /// # Errors
+    /// See [`Encoder::encode_into`].
+    pub fn encode(&self, text: &str, special: SpecialPolicy) -> Result<Vec<u32>, BpeError> {
+        let mut ids = Vec::new();
+        self.encode_at(text, special, 0, &mut ids)?;
+        Ok(ids)
+    }
+
+    /// Append the ids of `text` to `out`.
+    ///
+    /// # Errors
+    /// A byte that the vocabulary cannot spell, a special token where they are rejected, or a free pattern
+    /// that gave up; `out` is then as before.
+    pub fn encode_into(
+        &self,
+        worker: &mut Worker,
+        text: &str,
+        special: SpecialPolicy,
+        out: &mut Vec<u32>,
+    ) -> Result<(), BpeError> {
+        self.encode_by(worker, text, special, 0, out)
+    }
+
+    /// `encode_into` by a pooled worker, for a text that stands at `offset` of what the caller knows.
+    pub(crate) fn encode_at(
+        &self,
+        text: &str,
+        special: SpecialPolicy,
+        offset: usize,
+        out: &mut Vec<u32>,
+    ) -> Result<(), BpeError> {
+        self.workers
+            .with(|worker| self.encode_by(worker, text, special, offset, out))
+    }
+
+    fn encode_by(
+        &self,
+        worker: &mut Worker,
+        text: &str,
+        special: SpecialPolicy,
+        offset: usize,
+        out: &mut Vec<u32>,
+    ) -> Result<(), BpeError> {
+        let before = out.len();
+        let encoded = self.encode_pieces(worker, text, special, offset, out);
+        if encoded.is_err() {
+            out.truncate(before);
+        }
+        encoded
+    }
+
+    fn encode_pieces(
+        &self,
+        worker: &mut Worker,
+        text: &str,
+        special: SpecialPolicy,
+        offset: usize,
+        out: &mut Vec<u32>,
+    ) -> Result<(), BpeError> {
+        let mut at = 0;
+        if special != SpecialPolicy::Text {
+            while let Some((found, index)) = self.special_tokens.find(text.as_bytes(), at) {
+                self.encode_ordinary(worker, &text[at..found.start], offset + at, out)?;
+                if special == SpecialPolicy::Reject {
+                    let token = self.special_tokens.tokens()[index].clone();
+                    return Err(BpeError::SpecialTokenInText {
+                        token,
+                        offset: offset + found.start,
+                    });
+                }
+                out.push(self.special_ids[index]);
+                at = found.end;
+            }
+        }
+        self.encode_ordinary(worker, &text[at..], offset + at, out)
+    }
+
+    /// Append the ids of a text without special tokens, which stands at `offset`.
+    fn encode_ordinary(
+        &self,
+        worker: &mut Worker,
+        text: &str,
+        offset: usize,
+        out: &mut Vec<u32>,
+    ) -> Result<(), BpeError> {
+        let bytes = text.as_bytes();
+        let mut batch = Batch {
+            keys: [Key::default(); BATCH],
+            spans: [(0, 0); BATCH],
+            len: 0,
+        };
+        let mut outcome = Ok(());
+        self.splitter.for_each(text, |start, end| {
+            let key = Key::new(bytes, start, end);
+            worker.cache.prefetch(key);
+            batch.keys[batch.len] = key;
+            batch.spans[batch.len] = (start, end);
+            batch.len += 1;
+            if batch.len == BATCH {
+                if outcome.is_ok() {
+                    outcome = self.encode_pretokens(worker, bytes, offset, &batch, out);
+                }
+                batch.len = 0;
+            }
+        })?;
+        outcome?;
+        self.encode_pretokens(worker, bytes, offset, &batch, out)
+    }
+
+    /// Append the ids of a batch's pre-tokens.
+    #[inline]
+    fn encode_pretokens(
+        &self,
+        worker: &mut Worker,
+        text: &[u8],
+        offset: usize,
+        batch: &Batch,
+        out: &mut Vec<u32>,
+    ) -> Result<(), BpeError> {
+        // Ids are gathered here, three copied for each pre-token whatever their number, and appended in one go.
+        let mut gathered = [0; MAX_INLINE_IDS * BATCH];
+        let mut num_gathered = 0;
+        for (&key, &(start, end)) in batch.keys[..batch.len].iter().zip(&batch.spans) {
+            let pretoken = &text[start..end];
+            match worker.cache.get(key, pretoken) {
+                Found::Inline(ids, count) => {
+                    gathered[num_gathered..num_gathered + MAX_INLINE_IDS].copy_from_slice(&ids);
+                    num_gathered += count;
+                    continue;
+                }
+                Found::Spilled(ids) => {
+                    out.extend_from_slice(&gathered[..num_gathered]);
+                    out.extend_from_slice(ids);
+                }
+                Found::Missing => {
+                    out.extend_from_slice(&gathered[..num_gathered]);
+                    let first = out.len();
+                    self.merge(&mut worker.long, pretoken, offset + start, out)?;
+                    worker.cache.insert(key, pretoken, &out[first..]);
+                }
+            }
+            num_gathered = 0;
+        }
+        out.extend_from_slice(&gathered[..num_gathered]);
+        Ok(())
+    }
+
+    /// Append the ids of one pre-token, which stands at `offset`, by merging.
+    #[inline(never)]
+    fn merge(&self, long: &mut LongMerger, pretoken: &[u8], offset: usize, out: &mut Vec<u32>) -> Result<(), BpeError> {
+        let symbol_at = |place: usize| match self.byte_symbols[pretoken[place] as usize] {
+            NO_SYMBOL => Err(BpeError::ByteOutsideVocabulary {
+                byte: pretoken[place],
+                offset: offset + place,
+            }),
+            symbol => Ok(symbol),
+        };
+        if pretoken.len() <= MAX_SHORT {
+            let mut symbols = [0; MAX_SHORT];
+            for (place, symbol) in symbols[..pretoken.len()].iter_mut().enumerate() {
+                *symbol = symbol_at(place)?;
+            }
+            let num_symbols = merge_short(&self.pairs, &mut symbols, pretoken.len());
+            out.extend(symbols[..num_symbols].iter().map(|&symbol| self.vocabulary.id(symbol)));
+            return Ok(());
+        }
+        if pretoken.len() > MAX_LONG {
+            return Err(BpeError::PretokenTooLong {
+                offset,
+                num_bytes: pretoken.len(),
+                limit: MAX_LONG,
+            });
+        }
+        long.start(pretoken.len());
+        for place in 0..pretoken.len() {
+            long.push(symbol_at(place)?);
+        }
+        long.merge(&self.pairs, |symbol| out.push(self.vocabulary.id(symbol)));
+        Ok(())
+    }
+}

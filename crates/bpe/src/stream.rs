@@ -1,0 +1,103 @@
+//! Encoding a text that arrives in pieces.
+
+use std::sync::Arc;
+
+use crate::encode::{Encoder, SpecialPolicy};
+use crate::error::BpeError;
+use crate::special::SpecialTokens;
+use crate::stable::stable_prefix;
+
+/// Text held shorter than this is tried again with every piece; longer text when it has doubled.
+const ALWAYS_TRIED_BYTES: usize = 256;
+
+/// Gives the ids of the joined text, whatever the pieces.
+///
+/// Held back is what later text could still change: the last pre-token or two and what may be the beginning of a
+/// special token; with a free pattern, which can look ahead any distance, everything since the last special token.
+/// Held text that gave nothing is tried again only when it is twice as long, so that a pre-token of any length
+/// takes linear time, and memory at most twice its length.
+#[derive(Debug)]
+pub struct EncodeStream {
+    encoder: Arc<Encoder>,
+    special: SpecialPolicy,
+    /// Those that are looked for under this policy.
+    special_tokens: SpecialTokens,
+    held: String,
+    /// How long `held` must be for another try.
+    try_again_bytes: usize,
+    /// Where `held` stands in the joined text.
+    offset: usize,
+}
+
+impl EncodeStream {
+    /// An empty stream.
+    ///
+    /// # Errors
+    /// None in fact: the encoder's special tokens have been accepted before.
+    pub fn new(encoder: Arc<Encoder>, special: SpecialPolicy) -> Result<Self, BpeError> {
+        let special_tokens = match special {
+            SpecialPolicy::Text => SpecialTokens::new([""; 0])?,
+            SpecialPolicy::Encode | SpecialPolicy::Reject => encoder.special_tokens().clone(),
+        };
+        Ok(Self {
+            encoder,
+            special,
+            special_tokens,
+            held: String::new(),
+            try_again_bytes: 0,
+            offset: 0,
+        })
+    }
+
+    /// Take in the next piece; append the ids that no later text can change to `out`.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode_into`], with offsets in the joined text. The stream is then empty, ready for another text.
+    pub fn push(&mut self, text: &str, out: &mut Vec<u32>) -> Result<(), BpeError> {
+        let mut held = std::mem::take(&mut self.held);
+        if held.is_empty() {
+            // A piece that meets nothing held is encoded where it lies.
+            let used = self.encode_certain(text, out)?;
+            held.push_str(&text[used..]);
+        } else {
+            held.push_str(text);
+            if held.len() >= self.try_again_bytes {
+                let used = self.encode_certain(&held, out)?;
+                held.drain(..used);
+            }
+        }
+        self.held = held;
+        Ok(())
+    }
+
+    /// Append the rest of the ids; the stream is then empty, ready for another text.
+    ///
+    /// # Errors
+    /// As [`EncodeStream::push`].
+    pub fn finish(&mut self, out: &mut Vec<u32>) -> Result<(), BpeError> {
+        let held = std::mem::take(&mut self.held);
+        self.try_again_bytes = 0;
+        let offset = std::mem::take(&mut self.offset);
+        self.encoder.encode_at(&held, self.special, offset, out)
+    }
+
+    /// How many bytes of text wait for what follows them.
+    #[must_use]
+    pub fn num_bytes_held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Encode the longest prefix of `text` that is certain; return its length.
+    fn encode_certain(&mut self, text: &str, out: &mut Vec<u32>) -> Result<usize, BpeError> {
+        let used = stable_prefix(text, self.encoder.splitter(), &self.special_tokens);
+        let rest = text.len() - used;
+        self.try_again_bytes = if used == 0 && rest > ALWAYS_TRIED_BYTES {
+            2 * rest
+        } else {
+            0
+        };
+        let encoded = self.encoder.encode_at(&text[..used], self.special, self.offset, out);
+        self.offset = if encoded.is_ok() { self.offset + used } else { 0 };
+        encoded.map(|()| used)
+    }
+}

@@ -1,0 +1,50 @@
+//! Rust's errors as homespun's.
+
+use homespun_bpe::BpeError;
+use pyo3::prelude::*;
+
+/// The Python exception for an error of the core: one class a variant, the message unchanged.
+pub fn to_py(py: Python<'_>, error: &BpeError) -> PyErr {
+    let class = match innermost(error) {
+        BpeError::InvalidPattern { .. }
+        | BpeError::EmptySpecialToken { .. }
+        | BpeError::DuplicateSpecialToken { .. }
+        | BpeError::TooManySpecialTokens { .. } => "ConfigError",
+        BpeError::InvalidUtf8 { .. }
+        | BpeError::EmptyInput { .. }
+        | BpeError::CorpusTooLarge { .. }
+        | BpeError::IdOutsideVocabulary { .. } => "DataError",
+        BpeError::PatternGaveUp { .. }
+        | BpeError::EmptyToken { .. }
+        | BpeError::DuplicateId { .. }
+        | BpeError::VocabularyTooLarge { .. }
+        | BpeError::MergeOutsideVocabulary { .. }
+        | BpeError::ByteOutsideVocabulary { .. }
+        | BpeError::SpecialTokenInText { .. }
+        | BpeError::PretokenTooLong { .. }
+        | BpeError::InText { .. } => "TokenizerError",
+        BpeError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => "MissingFileError",
+        BpeError::Io { .. } => "StorageError",
+    };
+    new_error(py, class, &error.to_string())
+}
+
+/// An exception of `homespun.errors`, which is imported only now that there is an error.
+pub fn new_error(py: Python<'_>, class: &str, message: &str) -> PyErr {
+    let made = py
+        .import("homespun.errors")
+        .and_then(|errors| errors.getattr(class))
+        .and_then(|class| class.call1((message,)));
+    match made {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(import_failed) => import_failed,
+    }
+}
+
+/// The error of the one text among many that had one.
+fn innermost(error: &BpeError) -> &BpeError {
+    match error {
+        BpeError::InText { error, .. } => innermost(error),
+        other => other,
+    }
+}

@@ -1,0 +1,27 @@
+//! `homespun._native`: the Python face of homespun-bpe.
+//!
+//! Nothing is decided here. Arguments are converted, the interpreter is released while Rust works, and each
+//! [`homespun_bpe::BpeError`] becomes one of `homespun.errors`. `src/homespun/_native.pyi` is the interface.
+
+mod counting;
+mod encoder;
+mod errors;
+mod ids;
+mod progress;
+
+#[pyo3::pymodule]
+mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::counting::{count_pretokens, split, train_merges, PretokenCounts};
+    #[pymodule_export]
+    use super::encoder::{EncodeStream, Encoder};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("UNICODE_VERSION", homespun_bpe::unicode::UNICODE_VERSION)?;
+        module.add("GPT2_PATTERN", homespun_bpe::split::GPT2_PATTERN)?;
+        module.add("GPT4_PATTERN", homespun_bpe::split::GPT4_PATTERN)
+    }
+}

@@ -1,0 +1,72 @@
+//! Progress from Rust threads to a Python callback.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+
+/// Between two calls of Python: often enough for a moving bar and for Ctrl-C, too seldom to cost anything.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Calls `on_progress(done, total)` now and then, and notices Ctrl-C.
+///
+/// Only the thread that Python called in on calls back: others would wait for the interpreter, and Python
+/// delivers Ctrl-C to no other thread.
+pub struct Progress {
+    callback: Py<PyAny>,
+    caller: ThreadId,
+    done: AtomicU64,
+    state: Mutex<State>,
+}
+
+struct State {
+    last_call: Instant,
+    failure: Option<PyErr>,
+}
+
+impl Progress {
+    /// For a callback taken on this thread.
+    pub fn new(callback: Py<PyAny>) -> Self {
+        let state = State {
+            last_call: Instant::now(),
+            failure: None,
+        };
+        Self {
+            callback,
+            caller: thread::current().id(),
+            done: AtomicU64::new(0),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Take the news from any thread; `Break` if Python raised something.
+    pub fn report(&self, done: u64, total: u64) -> ControlFlow<()> {
+        let done = self.done.fetch_max(done, Ordering::Relaxed).max(done);
+        if thread::current().id() != self.caller {
+            return ControlFlow::Continue(());
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.failure.is_none() && state.last_call.elapsed() >= INTERVAL {
+            state.last_call = Instant::now();
+            state.failure = Python::attach(|py| self.call(py, done, total)).err();
+        }
+        if state.failure.is_some() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// What Python raised, if it did.
+    pub fn into_failure(self) -> Option<PyErr> {
+        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).failure
+    }
+
+    fn call(&self, py: Python<'_>, done: u64, total: u64) -> PyResult<()> {
+        py.check_signals()?;
+        self.callback.call1(py, (done, total)).map(drop)
+    }
+}
