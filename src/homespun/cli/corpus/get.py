@@ -1,0 +1,34 @@
+"""`homespun corpus get NAME`: download a text, going on where an earlier try was cut off."""
+
+from pathlib import Path
+
+from homespun.cli.parsing import CommandParser
+from homespun.cli.progress import progress_bar
+
+
+def main(arguments: list[str]) -> int:
+    """Download one text and say where it lies and what is known of it."""
+    parser = CommandParser(
+        prog="homespun corpus get", description="Download a text; `homespun corpus list` names them."
+    )
+    parser.add_argument("name", metavar="NAME", help="such as tinystories or openwebtext-valid")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to put it (under data/ if not given)")
+    parser.add_argument("--base-url", metavar="URL", help="a mirror of the data hub, laid out the same")
+    options = parser.parse_args(arguments)
+
+    from homespun.corpus.catalogue import HUB_URL, find_text
+    from homespun.corpus.downloads import download_text
+
+    text = find_text(options.name)
+    with progress_bar(f"downloading {text.file_name}", "bytes") as on_progress:
+        result = download_text(
+            text, options.out or text.default_path, base_url=options.base_url or HUB_URL, on_progress=on_progress
+        )
+    print(f"{result.path}: {result.num_bytes:,} bytes{', there already' if result.was_present else ''}")
+    print(f"sha256 {result.sha256}")
+    if result.record is not None:
+        print(
+            f"No trusted source states this file's hash: it was recorded in {result.record}, "
+            "and later downloads must equal it."
+        )
+    return 0

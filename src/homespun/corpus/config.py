@@ -1,0 +1,50 @@
+"""Where a run's text comes from."""
+
+from dataclasses import dataclass
+
+from homespun.config import check_at_least, check_choice
+from homespun.errors import ConfigError
+
+CORPORA = ("storybook", "tinystories", "openwebtext", "files")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceConfig:
+    """The text that `homespun prepare` starts from: made, downloaded, or one's own files."""
+
+    corpus: str
+    """storybook (generated), tinystories or openwebtext (downloaded), or files (your own); what is there is kept."""
+
+    train: str
+    """Path of the training text: .txt or .jsonl, also .gz or .zst."""
+
+    valid: str
+    """Path of the validation text, of the same kinds."""
+
+    separator: str = "<|endoftext|>"
+    """What stands between documents of a .txt file; it becomes the token of that name."""
+
+    text_key: str = "text"
+    """The key of the text in a line of a .jsonl file."""
+
+    num_train_stories: int = 40_000
+    """Stories to generate for training; the storybook only."""
+
+    num_valid_stories: int = 500
+    """Stories to generate for validation; the storybook only."""
+
+    seed: int = 0
+    """What the storybook's stories are drawn from; the other corpora have none."""
+
+    def __post_init__(self) -> None:
+        check_choice("source.corpus", self.corpus, CORPORA)
+        for field in ("train", "valid", "separator", "text_key"):
+            if not getattr(self, field):
+                raise ConfigError(f"source.{field} is empty; it must be given")
+        if self.train == self.valid:
+            raise ConfigError(
+                f"source.train and source.valid are both {self.train}; validation needs text that training does not see"
+            )
+        check_at_least("source.num_train_stories", self.num_train_stories, 1)
+        check_at_least("source.num_valid_stories", self.num_valid_stories, 1)
+        check_at_least("source.seed", self.seed, 0)
