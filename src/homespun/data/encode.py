@@ -1,0 +1,207 @@
+"""Text files of any kind to a token data set, in bounded memory, taken up again where it was interrupted."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from homespun.config import check_at_least
+from homespun.corpus.segments import Place
+from homespun.data.blocks import CorpusEncoder
+from homespun.data.dataset import TokenDataset
+from homespun.data.manifest import (
+    MANIFEST_NAME,
+    PROGRESS_NAME,
+    TOKEN_BYTES_NAME,
+    VERSION,
+    Cursor,
+    Manifest,
+    Origin,
+    Progress,
+    read_progress,
+    shard_path,
+    write_part,
+)
+from homespun.data.shards import check_shard, write_array
+from homespun.data.source import fingerprint_inputs
+from homespun.data.writer import ShardWriter
+from homespun.errors import ConfigError, DataError
+from homespun.files import make_directory, sha256_of_file, storage_errors
+from homespun.progress import ProgressCallback, ignore_progress
+from homespun.records import CorpusEntropy
+from homespun.tokenizer.tokenizer import Tokenizer
+from homespun.tokenizer.train import resolve_num_threads
+
+SHARD_TOKENS = 1 << 26
+_BATCH_BYTES_PER_THREAD = 4 << 20
+
+
+def encode_corpus(
+    tokenizer: Tokenizer,
+    inputs: str | PathLike[str] | Sequence[str | PathLike[str]],
+    out_dir: str | PathLike[str],
+    *,
+    separator: str = "<|endoftext|>",
+    text_key: str = "text",
+    shard_tokens: int = SHARD_TOKENS,
+    num_threads: int | None = None,
+    entropy: CorpusEntropy | None = None,
+    on_progress: ProgressCallback = ignore_progress,
+) -> TokenDataset:
+    """Encode text files into the token data set `out_dir`.
+
+    In a .txt file the separator becomes its token and nothing else becomes a special one; the text of a .jsonl line is
+    ordinary throughout, and a separator follows it. Between files a separator stands in any case. The bytes written
+    depend on the tokenizer, the text, the separator and `shard_tokens` alone, not on threads, machine, or how often the
+    work was interrupted: shards that are finished are kept, and the same call goes on after them. A data set that is
+    finished is returned as it is.
+
+    Args:
+        tokenizer: What to encode with; the separator is one of its special tokens.
+        inputs: One or more .txt or .jsonl files, also .gz or .zst, in the order in which they are to follow each other.
+        out_dir: The directory to make.
+        separator: The special token between documents.
+        text_key: The key of the text in a .jsonl line.
+        shard_tokens: Tokens in every shard but the last.
+        num_threads: How many to encode on; None for one a core.
+        entropy: Exact bits of these documents, where they are known, to be carried along.
+        on_progress: Told bytes of the input files read, of those in all.
+
+    Raises:
+        ConfigError: the separator is not a special token of this tokenizer, or a size is out of range.
+        MissingFileError: an input does not exist.
+        DataError: an input is damaged or not UTF-8, or `out_dir` holds a data set made from something else.
+        StorageError: the disk is full; finished shards are kept.
+    """
+    paths = [Path(inputs)] if isinstance(inputs, str | PathLike) else [Path(path) for path in inputs]
+    if not paths:
+        raise ConfigError("there are no input files; name at least one")
+    check_at_least("shard_tokens", shard_tokens, 1)
+    directory = Path(out_dir)
+    origin = Origin(
+        tokenizer_fingerprint=tokenizer.fingerprint,
+        vocab_size=tokenizer.vocab_size,
+        separator=separator,
+        separator_id=_find_separator(tokenizer, separator),
+        text_key=text_key,
+        shard_tokens=shard_tokens,
+        source=fingerprint_inputs(paths),
+    )
+    if (directory / MANIFEST_NAME).exists():
+        return _reuse(directory, origin, entropy)
+    make_directory(directory)
+    progress = _resume(directory, origin, paths)
+    token_bytes = _token_bytes(tokenizer)
+    encoder = CorpusEncoder(
+        tokenizer=tokenizer,
+        inputs=paths,
+        separator=separator,
+        text_key=text_key,
+        token_bytes=token_bytes,
+        batch_bytes=_BATCH_BYTES_PER_THREAD * resolve_num_threads(num_threads),
+        num_threads=num_threads,
+    )
+    total_bytes = sum(path.stat().st_size for path in paths)
+    with ShardWriter(directory, progress, token_bytes) as writer:
+        cursor = progress.cursor
+        for block in encoder.blocks(cursor.input_index, Place(cursor.offset, cursor.line)):
+            writer.write(block)
+            on_progress(block.consumed_bytes, total_bytes)
+    return _finish(directory, writer.progress, token_bytes, entropy)
+
+
+def _find_separator(tokenizer: Tokenizer, separator: str) -> int:
+    if separator not in tokenizer.special_tokens:
+        known = ", ".join(tokenizer.special_tokens) or "none"
+        raise ConfigError(
+            f"the separator {separator!r} is not a special token of this tokenizer (its special tokens: {known}); "
+            "name one of them, or train a tokenizer with this one"
+        )
+    return tokenizer.special_tokens[separator]
+
+
+def _token_bytes(tokenizer: Tokenizer) -> npt.NDArray[np.uint32]:
+    """How many bytes each id spells; 0 for ids that no token has."""
+    lengths = np.zeros(tokenizer.vocab_size, np.dtype("<u4"))
+    for id_, token in tokenizer.vocab.items():
+        lengths[id_] = len(token)
+    return lengths
+
+
+def _reuse(directory: Path, origin: Origin, entropy: CorpusEntropy | None) -> TokenDataset:
+    """The finished data set that is there, if it is the one asked for."""
+    dataset = TokenDataset.open(directory)
+    _check_origin(directory, dataset.manifest.origin, origin, state="made")
+    if entropy is not None and entropy != dataset.entropy:
+        raise DataError(f"{directory}: carries the entropy {dataset.entropy}, not {entropy}; delete it to make it anew")
+    (directory / PROGRESS_NAME).unlink(missing_ok=True)
+    return dataset
+
+
+def _resume(directory: Path, origin: Origin, paths: Sequence[Path]) -> Progress:
+    """How far an earlier call came, its shards checked; or the beginning, noted on disk before anything is written."""
+    modified_ns = [path.stat().st_mtime_ns for path in paths]
+    progress = read_progress(directory)
+    if progress is None and (strangers := sorted(directory.glob("shard-*.npy"))):
+        raise DataError(f"{strangers[0]} is in the way: nothing says what it holds; choose another directory")
+    for leftover in directory.glob(".*.tmp"):
+        with storage_errors(leftover):
+            leftover.unlink()
+    if progress is None or not progress.shards:
+        start = Cursor(input_index=0, offset=0, line=1, num_done=0)
+        progress = Progress(version=VERSION, origin=origin, modified_ns=modified_ns, shards=[], cursor=start)
+        write_part(directory, progress)
+        return progress
+    _check_origin(directory, progress.origin, origin, state="begun")
+    if progress.modified_ns != modified_ns:
+        raise DataError(
+            f"{directory}: an input was written to after its encoding had begun; delete the directory to begin anew"
+        )
+    for index, shard in enumerate(progress.shards):
+        path = shard_path(directory, index)
+        check_shard(path, origin.dtype, shard.num_tokens)
+        if sha256_of_file(path) != shard.sha256:
+            raise DataError(f"{path}: altered since it was written; delete {directory} to begin anew")
+    return progress
+
+
+def _check_origin(directory: Path, there: Origin, asked: Origin, *, state: str) -> None:
+    for field in fields(Origin):
+        old, new = getattr(there, field.name), getattr(asked, field.name)
+        if old != new:
+            name = "inputs" if field.name == "source" else field.name
+            raise DataError(
+                f"{directory}: was {state} with {name} {old}, not {new}; delete it to make it anew, "
+                "or choose another directory"
+            )
+
+
+def _finish(
+    directory: Path, progress: Progress, token_bytes: npt.NDArray[np.uint32], entropy: CorpusEntropy | None
+) -> TokenDataset:
+    """Write what makes the shards a data set."""
+    num_bytes = sum(shard.num_bytes for shard in progress.shards)
+    num_separators = sum(shard.num_separators for shard in progress.shards)
+    if entropy is not None and (entropy.num_bytes, entropy.num_documents) != (num_bytes, num_separators):
+        raise DataError(
+            f"{directory}: the entropy given is that of {entropy.num_documents:,} documents of {entropy.num_bytes:,} "
+            f"bytes, but the text holds {num_separators:,} of {num_bytes:,} bytes; it belongs to another file"
+        )
+    write_array(directory / TOKEN_BYTES_NAME, token_bytes)
+    manifest = Manifest(
+        version=VERSION,
+        origin=progress.origin,
+        num_tokens=sum(shard.num_tokens for shard in progress.shards),
+        num_bytes=num_bytes,
+        num_separators=num_separators,
+        token_bytes_sha256=sha256_of_file(directory / TOKEN_BYTES_NAME),
+        shards=progress.shards,
+        entropy=entropy,
+    )
+    write_part(directory, manifest)
+    with storage_errors(directory):
+        (directory / PROGRESS_NAME).unlink(missing_ok=True)
+    return TokenDataset.open(directory)

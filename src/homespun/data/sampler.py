@@ -1,0 +1,96 @@
+"""Training windows without repetition, whose place in the data is one number."""
+
+from bisect import bisect_right
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from homespun.config import check_at_least
+from homespun.data.permutation import FeistelPermutation
+from homespun.errors import DataError
+from homespun.seeding import derive_seed
+
+
+class TokenSequence(Protocol):
+    """What windows are cut from: a `TokenDataset` or an array."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, key: slice, /) -> npt.NDArray[np.integer]: ...
+
+
+class WindowSampler:
+    """Gives the samples number 0, 1, 2, ... of a data set: a function of data, context and seed alone.
+
+    An epoch starts at an offset below the context C, drawn anew for each, and cuts what follows into windows that do
+    not overlap: window i holds the tokens offset + i*C ... offset + i*C + C, the last of which is a target only. Their
+    order is a keyed permutation. So every token is a target once an epoch, but for at most C at either end, and to
+    resume takes the number of samples consumed, whatever the batch sizes were.
+
+        >>> sampler = WindowSampler(dataset, context_length=256, seed=0)
+        >>> inputs, targets = sampler.batch(samples_consumed=0, batch_size=64)
+    """
+
+    def __init__(self, dataset: TokenSequence, context_length: int, seed: int) -> None:
+        """Plan over `dataset`.
+
+        Args:
+            dataset: Token ids.
+            context_length: Tokens a window.
+            seed: What offsets and order are drawn from.
+
+        Raises:
+            ConfigError: the context is below 1.
+            DataError: the data hold too few tokens for one window and the token after it.
+        """
+        check_at_least("context_length", context_length, 1)
+        if len(dataset) <= context_length:
+            raise DataError(
+                f"context_length = {context_length:,} needs at least {context_length + 1:,} tokens, but the data hold "
+                f"{len(dataset):,}; shorten the context or use more text"
+            )
+        self._dataset = dataset
+        self._context_length = context_length
+        self._seed = seed
+        self._epoch_starts = [0]  # samples before each epoch; grows as epochs are asked for
+
+    def epoch_of(self, sample: int) -> int:
+        """The epoch, counted from 0, that the sample number `sample` belongs to."""
+        while self._epoch_starts[-1] <= sample:
+            epoch = len(self._epoch_starts) - 1
+            self._epoch_starts.append(self._epoch_starts[-1] + self.num_windows(epoch))
+        return bisect_right(self._epoch_starts, sample) - 1
+
+    def num_windows(self, epoch: int) -> int:
+        """Samples in an epoch; its offset makes it one more or less."""
+        return (len(self._dataset) - 1 - self.offset(epoch)) // self._context_length
+
+    def offset(self, epoch: int) -> int:
+        """Where an epoch's first window starts; data that hold a single window leave room for no more than fits."""
+        num_windows, room = divmod(len(self._dataset) - 1, self._context_length)
+        choices = self._context_length if num_windows > 1 else room + 1
+        return derive_seed(self._seed, f"epoch {epoch}: offset") % choices
+
+    def starts(self, samples_consumed: int, batch_size: int) -> npt.NDArray[np.int64]:
+        """The first tokens of the next `batch_size` windows after `samples_consumed`."""
+        check_at_least("samples_consumed", samples_consumed, 0)
+        check_at_least("batch_size", batch_size, 1)
+        pieces: list[npt.NDArray[np.int64]] = []
+        sample, end = samples_consumed, samples_consumed + batch_size
+        while sample < end:
+            epoch = self.epoch_of(sample)
+            epoch_start, next_epoch_start = self._epoch_starts[epoch : epoch + 2]
+            stop = min(end, next_epoch_start)
+            order = FeistelPermutation(next_epoch_start - epoch_start, derive_seed(self._seed, f"epoch {epoch}: order"))
+            windows = order(np.arange(sample - epoch_start, stop - epoch_start))
+            pieces.append(self.offset(epoch) + windows * self._context_length)
+            sample = stop
+        return np.concatenate(pieces)
+
+    def batch(self, samples_consumed: int, batch_size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The next `batch_size` samples after `samples_consumed`: inputs (B, T), and targets one token further."""
+        starts = self.starts(samples_consumed, batch_size)
+        windows = np.empty((batch_size, self._context_length + 1), np.int64)
+        for row, start in enumerate(starts.tolist()):
+            windows[row] = self._dataset[start : start + self._context_length + 1]
+        return windows[:, :-1], windows[:, 1:]
