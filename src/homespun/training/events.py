@@ -1,0 +1,58 @@
+"""What the training loop tells whoever listens: it neither prints nor writes; recorder and console do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from homespun.records import RunResult, TrainRecord, ValidationRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTaken:
+    """One optimizer step is done; sent after each."""
+
+    step: int
+    loss: float
+    tokens_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLogged:
+    """A step whose record belongs in metrics.jsonl; sent every `training.log_every` steps and after the last."""
+
+    record: TrainRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validated:
+    """Held-out text has been scored."""
+
+    record: ValidationRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampled:
+    """The model has continued the recipe's prompts."""
+
+    step: int
+    texts: list[str]
+    """One a prompt, the prompt included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSaved:
+    """A checkpoint is on disk, verified and complete."""
+
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFinished:
+    """The last step is done, the whole validation set scored."""
+
+    result: RunResult
+
+
+Event = StepTaken | StepLogged | Validated | Sampled | CheckpointSaved | RunFinished
+Listener = Callable[[Event], None]
