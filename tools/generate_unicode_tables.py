@@ -69,6 +69,7 @@ def rust_table(classes: dict[str, list[int]]) -> str:
         blocks.setdefault(bytes(class_of[start : start + size]), len(blocks))
         for start in range(0, NUM_CODE_POINTS, size)
     ]
+    numbered = ", ".join(f"{number} {name.lower()}" for number, name in enumerate(classes, start=1))
     return "\n".join(
         [
             "//! Class of every code point; written by tools/generate_unicode_tables.py.",
@@ -82,8 +83,7 @@ def rust_table(classes: dict[str, list[int]]) -> str:
             f"pub static STAGE1: [u8; {len(stage1)}] = [",
             *rows(stage1),
             "];",
-            "/// Classes, block after block: 0 other, "
-            + ", ".join(f"{i} {n.lower()}" for i, n in enumerate(classes, 1)),
+            f"/// Classes, block after block: 0 other, {numbered}.",
             "#[rustfmt::skip]",
             f"pub static STAGE2: [u8; {len(blocks) * size}] = [",
             *rows(list(chain.from_iterable(blocks))),

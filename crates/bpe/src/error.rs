@@ -1,0 +1,193 @@
+//! Everything this crate refuses, each with where, what was given, and what to do.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why a text, a pattern, a vocabulary or a file cannot be used.
+#[derive(Debug, Error)]
+pub enum BpeError {
+    /// The pre-tokenization pattern is not a regular expression that this crate can run.
+    #[error("pattern {pattern:?} cannot be used: {reason}; check it as a regular expression with \\p{{..}} classes and look-around")]
+    InvalidPattern {
+        /// The pattern as given.
+        pattern: String,
+        /// What the regular-expression engine said.
+        reason: String,
+    },
+
+    /// A free pattern gave up on a text (its backtracking limit).
+    #[error("pattern {pattern:?} gave up near byte {offset:?} of a document: {reason}; simplify the pattern, or use GPT-2's or GPT-4's")]
+    PatternGaveUp {
+        /// The pattern as given.
+        pattern: String,
+        /// Byte offset in the document at which the search began.
+        offset: usize,
+        /// What the regular-expression engine said.
+        reason: String,
+    },
+
+    /// A special token is the empty string, which would occur everywhere.
+    #[error("special token {index} is the empty string; remove it")]
+    EmptySpecialToken {
+        /// Its place in the list given.
+        index: usize,
+    },
+
+    /// A special token is listed twice.
+    #[error("special token {token:?} is given twice; each needs one id, so list it once")]
+    DuplicateSpecialToken {
+        /// The token.
+        token: String,
+    },
+
+    /// The automaton that finds special tokens would not fit its own numbering.
+    #[error("{count} special tokens cannot be searched for together: {reason}; use fewer or shorter ones")]
+    TooManySpecialTokens {
+        /// How many were given.
+        count: usize,
+        /// What the search automaton said.
+        reason: String,
+    },
+
+    /// A text is not UTF-8.
+    #[error("{place}: byte {offset} is not valid UTF-8; convert the text to UTF-8 first (for example with iconv)")]
+    InvalidUtf8 {
+        /// The file, or "text" where it came from memory.
+        place: String,
+        /// Offset of the first byte that belongs to no character, from the beginning of the file.
+        offset: u64,
+    },
+
+    /// A corpus without a single byte.
+    #[error("{place}: empty, there is nothing to train on; give a text of at least one character")]
+    EmptyInput {
+        /// The file, or "text" where it came from memory.
+        place: String,
+    },
+
+    /// The operating system refused a file.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+
+    /// More distinct text than positions can number.
+    #[error("the distinct pre-tokens hold {bytes} bytes, more than the {limit} that training can number; train on a sample, or with a pattern that splits finer")]
+    CorpusTooLarge {
+        /// Bytes of all distinct pre-tokens together, one separator each included.
+        bytes: u64,
+        /// The most that fits.
+        limit: u64,
+    },
+
+    /// A token that spells nothing.
+    #[error("token {id} of the vocabulary is empty; remove it")]
+    EmptyToken {
+        /// Its id.
+        id: u32,
+    },
+
+    /// Two tokens with one id.
+    #[error(
+        "id {id} of the vocabulary is given to both {} and {}; give each its own",
+        show(first),
+        show(second)
+    )]
+    DuplicateId {
+        /// The id.
+        id: u32,
+        /// What it spells.
+        first: Vec<u8>,
+        /// What else it should spell.
+        second: Vec<u8>,
+    },
+
+    /// More tokens than the encoder can number.
+    #[error("{num_tokens} tokens are too many; an encoder takes fewer than 2**31")]
+    VocabularyTooLarge {
+        /// How many there are.
+        num_tokens: usize,
+    },
+
+    /// A merge of or into something that is no token.
+    #[error("merge {index} joins {} and {}, but {} is not in the vocabulary; vocabulary and merges must come from the same tokenizer", show(left), show(right), show(missing))]
+    MergeOutsideVocabulary {
+        /// The merge's place in the list, from 0.
+        index: usize,
+        /// Its left part.
+        left: Vec<u8>,
+        /// Its right part.
+        right: Vec<u8>,
+        /// The part or result that is no token.
+        missing: Vec<u8>,
+    },
+
+    /// A text needs a byte that is no token.
+    #[error("byte 0x{byte:02X} at byte {offset} of the text is not in the vocabulary, so the text cannot be encoded; add all 256 single bytes to the vocabulary")]
+    ByteOutsideVocabulary {
+        /// The byte.
+        byte: u8,
+        /// Where the text first needs it.
+        offset: usize,
+    },
+
+    /// A text holds a special token where none may be.
+    #[error("special token {token:?} at byte {offset} of the text; to encode it as its id pass special=\"encode\", as ordinary text special=\"text\"")]
+    SpecialTokenInText {
+        /// The token.
+        token: String,
+        /// Where it stands first.
+        offset: usize,
+    },
+
+    /// A pre-token longer than the encoder can number.
+    #[error(
+        "the pre-token at byte {offset} of the text is {num_bytes} bytes long, more than {limit}; break the text up"
+    )]
+    PretokenTooLong {
+        /// Where it begins.
+        offset: usize,
+        /// Its length.
+        num_bytes: usize,
+        /// The most that fits.
+        limit: usize,
+    },
+
+    /// An id that no token has.
+    #[error("id {id} at position {position} is not in the vocabulary of {vocab_size} tokens{}; were the ids made by another tokenizer?", show_largest(*largest_id))]
+    IdOutsideVocabulary {
+        /// The id.
+        id: i128,
+        /// Its place in the sequence, from 0.
+        position: usize,
+        /// How many tokens there are.
+        vocab_size: usize,
+        /// The largest id there is.
+        largest_id: Option<u32>,
+    },
+
+    /// What is wrong with one of many texts.
+    #[error("text {index}: {error}")]
+    InText {
+        /// The text's place in the list, from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: Box<BpeError>,
+    },
+}
+
+/// Bytes as a person reads them: text where they are text.
+fn show(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => format!("{text:?}"),
+        Err(_) => format!("b\"{}\"", bytes.escape_ascii()),
+    }
+}
+
+fn show_largest(largest_id: Option<u32>) -> String {
+    largest_id.map_or_else(String::new, |id| format!(", whose largest id is {id}"))
+}

@@ -1,0 +1,68 @@
+//! Where a text may be cut, so that its parts can be read or split apart.
+
+use super::scalar::{self, Cut, Pattern};
+use crate::unicode::{char_start, class_at, Class};
+
+/// How far back from its end a text is searched for a safe cut before it is split from its beginning instead.
+const LOOK_BACK_BYTES: usize = 1024;
+
+/// No pre-token depends on more than this many bytes after its end, runs of white space apart: `'` waits for `re`, and
+/// for a long s of two bytes.
+const LOOK_AHEAD_BYTES: usize = 2;
+
+/// See [`super::Splitter::stable_prefix`].
+pub(super) fn stable_prefix<P: Pattern>(pattern: P, text: &[u8]) -> usize {
+    if let Some(cut) = last_safe_cut(pattern, text, LOOK_BACK_BYTES) {
+        return cut;
+    }
+    let final_space = final_space_start(text);
+    let mut stable = 0;
+    let mut is_certain = true;
+    scalar::for_each(pattern, text, |start, end| {
+        is_certain &= start < final_space && end + LOOK_AHEAD_BYTES <= text.len();
+        // White space at the end of a text is not divided, so a prefix that ends there would not split alike.
+        if is_certain && !is_space(text, start, end) {
+            stable = end;
+        }
+    });
+    stable
+}
+
+/// See [`super::Splitter::last_safe_cut`].
+pub(super) fn last_safe_cut<P: Pattern>(pattern: P, text: &[u8], max_bytes: usize) -> Option<usize> {
+    let least = text.len().saturating_sub(max_bytes);
+    let mut end = text.len();
+    let mut after: Option<Cut> = None;
+    while end > least {
+        let start = char_start(text, end);
+        let before = Cut {
+            class: class_at(text, start).0,
+            byte: text[start],
+        };
+        if after.is_some_and(|after| pattern.is_safe_cut(before, after)) {
+            return Some(end);
+        }
+        after = Some(before);
+        end = start;
+    }
+    None
+}
+
+/// Whether the pre-token is nothing but white space: no other holds two, or ends with its first.
+fn is_space(text: &[u8], start: usize, end: usize) -> bool {
+    let (class, len) = class_at(text, start);
+    class == Class::Space && (start + len == end || class_at(text, start + len).0 == Class::Space)
+}
+
+/// Where the white space that ends `text` begins.
+fn final_space_start(text: &[u8]) -> usize {
+    let mut end = text.len();
+    while end > 0 {
+        let start = char_start(text, end);
+        if class_at(text, start).0 != Class::Space {
+            break;
+        }
+        end = start;
+    }
+    end
+}

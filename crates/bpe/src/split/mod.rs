@@ -1,0 +1,138 @@
+//! Pre-tokenization: a text is cut into pre-tokens, the pieces inside which merges happen.
+//!
+//! GPT-2's and GPT-4's patterns are written by hand; any other runs on fancy-regex. All cut at the same places as the
+//! pattern's leftmost matches, one after the other, would.
+
+mod cut;
+mod free;
+mod gpt2;
+mod gpt4;
+mod scalar;
+
+use std::ops::Range;
+
+use crate::error::BpeError;
+
+use free::FreePattern;
+use gpt2::Gpt2;
+use gpt4::Gpt4;
+
+/// GPT-2's pattern.
+pub const GPT2_PATTERN: &str = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+
+/// GPT-4's pattern as tiktoken's cl100k_base runs it. White space at the end of a text is one pre-token.
+pub const GPT4_PATTERN: &str = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s";
+
+/// Other spellings of GPT-2's pattern: the original, and tiktoken's.
+const GPT2_SPELLINGS: [&str; 3] = [
+    GPT2_PATTERN,
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
+];
+
+/// GPT-4's pattern as first published, and minbpe's spelling. They cut white space at the end of a text after its last
+/// line break, as everywhere else.
+const GPT4_EARLY_SPELLINGS: [&str; 3] = [
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+];
+
+/// Cuts texts into pre-tokens by one pattern.
+#[derive(Clone, Debug)]
+pub struct Splitter(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Gpt2(Gpt2),
+    Gpt4(Gpt4),
+    Free(Box<FreePattern>),
+}
+
+impl Splitter {
+    /// The splitter for `pattern`: by hand where it is GPT-2's or GPT-4's, letter for letter, otherwise compiled.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::InvalidPattern`].
+    pub fn new(pattern: &str) -> Result<Self, BpeError> {
+        let kind = if GPT2_SPELLINGS.contains(&pattern) {
+            Kind::Gpt2(Gpt2)
+        } else if pattern == GPT4_PATTERN {
+            Kind::Gpt4(Gpt4 {
+                joins_final_space: true,
+            })
+        } else if GPT4_EARLY_SPELLINGS.contains(&pattern) {
+            Kind::Gpt4(Gpt4 {
+                joins_final_space: false,
+            })
+        } else {
+            Kind::Free(Box::new(FreePattern::new(pattern)?))
+        };
+        Ok(Self(kind))
+    }
+
+    /// Runs `pattern` on the regular-expression engine even where it could be split by hand: the oracle of tests.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::InvalidPattern`].
+    pub fn by_engine(pattern: &str) -> Result<Self, BpeError> {
+        Ok(Self(Kind::Free(Box::new(FreePattern::new(pattern)?))))
+    }
+
+    /// Whether pre-tokens are certain before their document ends; a free pattern may look ahead any distance.
+    pub fn is_streamable(&self) -> bool {
+        !matches!(self.0, Kind::Free(_))
+    }
+
+    /// Calls `on_pretoken(start, end)` for every pre-token of `text`, which holds no special token, in order.
+    ///
+    /// What a free pattern does not match belongs to no pre-token.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::PatternGaveUp`], from free patterns only.
+    #[inline]
+    pub fn for_each(&self, text: &str, mut on_pretoken: impl FnMut(usize, usize)) -> Result<(), BpeError> {
+        match &self.0 {
+            Kind::Gpt2(pattern) => scalar::for_each(*pattern, text.as_bytes(), on_pretoken),
+            Kind::Gpt4(pattern) => scalar::for_each(*pattern, text.as_bytes(), on_pretoken),
+            Kind::Free(pattern) => return pattern.for_each(text, |range| on_pretoken(range.start, range.end)),
+        }
+        Ok(())
+    }
+
+    /// The pre-tokens of `text` as byte ranges.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::PatternGaveUp`], from free patterns only.
+    pub fn split(&self, text: &str) -> Result<Vec<Range<usize>>, BpeError> {
+        let mut ranges = Vec::new();
+        self.for_each(text, |start, end| ranges.push(start..end))?;
+        Ok(ranges)
+    }
+
+    /// Length of the longest prefix found of `text` whose pre-tokens no later text can change, `text` beginning at the
+    /// start of a pre-token and holding no special token. It ends at the end of a pre-token, and what follows it splits
+    /// on its own as it would after it. Short of the longest such prefix by at most one pre-token or a few bytes, so
+    /// that progress is sure; always 0 for a free pattern.
+    pub fn stable_prefix(&self, text: &str) -> usize {
+        match &self.0 {
+            Kind::Gpt2(pattern) => cut::stable_prefix(*pattern, text.as_bytes()),
+            Kind::Gpt4(pattern) => cut::stable_prefix(*pattern, text.as_bytes()),
+            Kind::Free(_) => 0,
+        }
+    }
+
+    /// The last place in `text` at which it may be cut whatever stands before and after, looking back at most
+    /// `max_bytes` from its end; none for a free pattern.
+    pub fn last_safe_cut(&self, text: &str, max_bytes: usize) -> Option<usize> {
+        match &self.0 {
+            Kind::Gpt2(pattern) => cut::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
+            Kind::Gpt4(pattern) => cut::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
+            Kind::Free(_) => None,
+        }
+    }
+}

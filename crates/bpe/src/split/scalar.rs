@@ -1,0 +1,31 @@
+//! What a hand-written pattern is, and the plain way to run one.
+
+use crate::unicode::Class;
+
+/// A pattern that needs nothing but the text from a pre-token's start onwards.
+pub(super) trait Pattern: Copy {
+    /// End of the pre-token that begins at `pos` < `text.len()`; `text` is valid UTF-8.
+    fn next_end(self, text: &[u8], pos: usize) -> usize;
+
+    /// Whether every text is cut between characters `before` and `after`, and both sides as if they stood alone.
+    fn is_safe_cut(self, before: Cut, after: Cut) -> bool;
+}
+
+/// What [`Pattern::is_safe_cut`] needs to know of a character.
+#[derive(Clone, Copy)]
+pub(super) struct Cut {
+    pub class: Class,
+    /// Its first byte.
+    pub byte: u8,
+}
+
+/// Calls `on_pretoken(start, end)` for every pre-token, one character after the other.
+#[inline]
+pub(super) fn for_each<P: Pattern>(pattern: P, text: &[u8], mut on_pretoken: impl FnMut(usize, usize)) {
+    let mut start = 0;
+    while start < text.len() {
+        let end = pattern.next_end(text, start);
+        on_pretoken(start, end);
+        start = end;
+    }
+}
