@@ -1,0 +1,70 @@
+"""Reading a tokenizer's files with errors that name the file, the place and the remedy."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from homespun.errors import ConfigError, TokenizerError
+from homespun.files import check_is_file
+
+
+def read_utf8(path: Path, what: str) -> str:
+    """The text of a file, line ends as they are.
+
+    Args:
+        path: The file.
+        what: What it should be, such as "a list of merges".
+
+    Raises:
+        MissingFileError: it does not exist.
+        DataError: it is a directory.
+        TokenizerError: it is not UTF-8.
+    """
+    check_is_file(path, what, "name a directory that `homespun tokenizer train` wrote, or GPT-2's two files")
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise TokenizerError(
+            f"{path}: byte {error.start} is not UTF-8; expected {what}; restore the file or train the tokenizer again"
+        ) from error
+
+
+def read_json_object(path: Path, what: str) -> dict[str, Any]:
+    """The JSON object in a file; a key that stands twice is refused.
+
+    Raises:
+        MissingFileError: the file does not exist.
+        DataError: it is a directory.
+        TokenizerError: it holds anything else.
+    """
+
+    def refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            keys = [key for key, _ in pairs]
+            repeated = next(key for key in values if keys.count(key) > 1)
+            raise TokenizerError(f"{path}: the key {repeated!r} stands twice; keep one of them")
+        return values
+
+    text = read_utf8(path, what)
+    try:
+        values = json.loads(text, object_pairs_hook=refuse_repeated)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise TokenizerError(
+            f"{path}: not valid JSON ({error}); expected {what}; restore the file or train the tokenizer again"
+        ) from error
+    if not isinstance(values, dict):
+        raise TokenizerError(f"{path}: expected {what}, a JSON object; got {type(values).__name__}")
+    return values
+
+
+@contextmanager
+def errors_about(path: Path) -> Iterator[None]:
+    """Put `path` before what is found wrong with the parts read from it."""
+    try:
+        yield
+    except (TokenizerError, ConfigError) as error:
+        raise TokenizerError(f"{path}: {error}") from error
