@@ -11,6 +11,9 @@ mod pairs;
 mod short;
 mod workers;
 
+#[cfg(test)]
+mod tests;
+
 use crate::error::BpeError;
 use crate::special::SpecialTokens;
 use crate::split::Splitter;

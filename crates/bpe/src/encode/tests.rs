@@ -1,0 +1,113 @@
+//! Both ways of merging against the definition: every merge in order, all its occurrences from left to right.
+
+use proptest::prelude::*;
+
+use super::long::LongMerger;
+use super::pairs::PairTable;
+use super::short::{merge_short, MAX_SHORT};
+use crate::vocab::{Merge, Symbol};
+
+/// Merges between symbols 0, 1, 2 and those that merges make, listed as a trainer does: parts first.
+///
+/// Symbols are told apart by what they spell, so that, as in trained lists, two merges may make the same one.
+fn orderly_merges() -> impl Strategy<Value = Vec<Merge>> {
+    prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..24).prop_map(|choices| {
+        let mut spellings: Vec<Vec<u8>> = vec![vec![0], vec![1], vec![2]];
+        let mut merges = Vec::new();
+        for (left, right) in choices {
+            let (left, right) = (left.index(spellings.len()), right.index(spellings.len()));
+            let joined = [spellings[left].clone(), spellings[right].clone()].concat();
+            if joined.len() > 24 {
+                continue;
+            }
+            let known = spellings.iter().position(|spelling| *spelling == joined);
+            let merged = known.unwrap_or_else(|| {
+                spellings.push(joined);
+                spellings.len() - 1
+            });
+            merges.push(Merge {
+                left: left as Symbol,
+                right: right as Symbol,
+                merged: merged as Symbol,
+            });
+        }
+        merges
+    })
+}
+
+/// Lists in any order, with repetitions: nothing a trainer would write, but a file may hold it.
+fn disorderly_merges() -> impl Strategy<Value = Vec<Merge>> {
+    orderly_merges().prop_flat_map(|merges| {
+        let twice: Vec<Merge> = merges.iter().chain(&merges).copied().collect();
+        Just(twice).prop_shuffle()
+    })
+}
+
+/// The definition.
+fn merge_naively(merges: &[Merge], symbols: &[Symbol]) -> Vec<Symbol> {
+    let mut symbols = symbols.to_vec();
+    for merge in merges {
+        let mut at = 0;
+        while at + 1 < symbols.len() {
+            if symbols[at] == merge.left && symbols[at + 1] == merge.right {
+                symbols[at] = merge.merged;
+                symbols.remove(at + 1);
+            }
+            at += 1;
+        }
+    }
+    symbols
+}
+
+fn by_long(merger: &mut LongMerger, pairs: &PairTable, symbols: &[Symbol]) -> Vec<Symbol> {
+    let mut merged = Vec::new();
+    merger.start(symbols.len());
+    symbols.iter().for_each(|&symbol| merger.push(symbol));
+    merger.merge(pairs, |symbol| merged.push(symbol));
+    merged
+}
+
+fn by_short(pairs: &PairTable, symbols: &[Symbol]) -> Vec<Symbol> {
+    let mut array = [0; MAX_SHORT];
+    array[..symbols.len()].copy_from_slice(symbols);
+    let len = merge_short(pairs, &mut array, symbols.len());
+    array[..len].to_vec()
+}
+
+/// Pieces with runs in them, where merges overlap most.
+fn symbols(max_runs: usize) -> impl Strategy<Value = Vec<Symbol>> {
+    prop::collection::vec((0..3_u32, 1..6_usize), 0..max_runs)
+        .prop_map(|runs| runs.into_iter().flat_map(|(symbol, len)| vec![symbol; len]).collect())
+}
+
+proptest! {
+    #[test]
+    fn short_and_long_follow_the_definition(
+        merges in prop_oneof![orderly_merges(), disorderly_merges()],
+        pieces in prop::collection::vec(symbols(60), 1..4),
+    ) {
+        let pairs = PairTable::new(merges.clone());
+        let mut merger = LongMerger::default();
+        for piece in pieces {
+            let expected = merge_naively(&merges, &piece);
+            prop_assert_eq!(&by_long(&mut merger, &pairs, &piece), &expected);
+            let short = &piece[..piece.len().min(MAX_SHORT)];
+            prop_assert_eq!(by_short(&pairs, short), merge_naively(&merges, short));
+        }
+    }
+}
+
+/// Derived by hand: a run of n letters halves with every merge, the odd one out staying behind.
+#[test]
+fn long_runs_halve() {
+    let merges: Vec<Merge> = (0..20)
+        .map(|level| Merge {
+            left: level,
+            right: level,
+            merged: level + 1,
+        })
+        .collect();
+    let pairs = PairTable::new(merges);
+    let merged = by_long(&mut LongMerger::default(), &pairs, &vec![0; (1 << 20) + (1 << 7) + 1]);
+    assert_eq!(merged, [20, 7, 0]);
+}
