@@ -21,6 +21,9 @@ TRICKY = st.text(
     st.sampled_from("aZ\u0130\u212a\u4e2d1\u0662\xb2 \t\n\r\xa0\u3000'sS\u017ftlLvVrReE.!\U0001f600\0\x1c\u200d")
 )
 
+# Unicode of `regex` is newer than 16.0, and Python's is older: what Python knows, both class alike.
+ASSIGNED = st.characters(exclude_categories=["Cn", "Cs"])
+
 
 def test_examples_in_the_docstrings_hold():
     """Oracle: SPEC's worked example of training, derived by hand."""
@@ -45,11 +48,10 @@ def test_ties_go_to_the_greater_pair():
 
 
 @pytest.mark.parametrize(("split", "pattern"), [(reference.split_gpt2, GPT2), (reference.split_gpt4, GPT4)])
-@given(text=TRICKY | st.text())
+@given(text=TRICKY | st.text(ASSIGNED))
 def test_splitting_equals_the_pattern(split, pattern, text):
-    """Oracle: the pattern itself, run by `regex`; its Unicode is newer, so unassigned characters may differ."""
-    if all(regex.match(r"\P{Cn}", character) for character in text):
-        assert list(split(text)) == [match.group() for match in pattern.finditer(text)]
+    """Oracle: the pattern itself, run by `regex`."""
+    assert list(split(text)) == [match.group() for match in pattern.finditer(text)]
 
 
 @given(text=TRICKY)

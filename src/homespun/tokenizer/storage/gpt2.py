@@ -46,7 +46,7 @@ def _read_merges(path: Path) -> list[tuple[bytes, bytes]]:
     merges: list[tuple[bytes, bytes]] = []
     for number, line in enumerate(read_utf8(path, "a list of merges").splitlines(), start=1):
         if line and not (number == 1 and line.startswith("#version")):
-            merges.append(parse_merge(line.split(" "), f"{path}:{number}"))
+            merges.append(parse_merge(line, f"{path}:{number}"))
     return merges
 
 
@@ -68,18 +68,19 @@ def parse_vocab(words: dict[str, Any], special_tokens: Collection[str]) -> dict[
     return vocab
 
 
-def parse_merge(words: Sequence[object], where: str) -> tuple[bytes, bytes]:
-    """A pair of tokens, from two words in the printable alphabet.
+def parse_merge(pair: object, where: str) -> tuple[bytes, bytes]:
+    """A pair of tokens, from a list of two words in the printable alphabet or a line of them.
 
     Raises:
         TokenizerError: they are not two, or not printable.
     """
-    tokens = [token for word in words if isinstance(word, str) and (token := from_printable(word))]
-    if len(words) == 2 and len(tokens) == 2:
-        return tokens[0], tokens[1]
+    words = pair.split(" ") if isinstance(pair, str) else pair
+    match words:
+        case [str(left), str(right)] if (left_token := from_printable(left)) and (right_token := from_printable(right)):
+            return left_token, right_token
     raise TokenizerError(
-        f"{where}: expected two tokens in GPT-2's printable bytes with a space between, "
-        f"got {' '.join(map(str, words))!r}; restore the file or train the tokenizer again"
+        f"{where}: expected two tokens in GPT-2's printable bytes with a space between, got {pair!r:.100}; "
+        "restore the file or train the tokenizer again"
     )
 
 

@@ -66,8 +66,7 @@ def read_tokenizer_json(path: Path) -> Definition:
         model = _expect(values, "model", dict)
         _refuse_settings(values, model)
         merges = [
-            parse_merge(merge.split(" ") if isinstance(merge, str) else merge, f"model.merges[{index}]")
-            for index, merge in enumerate(_expect(model, "merges", list))
+            parse_merge(merge, f"model.merges[{index}]") for index, merge in enumerate(_expect(model, "merges", list))
         ]
         special_tokens = _read_added_tokens(values)
         words = _expect(model, "vocab", dict)
