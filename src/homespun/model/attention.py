@@ -1,7 +1,7 @@
 """Attention: every position gathers from those it may see, weighted by how well its query matches their keys."""
 
 from math import sqrt
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from einops import rearrange
@@ -14,6 +14,7 @@ from homespun.model.rope import RotaryPositionalEmbedding
 from homespun.shapes import HiddenBTD
 
 
+@runtime_checkable
 class KeyValueStore(Protocol):
     """What remembers the keys and values of positions already seen, layer by layer."""
 

@@ -92,8 +92,8 @@ class RMSNorm(nn.Module):
 
         y = x / sqrt(mean(x**2) + eps) * weight
 
-    The mean is taken in float32 at least, whatever the input's dtype: bfloat16 has 8 significant bits, too few to sum
-    D squares.
+    Computed in float32 whatever the input's dtype: bfloat16 has 8 significant bits, too few to sum D squares. float64
+    is no exception, so that a float64 model is the model that transformers' Llama is in float64.
 
     Source: Zhang & Sennrich 2019, arXiv:1910.07467, eq. 4.
     """
@@ -114,9 +114,9 @@ class RMSNorm(nn.Module):
         nn.init.ones_(self.weight)
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
-        wide = widen(x)
-        inv_rms = torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + self.eps)
-        return (wide * inv_rms * self.weight).to(x.dtype)
+        x32 = x.float()
+        inv_rms = torch.rsqrt(x32.square().mean(dim=-1, keepdim=True) + self.eps)
+        return (x32 * inv_rms * self.weight).to(x.dtype)
 
 
 class SwiGLU(nn.Module):

@@ -1,7 +1,6 @@
 """Rotary position embedding: positions enter as rotations of the channel pairs of queries and keys."""
 
 from collections.abc import Callable
-from typing import Self
 
 import torch
 from jaxtyping import Float, Int
@@ -73,7 +72,7 @@ class RotaryPositionalEmbedding(nn.Module):
         self.register_buffer("cos_Tk", cos_Tk, persistent=False)
         self.register_buffer("sin_Tk", sin_Tk, persistent=False)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "RotaryPositionalEmbedding":
         # Every .to(), .bfloat16(), .to_empty() comes through here: it would round the tables, or leave them unset.
         super()._apply(fn, recurse)
         self._make_tables(self.cos_Tk.device)

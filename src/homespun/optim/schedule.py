@@ -55,8 +55,8 @@ def wsd_schedule(t: int, alpha_max: float, alpha_min: float, T_w: int, T_s: int,
 
     Source: Hu et al. 2024 (MiniCPM), arXiv:2404.06395, eq. 1, with a line for the decay.
     """
-    if T_s < T_w:
-        raise ConfigError(f"the decay starts at step {T_s}, before the warm-up ends at step {T_w}")
+    if not 0 <= T_w <= T_s:
+        raise ConfigError(f"the warm-up ends at step {T_w}; it must end at step 0 or later, and by step {T_s}")
     progress = _progress(t, T_s, T_c)
     if t < T_w:
         return t / T_w * alpha_max
@@ -98,7 +98,10 @@ def learning_rate_at(step: int, config: OptimConfig, num_steps: int) -> float:
 def _progress(t: int, start: int, end: int) -> float:
     """How far `t` is from `start` to `end`, clipped to 0 ... 1."""
     if not 0 <= start <= end:
-        raise ConfigError(f"the learning rate's way down starts at step {start} and ends at step {end}, before that")
+        raise ConfigError(
+            f"the learning rate's way down starts at step {start} and ends at step {end}; "
+            "it must start at step 0 or later and end no earlier than it starts"
+        )
     if t <= start:
         return 0.0
     return 1.0 if t >= end else (t - start) / (end - start)
