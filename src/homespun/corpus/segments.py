@@ -96,7 +96,7 @@ def read_segments(
 
 def _split_text(pieces: BytePieces, separator: bytes, batch_bytes: int, start: Place) -> Iterator[Batch | Fragment]:
     path, offset = pieces.path, start.offset
-    blocks = _gather(pieces, batch_bytes)
+    blocks = _regroup(pieces, batch_bytes)
     held = b""
     while True:
         *documents, held = held.split(separator)
@@ -127,7 +127,7 @@ def _split_long_document(
             yield Fragment(place, decoder.decode(held[:end], is_last=True), end, is_last=True, is_closed=True)
             end += len(separator)
             return offset + end, held[end:]
-        num_settled = len(held) - num_kept
+        num_settled = max(0, len(held) - num_kept)
         yield Fragment(place, decoder.decode(held[:num_settled]), num_settled, is_last=False, is_closed=False)
         offset += num_settled
         block = next(blocks, b"")
@@ -201,15 +201,19 @@ def _parse_line(line: bytes, text_key: str, where: str) -> tuple[str, int]:
         ) from error
 
 
-def _gather(pieces: Iterable[bytes], num_bytes: int) -> Iterator[bytes]:
-    """The same bytes in blocks of at least `num_bytes`, but for the last."""
+def _regroup(pieces: Iterable[bytes], num_bytes: int) -> Iterator[bytes]:
+    """The same bytes in blocks of exactly `num_bytes`, but for the last."""
     parts: list[bytes] = []
-    num_held = 0
+    num_missing = num_bytes
     for piece in pieces:
-        parts.append(piece)
-        num_held += len(piece)
-        if num_held >= num_bytes:
+        start = 0
+        while len(piece) - start >= num_missing:
+            stop = start + num_missing
+            parts.append(piece[start:stop])
             yield b"".join(parts)
-            parts, num_held = [], 0
+            parts, num_missing, start = [], num_bytes, stop
+        if start < len(piece):
+            parts.append(piece[start:])
+            num_missing -= len(piece) - start
     if parts:
         yield b"".join(parts)

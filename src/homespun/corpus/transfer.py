@@ -147,10 +147,10 @@ def _read_headers(response: httpx.Response, url: str, part: PartFile, before: Se
     else:
         match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", headers.get("content-range", ""))
         is_same = validator in ("", before.validator) and sha256 in ("", before.sha256)
-        if match is None or int(match[1]) != part.num_bytes or not is_same:
+        start, total = (int(match[1]), int(match[2])) if match else (0, 0)
+        if start != part.num_bytes or before.num_bytes not in (0, total) or not is_same:
             part.discard()
             raise TransferInterrupted("the server sent another part than asked for")
-        total = int(match[2])
         validator, sha256 = before.validator, before.sha256
     return ServerNotes(url=url, validator=validator, num_bytes=total, sha256=sha256)
 
