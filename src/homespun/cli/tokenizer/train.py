@@ -1,0 +1,73 @@
+"""`homespun tokenizer train`: a text file to a tokenizer directory."""
+
+import time
+from pathlib import Path
+
+from homespun.cli.parsing import CommandParser, parse_count, parse_size
+from homespun.cli.progress import progress_bar
+
+
+def build_parser() -> CommandParser:
+    """The command's arguments."""
+    parser = CommandParser(prog="homespun tokenizer train", description="Train a byte-level BPE tokenizer.")
+    parser.add_argument("input", type=Path, metavar="INPUT", help="a UTF-8 text file, of any size")
+    parser.add_argument("--vocab-size", type=parse_count, required=True, metavar="N", help="tokens at most, in all")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the tokenizer is written")
+    parser.add_argument(
+        "--special-token",
+        action="append",
+        default=[],
+        dest="special_tokens",
+        metavar="TEXT",
+        help="a string that is one token, such as '<|endoftext|>'; may be repeated",
+    )
+    parser.add_argument("--pattern", default="gpt2", help="gpt2 (the default), gpt4, or a regular expression")
+    parser.add_argument("--threads", type=parse_count, metavar="N", help="one a core unless given")
+    parser.add_argument("--chunk", type=parse_size, default="4MiB", metavar="SIZE", help="text a thread reads at once")
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Train, write, and say what came of it."""
+    asked = build_parser().parse_args(arguments)
+    # Imported here, so that `--help` waits for nothing.
+    from homespun.tokenizer.config import check_vocab_size
+    from homespun.tokenizer.definition import define
+    from homespun.tokenizer.storage import check_can_be_saved
+    from homespun.tokenizer.tokenizer import Tokenizer
+    from homespun.tokenizer.train import build_vocab, count_pretokens, merge_counts
+
+    # Whatever could be wrong with the arguments is found before the text is read.
+    check_vocab_size("--vocab-size", asked.vocab_size, len(asked.special_tokens))
+    without_merges = define(build_vocab(asked.special_tokens, []), [], asked.special_tokens, asked.pattern)
+    check_can_be_saved(without_merges, asked.out)
+
+    began = time.perf_counter()
+    with progress_bar("counting words", "bytes") as on_progress:
+        counts = count_pretokens(
+            asked.input,
+            asked.special_tokens,
+            pattern=asked.pattern,
+            num_threads=asked.threads,
+            chunk_bytes=asked.chunk,
+            on_progress=on_progress,
+        )
+    counted = time.perf_counter()
+    with progress_bar("merging", "tokens") as on_progress:
+        vocab, merges = merge_counts(
+            counts, asked.vocab_size, asked.special_tokens, num_threads=asked.threads, on_progress=on_progress
+        )
+    merged = time.perf_counter()
+    tokenizer = Tokenizer(vocab, merges, asked.special_tokens, pattern=asked.pattern)
+    tokenizer.save(asked.out)
+
+    longest = max((left + right for left, right in merges), key=len, default=b"")
+    print(f"pre-tokens     {counts.total:,} ({len(counts):,} distinct)")
+    print(f"vocabulary     {tokenizer.vocab_size:,} tokens, {len(merges):,} of them merged")
+    print(f"longest token  {longest.decode(errors='replace')!r} ({len(longest)} bytes)")
+    print(f"seconds        {merged - began:.2f} ({counted - began:.2f} counting, {merged - counted:.2f} merging)")
+    print(f"fingerprint    {tokenizer.fingerprint}")
+    print(f"written to     {asked.out}")
+    if len(vocab) < asked.vocab_size:
+        print(f"The text has no more pairs to merge: {asked.vocab_size - len(vocab):,} tokens fewer than asked for.")
+    return 0

@@ -1,0 +1,159 @@
+"""`homespun tokenizer` from the command line: what it prints, what it writes, what it refuses."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+
+from homespun.cli.main import main
+from homespun.tokenizer import Tokenizer, train_bpe
+
+END = "<|endoftext|>"
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.txt"
+    path.write_bytes(b"low low lower newest newest widest" + END.encode() + b"low \xe4\xb8\xad\xe6\x96\x87\n")
+    return path
+
+
+@pytest.fixture
+def tokenizer(corpus, tmp_path, capsys):
+    assert main(["tokenizer", "train", str(corpus), "--vocab-size", "270", "--special-token", END, *out(tmp_path)]) == 0
+    capsys.readouterr()
+    return str(tmp_path / "tokenizer")
+
+
+def out(tmp_path):
+    return ["--out", str(tmp_path / "tokenizer")]
+
+
+def feed(monkeypatch, data):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+def test_train_writes_what_train_bpe_returns(tokenizer, corpus):
+    """Oracle: the library's own result."""
+    loaded = Tokenizer.load(tokenizer)
+    assert (loaded.vocab, loaded.merges) == train_bpe(corpus, 270, [END])
+    assert loaded.special_tokens == {END: 0}
+
+
+def test_train_says_what_came_of_it(corpus, tmp_path, capsys):
+    """Oracle: the facts that the loaded tokenizer states."""
+    arguments = ["--vocab-size", "10_000", "--pattern", "gpt4", "--threads", "2", "--chunk", "1KB"]
+    assert main(["tokenizer", "train", str(corpus), *arguments, *out(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    loaded = Tokenizer.load(tmp_path / "tokenizer")
+    assert loaded.fingerprint in said
+    assert f"{len(loaded.merges):,} of them merged" in said
+    assert "no more pairs to merge" in said
+
+
+def test_encode_prints_ids(tokenizer, capsys, monkeypatch):
+    """Oracle: the library's own ids; - is standard input."""
+    text = f"low\nnewest {END}"
+    ids = " ".join(map(str, Tokenizer.load(tokenizer).encode(text)))
+    assert main(["tokenizer", "encode", tokenizer, text]) == 0
+    feed(monkeypatch, text.encode())
+    assert main(["tokenizer", "encode", tokenizer, "-"]) == 0
+    assert capsys.readouterr().out == f"{ids}\n{ids}\n"
+    assert main(["tokenizer", "encode", tokenizer, END, "--special", "text"]) == 0
+    assert capsys.readouterr().out.split()[0] != "0"
+
+
+def test_encode_writes_numpy(tokenizer, tmp_path):
+    """Oracle: the library's own ids; 270 ids fit in 16 bits."""
+    path = tmp_path / "ids.npy"
+    assert main(["tokenizer", "encode", tokenizer, "low newest", "--out", str(path)]) == 0
+    ids = np.load(path)
+    assert ids.dtype == np.uint16
+    assert ids.tolist() == Tokenizer.load(tokenizer).encode("low newest")
+
+
+def test_inspect_describes_the_tokenizer(tokenizer, capsys):
+    """Oracle: the facts that the loaded tokenizer states."""
+    loaded = Tokenizer.load(tokenizer)
+    assert main(["tokenizer", "inspect", tokenizer]) == 0
+    said = capsys.readouterr().out
+    for fact in (f"{loaded.vocab_size} tokens", f"{END} 0", "pattern         gpt2", loaded.fingerprint):
+        assert fact in said
+
+
+def test_inspect_shows_boundaries_and_compression(tokenizer, capsys):
+    """Oracle: derived by hand; a token that is part of a character is shown in bytes."""
+    text = f"low\u4e2d{END}"
+    assert main(["tokenizer", "inspect", tokenizer, text]) == 0
+    shown, ids, ratio = capsys.readouterr().out.splitlines()
+    assert shown.startswith("|low|")
+    assert shown.endswith(f"|{END}|")
+    num_tokens = len(ids.split())
+    assert ratio == f"19 bytes, {num_tokens} tokens: {19 / num_tokens:.2f} bytes per token"
+    assert main(["tokenizer", "inspect", tokenizer, ""]) == 0
+    assert "0 tokens: no bytes per token" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "MISSING", "--vocab-size", "300"], "MISSING: no such file"),
+        (["train", "CORPUS", "--vocab-size", "255"], "--vocab-size = 255 is too small: 256 bytes"),
+        (["train", "CORPUS", "--vocab-size", "many"], "'many' is not a whole number"),
+        (["train", "CORPUS"], "--vocab-size"),
+        (["train", "EMPTY", "--vocab-size", "300"], "EMPTY: empty"),
+        (["train", "INVALID", "--vocab-size", "300"], "INVALID: byte 4 is not valid UTF-8"),
+        (["train", "CORPUS", "--vocab-size", "300", "--threads", "0"], "num_threads = 0"),
+        (["train", "CORPUS", "--vocab-size", "300", "--pattern", "("], "pattern"),
+        (["train", "CORPUS", "--vocab-size", "300", "--special-token", ""], "a special token is empty"),
+        (["train", "CORPUS", "--vocab-size", "300", "--special-token", "a"], "cannot be told from an ordinary token"),
+        (["encode", "MISSING", "text"], "MISSING: no tokenizer there"),
+        (["nothing"], "has no command 'nothing'"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, corpus, tmp_path, capsys, monkeypatch):
+    """Oracle: exit code 2, one line naming the place, no directory made."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "EMPTY").write_bytes(b"")
+    (tmp_path / "INVALID").write_bytes(b"good\xff")
+    corpus.rename(tmp_path / "CORPUS")
+    arguments = [*arguments, *out(tmp_path)] if arguments[0] == "train" else arguments
+    assert main(["tokenizer", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("homespun: error: ")
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "tokenizer").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "data", "message"),
+    [
+        (["text", "--special", "maybe"], b"", "--special = 'maybe' is unknown; choose one of encode, text, reject"),
+        ([f"a{END}", "--special", "reject"], b"", END),
+        (["-"], b"good\xff", "byte 4"),
+        (["a\udcff"], b"", "index 1 of the text is the lone surrogate"),
+    ],
+)
+def test_encode_refuses_bad_text(arguments, data, message, tokenizer, tmp_path, capsys, monkeypatch):
+    """Oracle: exit code 2, one line naming the place, no file written."""
+    feed(monkeypatch, data)
+    path = tmp_path / "ids.npy"
+    assert main(["tokenizer", "encode", tokenizer, *arguments, "--out", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["encode"], ["inspect"]])
+def test_help(command, capsys):
+    """Oracle: the usage line."""
+    if command:
+        with pytest.raises(SystemExit) as caught:
+            main(["tokenizer", *command, "--help"])
+        assert caught.value.code == 0
+    else:
+        assert main(["tokenizer", "--help"]) == 0
+    assert "usage: homespun tokenizer" in capsys.readouterr().out
