@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use homespun_bpe::count::{count_file, CountOptions};
+use homespun_bpe::progress::ignore_progress;
 use homespun_bpe::split::{GPT2_PATTERN, GPT4_PATTERN};
 use homespun_bpe::train::train;
 use homespun_bpe::{SpecialTokens, Splitter};
@@ -33,9 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let splitter = Splitter::new(pattern)?;
 
     let start = Instant::now();
-    let counts = count_file(path, &specials, &splitter, options, &|_, _| {})?;
+    let counts = count_file(path, &specials, &splitter, options, &ignore_progress)?;
     let counted = start.elapsed();
-    let merges = train(&counts, num_tokens, &|_, _| {})?;
+    let merges = train(&counts, num_tokens, &ignore_progress)?;
     let trained = start.elapsed();
     println!(
         "count {:.3} s ({} distinct, {} in all), train {:.3} s ({} merges), {:.3} s together; {}",

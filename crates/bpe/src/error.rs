@@ -84,6 +84,10 @@ pub enum BpeError {
         limit: u64,
     },
 
+    /// The caller's progress callback asked to stop.
+    #[error("stopped by the progress callback; nothing was kept")]
+    Interrupted,
+
     /// A token that spells nothing.
     #[error("token {id} of the vocabulary is empty; remove it")]
     EmptyToken {

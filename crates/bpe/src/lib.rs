@@ -11,6 +11,7 @@ mod unicode_tables;
 pub mod count;
 pub mod encode;
 pub mod error;
+pub mod progress;
 pub mod special;
 pub mod split;
 pub mod stream;

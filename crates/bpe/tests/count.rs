@@ -1,9 +1,12 @@
 //! Counting files against counting by hand.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use homespun_bpe::count::{count_file, count_text, CountOptions, Counts};
+use homespun_bpe::progress::ignore_progress;
 use homespun_bpe::special::Piece;
 use homespun_bpe::split::{GPT2_PATTERN, GPT4_PATTERN};
 use homespun_bpe::{BpeError, SpecialTokens, Splitter};
@@ -70,11 +73,31 @@ proptest! {
         for pattern in [GPT2_PATTERN, GPT4_PATTERN, r"\w+|\W"] {
             let splitter = Splitter::new(pattern).unwrap();
             let expected = naive(&text, &specials, &splitter);
-            let counted = count_file(&file.0, &specials, &splitter, options(num_threads, chunk_bytes), &|_, _| {});
+            let counted = count_file(&file.0, &specials, &splitter, options(num_threads, chunk_bytes), &ignore_progress);
             prop_assert_eq!(as_map(&counted.unwrap()), expected.clone());
             prop_assert_eq!(as_map(&count_text(&text, &specials, &splitter).unwrap()), expected);
         }
     }
+}
+
+/// However many threads count, all stop.
+#[test]
+fn a_callback_can_stop_counting() {
+    let file = TextFile::new("stopped", &b"words ".repeat(10_000));
+    let splitter = Splitter::new(GPT2_PATTERN).unwrap();
+    let calls = AtomicUsize::new(0);
+    let stopped = count_file(
+        &file.0,
+        &SpecialTokens::new([""; 0]).unwrap(),
+        &splitter,
+        options(3, 100),
+        &|_, _| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            ControlFlow::Break(())
+        },
+    );
+    assert!(matches!(stopped, Err(BpeError::Interrupted)));
+    assert!(calls.into_inner() <= 3);
 }
 
 /// Oracle: arithmetic. One pre-token far longer than a chunk is read whole, in steps that double.
@@ -83,7 +106,7 @@ fn one_endless_word_is_one_pretoken() {
     let file = TextFile::new("endless", "a".repeat(300_000).as_bytes());
     let specials = SpecialTokens::new(["<|end|>"]).unwrap();
     let splitter = Splitter::new(GPT2_PATTERN).unwrap();
-    let counts = count_file(&file.0, &specials, &splitter, options(2, 1000), &|_, _| {}).unwrap();
+    let counts = count_file(&file.0, &specials, &splitter, options(2, 1000), &ignore_progress).unwrap();
     assert_eq!((counts.len(), counts.total(), counts.num_bytes()), (1, 1, 300_000));
 }
 
@@ -95,10 +118,10 @@ fn many_distinct_words_outgrow_the_first_table() {
     let file = TextFile::new("distinct", text.as_bytes());
     let specials = SpecialTokens::new(Vec::<String>::new()).unwrap();
     let splitter = Splitter::new(r"\S+").unwrap();
-    let counts = count_file(&file.0, &specials, &splitter, options(3, 4096), &|_, _| {}).unwrap();
+    let counts = count_file(&file.0, &specials, &splitter, options(3, 4096), &ignore_progress).unwrap();
     assert_eq!(as_map(&counts), naive(&text, &specials, &splitter));
     let gpt2 = Splitter::new(GPT2_PATTERN).unwrap();
-    let counts = count_file(&file.0, &specials, &gpt2, options(3, 4096), &|_, _| {}).unwrap();
+    let counts = count_file(&file.0, &specials, &gpt2, options(3, 4096), &ignore_progress).unwrap();
     assert_eq!(as_map(&counts), naive(&text, &specials, &gpt2));
 }
 
@@ -116,7 +139,7 @@ fn invalid_utf8_is_refused_with_its_offset() {
         let text = [b"some good words \xc3\xa9 ".repeat(5), tail.to_vec()].concat();
         let offset = std::str::from_utf8(&text).unwrap_err().valid_up_to() as u64;
         let file = TextFile::new("invalid", &text);
-        let refused = count_file(&file.0, &specials, &splitter, options(1, chunk_bytes), &|_, _| {});
+        let refused = count_file(&file.0, &specials, &splitter, options(1, chunk_bytes), &ignore_progress);
         assert!(
             matches!(refused, Err(BpeError::InvalidUtf8 { offset: at, .. }) if at == offset),
             "{refused:?}"
@@ -129,7 +152,8 @@ fn empty_and_missing_files_are_refused() {
     let specials = SpecialTokens::new(["<|end|>"]).unwrap();
     let splitter = Splitter::new(GPT2_PATTERN).unwrap();
     let file = TextFile::new("empty", b"");
-    let count = |path: &std::path::Path| count_file(path, &specials, &splitter, CountOptions::default(), &|_, _| {});
+    let count =
+        |path: &std::path::Path| count_file(path, &specials, &splitter, CountOptions::default(), &ignore_progress);
     assert!(matches!(count(&file.0), Err(BpeError::EmptyInput { .. })));
     assert!(matches!(
         count(&file.0.with_extension("missing")),

@@ -1,9 +1,11 @@
 //! Training against recounting everything after every merge.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
 
+use homespun_bpe::progress::ignore_progress;
 use homespun_bpe::train::{train, Merge};
-use homespun_bpe::Counts;
+use homespun_bpe::{BpeError, Counts};
 use proptest::prelude::*;
 
 /// Algorithm 1 of Sennrich et al. (arXiv:1508.07909), with the greater pair of byte strings first among equals.
@@ -44,7 +46,7 @@ fn naive(counts: &Counts, num_tokens: usize) -> Vec<Merge> {
 
 fn merges_of(words: &[(&str, u64)], num_tokens: usize) -> Vec<String> {
     let counts = Counts::from_pairs(words.iter().copied());
-    let merges = train(&counts, num_tokens, &|_, _| {}).unwrap();
+    let merges = train(&counts, num_tokens, &ignore_progress).unwrap();
     merges
         .into_iter()
         .map(|(left, right)| {
@@ -87,7 +89,7 @@ fn overlapping_pairs_are_counted_each() {
 fn one_long_word_of_one_letter() {
     let word = "a".repeat(1000);
     let counts = Counts::from_pairs([(word.as_bytes(), 3)]);
-    assert_eq!(train(&counts, 40, &|_, _| {}).unwrap(), naive(&counts, 40));
+    assert_eq!(train(&counts, 40, &ignore_progress).unwrap(), naive(&counts, 40));
 }
 
 /// Oracle: time, in that a quadratic trainer would not end. 4 MB of one letter, and of two in turn.
@@ -95,19 +97,27 @@ fn one_long_word_of_one_letter() {
 fn long_words_take_linear_time() {
     for unit in ["a", "ab"] {
         let counts = Counts::from_pairs([(unit.repeat((4 << 20) / unit.len()), 1)]);
-        let merges = train(&counts, 1000, &|_, _| {}).unwrap();
+        let merges = train(&counts, 1000, &ignore_progress).unwrap();
         assert_eq!(merges.len(), 22, "2**22 letters, joined by doubling");
     }
 }
 
 #[test]
 fn progress_ends_at_what_was_reached() {
-    let last = std::cell::Cell::new((0, 0));
+    let last = std::sync::Mutex::new((0, 0));
     train(&Counts::from_pairs([("abcd", 2)]), 10, &|done, all| {
-        last.set((done, all))
+        *last.lock().unwrap() = (done, all);
+        ControlFlow::Continue(())
     })
     .unwrap();
-    assert_eq!(last.get(), (3, 10));
+    assert_eq!(*last.lock().unwrap(), (3, 10));
+}
+
+#[test]
+fn a_callback_can_stop_training() {
+    let counts = Counts::from_pairs((0..2000).map(|i| (format!("{i}"), 1)));
+    let stopped = train(&counts, 2000, &|_, _| ControlFlow::Break(()));
+    assert!(matches!(stopped, Err(BpeError::Interrupted)));
 }
 
 fn words(letters: &'static str, max_len: usize) -> impl Strategy<Value = Vec<(String, u64)>> {
@@ -128,7 +138,7 @@ proptest! {
         for pairs in [few, more, single] {
             let counts = Counts::from_pairs(pairs);
             for num_tokens in [5, 1000] {
-                prop_assert_eq!(train(&counts, num_tokens, &|_, _| {}).unwrap(), naive(&counts, num_tokens));
+                prop_assert_eq!(train(&counts, num_tokens, &ignore_progress).unwrap(), naive(&counts, num_tokens));
             }
         }
     }

@@ -72,7 +72,7 @@ pub fn count_pretokens(
         let specials = SpecialTokens::new(special_tokens)?;
         let splitter = Splitter::new(pattern)?;
         count_file(&path, &specials, &splitter, options, &|done, total| {
-            let _ = progress.report(done, total);
+            progress.report(done, total)
         })
     })
     .map(PretokenCounts)
@@ -89,9 +89,7 @@ pub fn train_merges<'py>(
 ) -> PyResult<Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>> {
     let _ = num_threads; // one thread merges today; the result is the same for any number
     let merges = working(py, on_progress, |progress| {
-        train(&counts.0, num_tokens, &|done, total| {
-            let _ = progress.report(done, total);
-        })
+        train(&counts.0, num_tokens, &|done, total| progress.report(done, total))
     })?;
     Ok(merges
         .into_iter()

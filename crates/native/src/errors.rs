@@ -22,7 +22,8 @@ pub fn to_py(py: Python<'_>, error: &BpeError) -> PyErr {
         | BpeError::ByteOutsideVocabulary { .. }
         | BpeError::SpecialTokenInText { .. }
         | BpeError::PretokenTooLong { .. }
-        | BpeError::InText { .. } => "TokenizerError",
+        | BpeError::InText { .. }
+        | BpeError::Interrupted => "TokenizerError",
         BpeError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => "MissingFileError",
         BpeError::Io { .. } => "StorageError",
     };

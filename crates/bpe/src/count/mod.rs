@@ -5,9 +5,11 @@ mod reader;
 mod table;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Mutex;
 
 use crate::error::BpeError;
+use crate::progress::OnProgress;
 use crate::special::{Piece, SpecialTokens};
 use crate::split::Splitter;
 
@@ -40,14 +42,14 @@ impl Default for CountOptions {
 ///
 /// # Errors
 ///
-/// [`BpeError::Io`], [`BpeError::InvalidUtf8`] with the offset in the file, [`BpeError::EmptyInput`], and
-/// [`BpeError::PatternGaveUp`] from free patterns.
+/// [`BpeError::Io`], [`BpeError::InvalidUtf8`] with the offset in the file, [`BpeError::EmptyInput`],
+/// [`BpeError::PatternGaveUp`] from free patterns, and [`BpeError::Interrupted`].
 pub fn count_file(
     path: &Path,
     specials: &SpecialTokens,
     splitter: &Splitter,
     options: CountOptions,
-    on_progress: &(dyn Fn(u64, u64) + Sync),
+    on_progress: OnProgress<'_>,
 ) -> Result<Counts, BpeError> {
     let reader = ChunkReader::open(path, options.chunk_bytes.max(1))?;
     count_chunks(reader, specials, splitter, options.num_threads, on_progress)
@@ -77,14 +79,19 @@ fn count_chunks(
     specials: &SpecialTokens,
     splitter: &Splitter,
     num_threads: usize,
-    on_progress: &(dyn Fn(u64, u64) + Sync),
+    on_progress: OnProgress<'_>,
 ) -> Result<Counts, BpeError> {
     let total_bytes = reader.total_bytes();
     let reader = Mutex::new(reader);
-    let work = || -> Result<Table, BpeError> {
+    // One thread's error ends the others' work too.
+    let stop = AtomicBool::new(false);
+    let count_until_stopped = || -> Result<Table, BpeError> {
         let mut table = Table::new();
         let mut chunk = Chunk::default();
         loop {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(table);
+            }
             let more = match reader.lock() {
                 Ok(mut reader) => reader.next_chunk(&mut chunk, specials, splitter)?,
                 // Another thread panicked; its panic is passed on when it is joined.
@@ -95,8 +102,17 @@ fn count_chunks(
             }
             let text = chunk.text()?;
             add_text(&mut table, text, chunk.padded(), specials, splitter)?;
-            on_progress(chunk.end_offset(), total_bytes);
+            if on_progress(chunk.end_offset(), total_bytes).is_break() {
+                return Err(BpeError::Interrupted);
+            }
         }
+    };
+    let work = || {
+        let result = count_until_stopped();
+        if result.is_err() {
+            stop.store(true, Ordering::Relaxed);
+        }
+        result
     };
     let results: Vec<Result<Table, BpeError>> = std::thread::scope(|scope| {
         let others: Vec<_> = (1..num_threads).map(|_| scope.spawn(work)).collect();

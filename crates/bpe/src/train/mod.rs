@@ -11,6 +11,7 @@ mod words;
 
 use crate::count::Counts;
 use crate::error::BpeError;
+use crate::progress::OnProgress;
 
 use merge::Trainer;
 
@@ -25,8 +26,8 @@ pub type Merge = (Vec<u8>, Vec<u8>);
 ///
 /// # Errors
 ///
-/// [`BpeError::CorpusTooLarge`].
-pub fn train(counts: &Counts, num_tokens: usize, on_progress: &dyn Fn(u64, u64)) -> Result<Vec<Merge>, BpeError> {
+/// [`BpeError::CorpusTooLarge`], [`BpeError::Interrupted`].
+pub fn train(counts: &Counts, num_tokens: usize, on_progress: OnProgress<'_>) -> Result<Vec<Merge>, BpeError> {
     let mut trainer = Trainer::new(counts)?;
     let mut merges = Vec::new();
     let mut reported = 0;
@@ -35,10 +36,12 @@ pub fn train(counts: &Counts, num_tokens: usize, on_progress: &dyn Fn(u64, u64))
         merges.push(merge);
         if trainer.num_new_tokens() >= reported + PROGRESS_TOKENS {
             reported = trainer.num_new_tokens();
-            on_progress(reported as u64, num_tokens as u64);
+            if on_progress(reported as u64, num_tokens as u64).is_break() {
+                return Err(BpeError::Interrupted);
+            }
         }
     }
-    on_progress(trainer.num_new_tokens() as u64, num_tokens as u64);
+    let _ = on_progress(trainer.num_new_tokens() as u64, num_tokens as u64); // nothing is left to stop
     Ok(merges)
 }
 
