@@ -2,6 +2,7 @@
 
     recipe.yaml         the resolved recipe: every key, no "auto" left
     environment.json    versions, machine, device and precision with the reason they were chosen
+    tokenizer/          the run's tokenizer, so that the directory can be used anywhere
     entropy.json        exact bits of the validation documents, where the corpus knows them (the storybook)
     metrics.jsonl       one JSON object a line: `TrainRecord` or `ValidationRecord`, told apart by "kind"
     checkpoints/        step-000500.safetensors
@@ -110,6 +111,10 @@ class RunDirectory:
     @property
     def environment(self) -> Path:
         return self.root / "environment.json"
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.root / "tokenizer"
 
     @property
     def entropy(self) -> Path:

@@ -1,0 +1,24 @@
+"""`homespun prepare`: text, tokenizer and token data sets of a recipe, as far as they are not there yet."""
+
+from homespun.cli.recipes import RecipeParser
+
+_DESCRIPTION = """\
+Make what a recipe needs: text (generated or downloaded), tokenizer, token data sets. What is there is kept; after an
+interruption the same command goes on.
+
+examples:
+  homespun prepare recipes/demo.yaml
+  homespun prepare recipes/tinystories-sip.yaml --source.train mine/train.txt --source.valid mine/valid.txt"""
+
+
+def main(arguments: list[str]) -> int:
+    """Prepare one recipe's data."""
+    parsed = RecipeParser("homespun prepare", _DESCRIPTION).parse_recipe(arguments)
+    if parsed is None:
+        return 0
+    # Imported here: `homespun prepare --help` does not wait for the tokenizer.
+    from homespun.cli.progress import progress_bar
+    from homespun.training.prepare import prepare
+
+    prepare(parsed[0], tell=print, show_progress=progress_bar)
+    return 0

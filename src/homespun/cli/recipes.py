@@ -1,0 +1,51 @@
+"""What the commands that take a recipe share: RECIPE first, then flags of their own, then the recipe's keys."""
+
+import argparse
+from pathlib import Path
+
+from homespun.cli.parsing import CommandParser
+from homespun.training.config import RunConfig
+
+
+class RecipeParser(CommandParser):
+    """Parses `RECIPE [own flags] [--key.sub value ...]`; `--help` lists the recipe's keys after the own flags."""
+
+    def __init__(self, prog: str, description: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            usage=f"{prog} RECIPE [--key.sub value ...]",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        self.add_argument("-h", "--help", action="store_true", help="show this and exit")
+
+    def parse_recipe(self, arguments: list[str]) -> tuple[RunConfig, argparse.Namespace] | None:
+        """The run that the recipe and the flags describe, and the command's own flags; None after `--help`.
+
+        Raises:
+            ConfigError: the recipe is not named first, or the recipe or a flag cannot work.
+            MissingFileError: there is no such recipe.
+        """
+        if "-h" in arguments or "--help" in arguments:
+            self.print_help()
+            print("\nEvery key of the recipe is a flag too:\n")
+            print_recipe_keys()
+            return None
+        if not arguments or arguments[0].startswith("-"):
+            self.error("the recipe comes first, for example recipes/demo.yaml")
+        # Imported here so that a wrong command line is refused at once.
+        from homespun.training.recipe import load_recipe
+
+        own, overrides = self.parse_known_args(arguments[1:])
+        return load_recipe(Path(arguments[0]), overrides), own
+
+
+def print_recipe_keys() -> None:
+    """Print each key of a recipe with its type, default and meaning."""
+    from homespun.training.recipe import recipe_parser
+
+    text = recipe_parser("homespun train RECIPE").format_help()
+    # Usage and the options of the parser itself stand before the first key.
+    print(text[text.index("Everything that fixes a run") :])

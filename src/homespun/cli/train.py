@@ -1,0 +1,55 @@
+"""`homespun train`: train a model by a recipe; the same command again goes on where it stopped."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from homespun.cli.main import EXIT_INTERRUPTED
+from homespun.cli.recipes import RecipeParser
+from homespun.training.config import RunConfig
+
+_DESCRIPTION = """\
+Train a model. Its directory is runs/NAME, or what --out says; where that holds a run of the same recipe, training
+goes on from the newest checkpoint. Ctrl-C finishes the step, saves and stops; Ctrl-C again stops at once.
+
+example: homespun train recipes/demo.yaml --optim.lr 3e-3 --name faster"""
+
+
+def main(arguments: list[str]) -> int:
+    """Train to the end, or to the first Ctrl-C."""
+    parser = RecipeParser("homespun train", _DESCRIPTION)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the run's directory (default: runs/NAME)")
+    parsed = parser.parse_recipe(arguments)
+    if parsed is None:
+        return 0
+    config, own = parsed
+    root = own.out or Path("runs") / config.name
+    if not train_with_console(config, root):
+        print(f"stopped and saved; `homespun train {shlex.join(arguments)}` goes on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    print(f"{root}: finished; see `homespun report {root}` and `homespun generate {root} --prompt ...`")
+    return 0
+
+
+def train_with_console(config: RunConfig, root: Path) -> bool:
+    """Train the run at `root` and show how it goes; whether it came to its end, rather than being stopped."""
+    # Imported here: `homespun train --help` does not wait for torch.
+    from homespun.cli.console import TrainingConsole
+    from homespun.training.events import Event
+    from homespun.training.interrupt import stop_on_interrupt
+    from homespun.training.loop import train
+    from homespun.training.recorder import Recorder
+    from homespun.training.session import open_session
+
+    session = open_session(config, root)
+    console = TrainingConsole(session.config.training.num_steps, session.steps_done)
+    for line in session.explanation:
+        console.tell(line)
+    with Recorder(session.directory) as record, console:
+
+        def listen(event: Event) -> None:
+            record(event)
+            console(event)
+
+        with stop_on_interrupt(console.tell_stopping) as stop_asked:
+            return train(session, listen, stop_asked) is not None

@@ -1,0 +1,75 @@
+"""The tokenizer and the token data sets of a run, found to belong together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from homespun.data.dataset import TokenDataset
+from homespun.data.manifest import MANIFEST_NAME
+from homespun.errors import ConfigError, MissingFileError
+from homespun.files import sha256_of_file
+from homespun.records import CorpusEntropy
+from homespun.tokenizer.tokenizer import Tokenizer
+from homespun.training.config import RunConfig
+
+_REMEDY = "make what this recipe needs with `homespun prepare RECIPE`, with the same flags"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunData:
+    """What a run reads."""
+
+    tokenizer: Tokenizer
+    train: TokenDataset
+    valid: TokenDataset
+
+    @property
+    def entropy(self) -> CorpusEntropy | None:
+        """Exact bits of the validation documents, where their source is known."""
+        return self.valid.entropy
+
+    def fingerprints(self) -> dict[str, str]:
+        """What tells these data from others: a resumed run must find the same."""
+        return {
+            "tokenizer": self.tokenizer.fingerprint,
+            "train": sha256_of_file(self.train.path / MANIFEST_NAME),
+            "valid": sha256_of_file(self.valid.path / MANIFEST_NAME),
+        }
+
+
+def open_data(config: RunConfig) -> RunData:
+    """Open what `config.data` names.
+
+    Raises:
+        MissingFileError: something of it is not there.
+        DataError: it is damaged, made with another tokenizer, or has ids outside the model's vocabulary.
+        ConfigError: the context is longer than the training data.
+    """
+    directory = Path(config.data.tokenizer)
+    try:
+        tokenizer = Tokenizer.load(directory)
+    except FileNotFoundError as error:
+        raise MissingFileError(f"data.tokenizer = {directory}: there is no tokenizer; {_REMEDY}") from error
+    train = open_dataset("data.train", config.data.train, tokenizer, config.model.vocab_size)
+    valid = open_dataset("data.valid", config.data.valid, tokenizer, config.model.vocab_size)
+    if len(train) <= config.model.context_length:
+        raise ConfigError(
+            f"model.context_length = {config.model.context_length:,} needs at least one token more, but data.train = "
+            f"{config.data.train} holds {len(train):,}; shorten the context or use more text"
+        )
+    return RunData(tokenizer=tokenizer, train=train, valid=valid)
+
+
+def open_dataset(field: str, directory: str, tokenizer: Tokenizer, vocab_size: int) -> TokenDataset:
+    """Open one token data set and check that `tokenizer` made it and that a model of `vocab_size` knows its ids.
+
+    Raises:
+        MissingFileError: it is not there.
+        DataError: it is damaged, or does not belong to tokenizer or model.
+    """
+    try:
+        dataset = TokenDataset.open(directory)
+    except FileNotFoundError as error:
+        raise MissingFileError(f"{field} = {directory}: there is no finished token data set; {_REMEDY}") from error
+    dataset.check_tokenizer(tokenizer.fingerprint)
+    dataset.check_vocab_size(vocab_size)
+    return dataset

@@ -1,0 +1,321 @@
+"""From two text files to a finished run, stopped and taken up again in between."""
+
+import json
+import shutil
+import signal
+
+import pytest
+import torch
+import yaml
+
+from homespun.cli.main import main
+from homespun.errors import CheckpointError, ConfigError, DataError, MissingFileError, RunError, StorageError
+from homespun.records import RunDirectory
+from homespun.training.events import CheckpointSaved, StepTaken
+from homespun.training.loop import train
+from homespun.training.prepare import prepare
+from homespun.training.recipe import load_recipe
+from homespun.training.recorder import Recorder
+from homespun.training.session import open_session
+from homespun.training.trained import load_run
+
+STORY = "Once there was a {0}. The {0} met a {1}, and they were friends.<|endoftext|>"
+CREATURES = ["fox", "bear", "frog", "goose", "snail", "mouse", "cat", "owl"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A recipe with all it needs: text, tokenizer, token data sets."""
+    root = tmp_path_factory.mktemp("world")
+    stories = [STORY.format(one, other) for one in CREATURES for other in CREATURES]
+    (root / "train.txt").write_text("".join(stories * 3))
+    (root / "valid.txt").write_text("".join(stories[5::7]))
+    recipe = {
+        "name": "tiny",
+        "source": {"corpus": "files", "train": str(root / "train.txt"), "valid": str(root / "valid.txt")},
+        "tokenizer": {"vocab_size": 280},
+        "data": {name: str(root / name) for name in ("tokenizer", "train", "valid")},
+        "model": {
+            "vocab_size": 280, "context_length": 16, "d_model": 16, "num_layers": 1, "num_heads": 2, "d_ff": 32,
+        },
+        "optim": {"lr": 0.01, "schedule": {"warmup_steps": 2}},
+        "training": {
+            "num_steps": 12, "batch_size": 4, "micro_batch": 2, "log_every": 1, "validation_every": 4,
+            "validation_tokens": 64, "checkpoint_every": 5,
+            "sampling": {"every": 6, "prompts": ["Once"], "max_new_tokens": 5},
+            "device": "cpu",
+        },
+    }  # fmt: skip
+    path = root / "tiny.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    prepare(load_recipe(path))
+    return path
+
+
+def run(world, root, overrides=(), stop_after=None, listener=lambda event: None):
+    """Train at `root`, or as far as `stop_after` steps, and return how it ended."""
+    session = open_session(load_recipe(world, overrides), root)
+    done = session.steps_done
+    with Recorder(session.directory) as recorder:
+
+        def listen(event):
+            nonlocal done
+            recorder(event)
+            listener(event)
+            if isinstance(event, StepTaken):
+                done = event.step
+
+        # The step in progress counts: the loop asks before it tells.
+        return train(session, listen, lambda: stop_after is not None and done + 1 >= stop_after)
+
+
+def figures(root):
+    """What bit-exact resume promises of the records; times differ."""
+    train_records, validations = RunDirectory(root).read_metrics()
+    return (
+        [(r.step, r.tokens, r.loss, r.lr, r.grad_norm) for r in train_records],
+        [(r.step, r.loss, r.num_tokens, r.num_bytes, r.whole) for r in validations],
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(world, tmp_path_factory):
+    """A run that was never stopped."""
+    root = tmp_path_factory.mktemp("whole") / "run"
+    run(world, root)
+    return root
+
+
+def test_a_run_leaves_what_records_say(whole):
+    directory = RunDirectory(whole)
+    train_records, validations = directory.read_metrics()
+    assert [r.step for r in train_records] == list(range(1, 13))
+    assert [(r.step, r.whole) for r in validations] == [(4, False), (8, False), (12, True)]
+    assert [path.name for path in directory.list_checkpoints()] == [
+        "step-000010.safetensors",
+        "step-000012.safetensors",
+    ]
+    assert [path.name for path in directory.list_samples()] == ["step-000006.txt", "step-000012.txt"]
+    result = directory.read_result()
+    assert result is not None
+    assert (result.steps, result.tokens) == (12, 12 * 4 * 16)
+    assert result.validation["loss"] == validations[-1].loss
+    assert all(0 < r.mfu < 1 and r.tokens_per_second > 0 for r in train_records)
+    environment = json.loads(directory.environment.read_text())
+    assert environment["peak_flops"]["flops"] > 0
+    assert environment["device"]["reason"]
+    assert "auto" not in directory.recipe.read_text()
+
+
+def test_it_learns(whole):
+    train_records, _ = RunDirectory(whole).read_metrics()
+    assert train_records[-1].loss < train_records[0].loss - 0.3
+
+
+@pytest.mark.parametrize("stops", [[3], [5], [7], [1, 2, 11]])
+def test_resumed_equals_uninterrupted_bit_for_bit(world, whole, tmp_path, stops):
+    """Oracle: the run that was never stopped; losses, norms, rates, weights and optimizer state."""
+    root = tmp_path / "run"
+    for stop in stops:
+        assert run(world, root, stop_after=stop) is None
+        assert RunDirectory(root).list_checkpoints()[-1].stem == f"step-{stop:06d}"
+    assert run(world, root) is not None
+    assert figures(root) == figures(whole)
+    ours, theirs = (load_run(path, device="cpu").model.state_dict() for path in (root, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    for step in (6, 12):
+        assert RunDirectory(root).sample_at(step).read_text() == RunDirectory(whole).sample_at(step).read_text()
+
+
+def test_killed_run_loses_what_came_after_its_checkpoint_and_nothing_else(world, whole, tmp_path):
+    """Oracle: the run that was never stopped. An exception stands for the kill."""
+    root = tmp_path / "run"
+
+    def die(event):
+        if isinstance(event, StepTaken) and event.step == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(world, root, listener=die)
+    with RunDirectory(root).metrics.open("a") as file:
+        file.write('{"kind": "tra')
+    run(world, root)
+    assert figures(root) == figures(whole)
+
+
+def test_evaluations_and_samples_leave_training_alone(world, whole, tmp_path):
+    """Oracle: the same run with another rhythm of validations, samples and checkpoints."""
+    root = tmp_path / "run"
+    run(
+        world,
+        root,
+        ["--training.validation_every=1", "--training.sampling.every=1", "--training.checkpoint_every=1",
+         "--training.sampling.prompts=[A, B]"],
+    )  # fmt: skip
+    assert figures(root)[0] == figures(whole)[0]
+
+
+def test_run_crashed_between_last_checkpoint_and_result_only_finishes(world, whole, tmp_path):
+    root = tmp_path / "run"
+    shutil.copytree(whole, root)
+    RunDirectory(root).result.unlink()
+    result = run(world, root)
+    assert result is not None
+    assert figures(root) == figures(whole)
+
+
+def test_finished_run_is_refused(world, whole):
+    with pytest.raises(RunError, match="this run has finished"):
+        open_session(load_recipe(world), whole)
+
+
+def test_another_recipe_is_refused_with_the_keys_that_differ(world, whole):
+    with pytest.raises(RunError, match=r"optim\.lr \(there 0\.01, asked 0\.5\)"):
+        open_session(load_recipe(world, ["--optim.lr", "0.5"]), whole)
+
+
+def test_directory_of_something_else_is_refused(world, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match="not empty and holds no run"):
+        open_session(load_recipe(world), tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "alter"])
+def test_damaged_checkpoint_is_named_and_the_one_before_it_helps(world, whole, tmp_path, damage):
+    root = tmp_path / "run"
+    run(world, root, stop_after=7)
+    newest = RunDirectory(root).list_checkpoints()[-1]
+    content = bytearray(newest.read_bytes())
+    if damage == "truncate":
+        del content[-100:]
+    else:
+        content[-100] ^= 1
+    newest.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"step-000007\.safetensors.*delete it and use the checkpoint before"):
+        run(world, root)
+    newest.unlink()
+    run(world, root)
+    assert figures(root) == figures(whole)
+
+
+def test_changed_data_are_refused_on_resume(world, tmp_path):
+    root = tmp_path / "run"
+    run(world, root, stop_after=3)
+    manifest = world.parent / "valid" / "manifest.json"
+    before = manifest.read_text()
+    manifest.write_text(before + "\n")
+    try:
+        with pytest.raises(RunError, match=r"data\.valid changed since the run began"):
+            run(world, root)
+    finally:
+        manifest.write_text(before)
+
+
+def test_full_disk_leaves_the_checkpoints_that_were_there(world, whole, tmp_path, monkeypatch):
+    root = tmp_path / "run"
+
+    def refuse(event):
+        if isinstance(event, CheckpointSaved):
+            monkeypatch.setattr("os.fsync", full)
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(StorageError, match="disk is full"):
+        run(world, root, listener=refuse)
+    monkeypatch.undo()
+    assert [path.stem for path in RunDirectory(root).list_checkpoints()] == ["step-000005"]
+    run(world, root)
+    assert figures(root) == figures(whole)
+
+
+def test_missing_data_say_what_to_run_and_leave_nothing(world, tmp_path):
+    root = tmp_path / "run"
+    with pytest.raises(MissingFileError, match=r"data\.train = .*none.*homespun prepare RECIPE"):
+        open_session(load_recipe(world, ["--data.train", str(tmp_path / "none")]), root)
+    with pytest.raises(MissingFileError, match=r"data\.tokenizer = .*none.*homespun prepare RECIPE"):
+        open_session(load_recipe(world, ["--data.tokenizer", str(tmp_path / "none")]), root)
+    assert not root.exists()
+
+
+def test_context_longer_than_the_data_is_refused(world, tmp_path):
+    overrides = ["--model.context_length", "100000"]
+    with pytest.raises(ConfigError, match=r"model\.context_length = 100,000 needs"):
+        open_session(load_recipe(world, overrides), tmp_path / "run")
+
+
+def test_data_of_another_tokenizer_are_refused(world, tmp_path):
+    other = str(tmp_path / "tokenizer")
+    overrides = [f"--data.{name}={tmp_path / name}" for name in ("tokenizer", "train", "valid")]
+    prepare(load_recipe(world, [*overrides, "--tokenizer.vocab_size=270"]))
+    with pytest.raises(DataError, match="made with the tokenizer"):
+        open_session(load_recipe(world, ["--data.tokenizer", other]), tmp_path / "run")
+    with pytest.raises(DataError, match=r"tokenizer"):
+        prepare(load_recipe(world, ["--data.tokenizer", other]))
+
+
+def test_prepare_keeps_what_is_there(world):
+    told = []
+    prepare(load_recipe(world), tell=told.append)
+    assert [line.split()[0] for line in told] == ["kept", "kept", "kept"]
+
+
+def test_prepare_needs_the_text_no_more_once_it_is_encoded(world, tmp_path):
+    gone = [f"--source.{part}={tmp_path / part}.txt" for part in ("train", "valid")]
+    told = []
+    prepare(load_recipe(world, gone), tell=told.append)
+    assert [line.split()[0] for line in told] == ["kept", "kept", "kept"]
+
+
+def test_command_line_goes_the_same_way(world, whole, tmp_path, capsys):
+    root = tmp_path / "run"
+    assert main(["train", str(world), "--out", str(root)]) == 0
+    assert figures(root) == figures(whole)
+    capsys.readouterr()
+    assert main(["evaluate", str(root), "--json", "--device", "cpu"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    result = RunDirectory(root).read_result()
+    assert result is not None
+    assert found["loss"] == result.validation["loss"]
+    assert main(["train", str(world), "--out", str(root)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_interrupt_saves_and_exits_130(world, whole, tmp_path, monkeypatch, capsys):
+    root = tmp_path / "run"
+    from homespun.cli.console import TrainingConsole
+
+    def interrupt(self, event):
+        if isinstance(event, StepTaken) and event.step == 6:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(TrainingConsole, "__call__", interrupt)
+    assert main(["train", str(world), "--out", str(root)]) == 130
+    assert RunDirectory(root).list_checkpoints()[-1].stem in ("step-000006", "step-000007")
+    assert "goes on" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert main(["train", str(world), "--out", str(root)]) == 0
+    assert figures(root) == figures(whole)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "recipe comes first"),
+        (["--optim.lr", "1"], "recipe comes first"),
+        (["none.yaml"], "none.yaml: no such file"),
+    ],
+)
+def test_wrong_command_lines_are_one_line(arguments, told, capsys):
+    assert main(["train", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
+def test_help_lists_every_key_with_its_meaning(capsys):
+    assert main(["train", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "--out DIR" in text
+    assert "--optim.schedule.warmup_steps" in text
+    assert "Base of RoPE" in text
