@@ -1,5 +1,6 @@
 //! GPT-2's pattern: contractions; letters, numbers or other characters with at most one space before; white space.
 
+use super::blocks::{Block, Starts};
 use super::scalar::{Cut, Pattern};
 use crate::unicode::{class_at, Class};
 
@@ -35,6 +36,46 @@ impl Pattern for Gpt2 {
         class_run_end(text, end, class)
     }
 
+    #[inline(always)]
+    fn starts(self, block: &Block<'_>) -> Starts {
+        let masks = &block.masks;
+        let valid = block.valid();
+        let (letter, number, space) = (masks.letter, masks.number, masks.space);
+        let other = valid & !(letter | number | space);
+        let goes_on = letter & letter << 1 | number & number << 1 | space & space << 1 | other & other << 1;
+        let mut bits = valid & !goes_on;
+        // The last of some white space stands alone before what follows, or, a blank, belongs to it.
+        let after_space = space << 1 & !space & valid;
+        bits |= after_space >> 1;
+        bits &= !(after_space & masks.blank << 1);
+        let mut wide = after_space >> 1 & masks.beyond_ascii;
+        while wide != 0 {
+            let last_byte = wide.trailing_zeros();
+            wide &= wide - 1;
+            bits &= !(1 << last_byte);
+            bits |= 1 << block.char_start(last_byte);
+        }
+        let mut apostrophes = masks.apostrophe & bits;
+        while apostrophes != 0 {
+            let at = apostrophes.trailing_zeros() as usize;
+            apostrophes &= apostrophes - 1;
+            if let Some(len) = contraction_len(block.text, block.pos + at) {
+                bits &= !(2 << at);
+                bits |= (1u64 << at) << len;
+            }
+        }
+        // White space at the very end of the block may have more after it.
+        let unknown = match (block.is_last, masks.beyond_ascii) {
+            (true, _) => 0,
+            (false, 0) => 1,
+            (false, _) => MAX_SPACE_LEN,
+        };
+        Starts {
+            bits: bits & valid,
+            certain: block.len.saturating_sub(unknown),
+        }
+    }
+
     fn is_safe_cut(self, before: Cut, after: Cut) -> bool {
         match before.class {
             // The last character of a white-space run may belong to what follows it.
@@ -45,6 +86,9 @@ impl Pattern for Gpt2 {
         }
     }
 }
+
+/// Bytes of the longest white-space character.
+pub(super) const MAX_SPACE_LEN: usize = 3;
 
 /// Length of the contraction whose apostrophe stands at `pos`.
 #[inline]

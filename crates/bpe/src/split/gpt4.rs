@@ -1,6 +1,7 @@
 //! GPT-4's pattern (cl100k_base): as GPT-2's, but contractions in any case, any one character before letters, numbers by
 //! threes, line breaks kept with the punctuation before them.
 
+use super::blocks::{low_bits, Block, Starts};
 use super::gpt2::{class_run_end, space_run_end};
 use super::scalar::{Cut, Pattern};
 use crate::unicode::{class_at, Class};
@@ -43,6 +44,85 @@ impl Pattern for Gpt4 {
         self.space_end(text, pos)
     }
 
+    #[inline(always)]
+    fn starts(self, block: &Block<'_>) -> Starts {
+        let masks = &block.masks;
+        let valid = block.valid();
+        let (letter, number) = (masks.letter, masks.number);
+        let other = valid & !(letter | number | masks.space);
+        // Line breaks after punctuation belong to it: adding its first bit clears such a run.
+        let closing = masks.line_break & !masks.line_break.wrapping_add(masks.line_break & other << 1);
+        let space = masks.space & !closing;
+        let goes_on = letter & letter << 1
+            | number & number << 1
+            | space & space << 1
+            | other & other << 1
+            | closing & (other | closing) << 1;
+        let mut bits = valid & !goes_on;
+        let mut certain = block.len;
+        if !block.is_last {
+            // White space that reaches the end of the block is known by what follows it.
+            certain -= (masks.space << (64 - block.len)).leading_ones() as usize;
+            certain = (certain + 1).min(block.len);
+        }
+
+        // White space is cut after its last line break, and before its last character where something follows.
+        let line_break = masks.line_break & space;
+        let within_line = space & !masks.line_break;
+        let mut indents = within_line & line_break << 1;
+        while indents != 0 {
+            let at = indents.trailing_zeros();
+            indents &= indents - 1;
+            let end = at + (within_line >> at).trailing_ones();
+            let reaches_end = end as usize >= block.len;
+            let is_joined = reaches_end && block.is_last && self.joins_final_space;
+            if !is_joined && (reaches_end || line_break >> end & 1 == 0) {
+                bits |= 1 << at;
+            }
+        }
+        let after_space = within_line << 1 & !masks.space & valid;
+        let mut lasts = after_space >> 1;
+        // Letters take any character before them; punctuation takes a blank.
+        bits &= !(after_space & letter | after_space & other & masks.blank << 1);
+        let mut wide = lasts & masks.beyond_ascii;
+        while wide != 0 {
+            let last_byte = wide.trailing_zeros();
+            wide &= wide - 1;
+            lasts &= !(1 << last_byte);
+            lasts |= 1 << block.char_start(last_byte);
+        }
+        bits |= lasts;
+
+        let mut joined = letter & (other & bits) << 1;
+        let mut wide = (letter & (other & masks.beyond_ascii) << 1) >> 1;
+        joined &= !(wide << 1);
+        while wide != 0 {
+            let last_byte = wide.trailing_zeros();
+            wide &= wide - 1;
+            if bits >> block.char_start(last_byte) & 1 == 1 {
+                joined |= 2 << last_byte;
+            }
+        }
+        bits &= !joined;
+
+        let mut apostrophes = masks.apostrophe & bits;
+        while apostrophes != 0 {
+            let at = apostrophes.trailing_zeros() as usize;
+            apostrophes &= apostrophes - 1;
+            if let Some(len) = contraction_len(block.text, block.pos + at) {
+                bits &= !(2 << at);
+                bits |= (1u64 << at) << len;
+            }
+        }
+        if number & number << 1 & number << 2 & number << 3 != 0 {
+            bits |= number_starts(block, number & !(number << 1));
+        }
+        Starts {
+            bits: bits & valid,
+            certain,
+        }
+    }
+
     fn is_safe_cut(self, before: Cut, after: Cut) -> bool {
         match before.class {
             Class::Space => false,
@@ -65,6 +145,28 @@ impl Gpt4 {
             None => space_run_end(text, pos),
         }
     }
+}
+
+/// The starts of every third character of numbers, the first ones at `firsts`.
+#[inline(never)]
+fn number_starts(block: &Block<'_>, mut firsts: u64) -> u64 {
+    let mut starts = 0;
+    let char_starts = block.leads | !block.masks.beyond_ascii;
+    while firsts != 0 {
+        let first = firsts.trailing_zeros();
+        firsts &= firsts - 1;
+        let end = first + (block.masks.number >> first).trailing_ones();
+        let mut rest = char_starts & low_bits(end as usize) & !low_bits(first as usize + 1);
+        let mut index = 1;
+        while rest != 0 {
+            if index % 3 == 0 {
+                starts |= rest & rest.wrapping_neg();
+            }
+            rest &= rest - 1;
+            index += 1;
+        }
+    }
+    starts
 }
 
 fn is_line_break(byte: u8) -> bool {

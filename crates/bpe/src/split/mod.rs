@@ -3,6 +3,8 @@
 //! GPT-2's and GPT-4's patterns are written by hand; any other runs on fancy-regex. All cut at the same places as the
 //! pattern's leftmost matches, one after the other, would.
 
+mod blocks;
+mod classify;
 mod cut;
 mod free;
 mod gpt2;
@@ -96,8 +98,8 @@ impl Splitter {
     #[inline]
     pub fn for_each(&self, text: &str, mut on_pretoken: impl FnMut(usize, usize)) -> Result<(), BpeError> {
         match &self.0 {
-            Kind::Gpt2(pattern) => scalar::for_each(*pattern, text.as_bytes(), on_pretoken),
-            Kind::Gpt4(pattern) => scalar::for_each(*pattern, text.as_bytes(), on_pretoken),
+            Kind::Gpt2(pattern) => blocks::for_each(*pattern, text.as_bytes(), on_pretoken),
+            Kind::Gpt4(pattern) => blocks::for_each(*pattern, text.as_bytes(), on_pretoken),
             Kind::Free(pattern) => return pattern.for_each(text, |range| on_pretoken(range.start, range.end)),
         }
         Ok(())
