@@ -10,6 +10,7 @@ from homespun.model.config import ModelConfig
 from homespun.model.init import linear_std
 from homespun.model.kernels.linear_cross_entropy import linear_cross_entropy
 from homespun.model.layers import Embedding, Identity, Linear, RMSNorm, SiLUFeedForward, SwiGLU
+from homespun.model.loss import cross_entropy
 from homespun.model.rope import RotaryPositionalEmbedding
 from homespun.shapes import HiddenBTD, LogitsBTV, TokensBT
 
@@ -84,8 +85,10 @@ class TransformerLM(nn.Module):
 
     def loss(self, token_ids_BT: TokensBT, targets_BT: TokensBT) -> Float[Tensor, ""]:
         """`cross_entropy` of the logits, which on the CPU are never held all at once."""
-        hidden_ND, targets_N = self.hidden(token_ids_BT).flatten(0, 1), targets_BT.flatten()
-        return linear_cross_entropy(hidden_ND, self.head_weight, targets_N)
+        hidden_BTD = self.hidden(token_ids_BT)
+        if hidden_BTD.is_cpu and not torch.compiler.is_compiling():
+            return linear_cross_entropy(hidden_BTD.flatten(0, 1), self.head_weight, targets_BT.flatten())
+        return cross_entropy(hidden_BTD @ self.head_weight.T, targets_BT)
 
     def hidden(
         self,

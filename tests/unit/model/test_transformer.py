@@ -1,0 +1,178 @@
+"""The model: its names, its sizes, its switches, its causality, its cache, its precision."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from homespun.errors import DataError
+from homespun.model import ModelConfig, TransformerLM, cross_entropy, initialise
+
+TINY = ModelConfig(vocab_size=37, context_length=12, d_model=16, num_layers=2, num_heads=4, d_ff=24)
+SWITCHES = [
+    {},
+    {"norm": "post"},
+    {"norm": "none"},
+    {"positions": "none"},
+    {"feed_forward": "silu", "d_ff": 64},
+    {"tie_embeddings": True},
+]
+
+
+def build(**switches):
+    torch.manual_seed(0)
+    return TransformerLM(replace(TINY, **switches))
+
+
+def draw_ids(*shape):
+    return torch.randint(TINY.vocab_size, shape, generator=torch.Generator().manual_seed(1))
+
+
+class ListStore:
+    def __init__(self):
+        self.layers = {}
+
+    def extend(self, layer_index, key_BHTK, value_BHTK):
+        if layer_index in self.layers:
+            keys, values = self.layers[layer_index]
+            key_BHTK, value_BHTK = torch.cat((keys, key_BHTK), dim=2), torch.cat((values, value_BHTK), dim=2)
+        self.layers[layer_index] = key_BHTK, value_BHTK
+        return self.layers[layer_index]
+
+
+def test_names_are_the_assignments():
+    """Oracle: DESIGN's list of state-dict names, and the shapes that SPEC gives them."""
+    expected = {"token_embeddings.weight": (37, 16), "ln_final.weight": (16,), "lm_head.weight": (37, 16)}
+    for i in range(2):
+        expected |= {f"layers.{i}.ln{j}.weight": (16,) for j in (1, 2)}
+        expected |= {f"layers.{i}.attn.{name}_proj.weight": (16, 16) for name in ("q", "k", "v", "output")}
+        expected |= {f"layers.{i}.ffn.{name}.weight": (24, 16) for name in ("w1", "w3")}
+        expected |= {f"layers.{i}.ffn.w2.weight": (16, 24)}
+    assert {name: tuple(value.shape) for name, value in build().state_dict().items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("switches", "absent"),
+    [
+        ({"norm": "post"}, {"ln_final"}),
+        ({"norm": "none"}, {"ln1", "ln2", "ln_final"}),
+        ({"feed_forward": "silu"}, {"w3"}),
+        ({"tie_embeddings": True}, {"lm_head"}),
+        ({"positions": "none"}, set()),
+    ],
+)
+def test_a_switch_takes_away_its_names_only(switches, absent):
+    kept = {name for name in build().state_dict() if not absent & set(name.split("."))}
+    assert set(build(**switches).state_dict()) == kept
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (dict(vocab_size=10_000, context_length=256, d_model=512, num_layers=4, num_heads=16, d_ff=1_344), 22_696_448),
+        (
+            dict(vocab_size=50_257, context_length=1_024, d_model=1_600, num_layers=48, num_heads=25, d_ff=6_400),
+            2_127_057_600,
+        ),
+        (
+            dict(
+                vocab_size=50_257,
+                context_length=1_024,
+                d_model=1_600,
+                num_layers=48,
+                num_heads=25,
+                d_ff=6_400,
+                feed_forward="silu",
+            ),
+            1_635_537_600,
+        ),
+    ],
+)
+def test_parameter_counts(config, expected):
+    """Oracle: SPEC sections 2 and 5. On the device "meta" nothing is allocated."""
+    model = TransformerLM(ModelConfig(**config), device="meta")
+    assert sum(parameter.numel() for parameter in model.parameters()) == expected
+
+
+@pytest.mark.parametrize("switches", SWITCHES)
+def test_nothing_depends_on_what_comes_later(switches):
+    """Oracle: causality. The path without a store, and the gradient of an early logit to late embeddings."""
+    model = build(**switches)
+    ids = draw_ids(2, 10)
+    changed = ids.clone()
+    changed[:, 6:] = (changed[:, 6:] + 1) % TINY.vocab_size
+    torch.testing.assert_close(model(ids)[:, :6], model(changed)[:, :6], rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(model(ids)[:, 6:], model(changed)[:, 6:])
+
+
+@pytest.mark.parametrize("switches", SWITCHES)
+def test_cached_forward_equals_the_full_one(switches):
+    """Oracle: the model without a cache; float32's rounding, as sums run in another order."""
+    model, ids, store = build(**switches), draw_ids(2, 12), ListStore()
+    positions = torch.arange(12)
+    pieces = [model(ids[:, a:b], positions[a:b], store) for a, b in ((0, 5), (5, 6), (6, 12))]
+    torch.testing.assert_close(torch.cat(pieces, dim=1), model(ids), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("switches", SWITCHES)
+def test_loss_equals_cross_entropy_of_the_logits(switches):
+    """Oracle: the two steps that `loss` joins, value and gradients."""
+    model, ids, targets = build(**switches), draw_ids(2, 9), draw_ids(2, 9).flip(1)
+    expected = cross_entropy(model(ids), targets)
+    torch.testing.assert_close(model.loss(ids, targets), expected, rtol=1e-6, atol=0)
+    parameters = list(model.parameters())
+    gradients = torch.autograd.grad(expected, parameters)
+    for actual, gradient in zip(torch.autograd.grad(model.loss(ids, targets), parameters), gradients, strict=True):
+        torch.testing.assert_close(actual, gradient, rtol=0, atol=1e-5 * gradient.abs().max().item())
+
+
+def test_without_positions_the_order_of_the_past_does_not_matter():
+    """Oracle: attention is a sum; swapping earlier tokens leaves a one-layer model's last logits as they were."""
+    ids = draw_ids(1, 6)
+    swapped = ids[:, [1, 0, 2, 3, 4, 5]]
+    blind, sighted = build(positions="none", num_layers=1), build(num_layers=1)
+    torch.testing.assert_close(blind(ids)[:, -1], blind(swapped)[:, -1], rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(sighted(ids)[:, -1], sighted(swapped)[:, -1])
+
+
+def test_longer_than_the_context_is_refused():
+    with pytest.raises(DataError, match=r"given 13 tokens, but model.context_length = 12"):
+        build()(draw_ids(1, 13))
+
+
+def test_a_fresh_model_knows_nothing():
+    """Oracle: a uniform guess costs ln V nats; random logits cost a little more, tied ones too."""
+    ids = draw_ids(8, 12)
+    for switches in ({}, {"tie_embeddings": True}):
+        loss = build(**switches).loss(ids, draw_ids(8, 12).flip(0)).item()
+        assert loss == pytest.approx(torch.log(torch.tensor(37.0)).item(), abs=1.5)
+
+
+def test_the_same_seed_gives_the_same_model():
+    """Oracle: identity, also for a model that gets memory and values later."""
+    first, later = build(), TransformerLM(TINY, device="meta").to_empty(device="cpu")
+    for model in (first, later):
+        initialise(model, torch.Generator().manual_seed(5))
+    torch.testing.assert_close(first(draw_ids(1, 5)), later(draw_ids(1, 5)), rtol=0, atol=0)
+
+
+def test_bfloat16_products_keep_float32_gradients_and_loss():
+    """Oracle: the float32 model; 5e-2 is some twelve roundings of 2**-8 along two layers."""
+    model, ids, targets = build(), draw_ids(4, 12), draw_ids(4, 12).flip(1)
+    exact = model.loss(ids, targets)
+    gradients = torch.autograd.grad(exact, list(model.parameters()))
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = model.loss(ids, targets)
+        assert model(ids).dtype == torch.bfloat16
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, exact, rtol=5e-3, atol=0)
+    for actual, expected in zip(torch.autograd.grad(loss, list(model.parameters())), gradients, strict=True):
+        assert actual.dtype == torch.float32
+        torch.testing.assert_close(actual, expected, rtol=0, atol=5e-2 * expected.abs().max().item())
+
+
+def test_a_bfloat16_model_runs_and_comes_close():
+    """Oracle: the float32 model with the same weights; logits near 1 lose some ten roundings of 2**-8."""
+    model, ids = build(), draw_ids(2, 12)
+    exact = model(ids)
+    torch.testing.assert_close(model.bfloat16()(ids).float(), exact, rtol=0, atol=4e-2 * exact.abs().max().item())
