@@ -1,4 +1,10 @@
-"""The Rust core (crates/native): text and counts in, tokens and ids out. Errors arrive as homespun's own."""
+"""The Rust core (crates/native): text and counts in, tokens and ids out.
+
+Errors arrive as homespun's own, but for two: an argument of a wrong type is a TypeError, and a string with a lone
+surrogate, which UTF-8 cannot write, a UnicodeEncodeError with its index in `start`. The interpreter is released while
+Rust works. Progress callbacks are called about ten times a second on the calling thread, and once at the end; there
+Ctrl-C is noticed, and what they raise ends the work.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
@@ -34,7 +40,7 @@ def count_pretokens(
     chunk_bytes: int,
     on_progress: Callable[[int, int], None],
 ) -> PretokenCounts:
-    """Count a UTF-8 file's pre-tokens, read in pieces; progress in bytes. Invalid UTF-8 is a DataError with its byte offset."""
+    """Count a UTF-8 file's pre-tokens, read in pieces; progress in bytes. Invalid UTF-8 is a DataError with its offset."""
 
 def train_merges(
     counts: PretokenCounts,
@@ -45,7 +51,7 @@ def train_merges(
     """Merge until `num_tokens` distinct tokens stand beside the 256 bytes, or no pair is left; progress in tokens."""
 
 class Encoder:
-    """Text to ids and back for one vocabulary; safe across threads."""
+    """Text to ids and back for one vocabulary; safe across threads and after a fork."""
 
     def __init__(
         self,
@@ -54,17 +60,27 @@ class Encoder:
         special_tokens: Sequence[tuple[str, int]],
         pattern: str,
         cache_bytes: int,
-    ) -> None: ...
+    ) -> None:
+        """Prepare a vocabulary, whose ids may be any of 32 bits.
+
+        Single bytes may be missing, until a text needs one. Special tokens are added where their ids are absent.
+        Where several tokens have the same bytes, ordinary text takes the highest id that is no special token's. Each
+        thread at work keeps a cache of up to `cache_bytes` (64 KiB at least) for the next.
+        """
     def encode(self, text: str, special: SpecialPolicy) -> list[int]: ...
     def encode_to_numpy(self, text: str | bytes, special: SpecialPolicy) -> npt.NDArray[np.uint32]: ...
     def encode_batch(
         self, texts: Sequence[str], special: SpecialPolicy, num_threads: int
     ) -> list[npt.NDArray[np.uint32]]: ...
-    def decode_bytes(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> bytes: ...
+    def decode_bytes(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> bytes:
+        """The bytes of `ids`, joined; an id outside the vocabulary is a DataError with its position."""
     def stream(self, special: SpecialPolicy) -> EncodeStream: ...
 
 class EncodeStream:
-    """Encodes text that arrives in pieces; the ids are those of the joined text, whatever the pieces."""
+    """Encodes text that arrives in pieces; the ids are those of the joined text, whatever the pieces.
+
+    After an error the stream is empty and ready for another text.
+    """
 
     def push(self, text: str) -> npt.NDArray[np.uint32]:
         """The ids that no later text can change."""

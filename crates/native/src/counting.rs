@@ -105,8 +105,9 @@ fn working<T: Send>(
 ) -> PyResult<T> {
     let progress = Progress::new(on_progress);
     let result = py.detach(|| work(&progress));
-    match progress.into_failure() {
-        Some(failure) => Err(failure),
-        None => result.map_err(|error| to_py(py, &error)),
+    match result {
+        Ok(_) | Err(BpeError::Interrupted) => progress.finish(py)?,
+        Err(_) => {}
     }
+    result.map_err(|error| to_py(py, &error))
 }

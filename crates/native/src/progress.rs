@@ -19,6 +19,7 @@ pub struct Progress {
     callback: Py<PyAny>,
     caller: ThreadId,
     done: AtomicU64,
+    total: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -38,6 +39,7 @@ impl Progress {
             callback,
             caller: thread::current().id(),
             done: AtomicU64::new(0),
+            total: AtomicU64::new(0),
             state: Mutex::new(state),
         }
     }
@@ -45,6 +47,7 @@ impl Progress {
     /// Take the news from any thread; `Break` if Python raised something.
     pub fn report(&self, done: u64, total: u64) -> ControlFlow<()> {
         let done = self.done.fetch_max(done, Ordering::Relaxed).max(done);
+        self.total.store(total, Ordering::Relaxed);
         if thread::current().id() != self.caller {
             return ControlFlow::Continue(());
         }
@@ -60,9 +63,11 @@ impl Progress {
         }
     }
 
-    /// What Python raised, if it did.
-    pub fn into_failure(self) -> Option<PyErr> {
-        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).failure
+    /// The end of the work: the last news, which had no turn yet perhaps, or what Python raised.
+    pub fn finish(self, py: Python<'_>) -> PyResult<()> {
+        let (done, total) = (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed));
+        let failure = self.state.lock().unwrap_or_else(PoisonError::into_inner).failure.take();
+        failure.map_or_else(|| self.call(py, done, total), Err)
     }
 
     fn call(&self, py: Python<'_>, done: u64, total: u64) -> PyResult<()> {

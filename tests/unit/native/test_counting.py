@@ -1,0 +1,96 @@
+"""Counting and training through the border: progress, Ctrl-C, errors."""
+
+import signal
+import threading
+
+import pytest
+
+from homespun import _native
+from homespun.errors import ConfigError, DataError, MissingFileError
+from homespun.progress import ignore_progress
+
+GPT2 = _native.GPT2_PATTERN
+
+
+def count(path, *, special_tokens=(), pattern=GPT2, num_threads=2, chunk_bytes=64, on_progress=ignore_progress):
+    return _native.count_pretokens(path, list(special_tokens), pattern, num_threads, chunk_bytes, on_progress)
+
+
+def test_split_gives_the_text_back():
+    assert _native.split("I'll  go", GPT2) == ["I", "'ll", " ", " go"]
+    assert _native.split("a1b", "[a-z]") == ["a", "b"]
+
+
+def test_counts_are_sums():
+    """Derived by hand."""
+    counts = _native.PretokenCounts([(b"b", 2), (b"a", 1), (b"b", 2**40)])
+    assert counts.items() == [(b"a", 1), (b"b", 2**40 + 2)]
+    assert (len(counts), counts.total) == (2, 2**40 + 3)
+
+
+def test_a_file_is_counted(tmp_path):
+    """Derived by hand; special tokens count nothing."""
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"low low<|end|>low")
+    assert count(path, special_tokens=["<|end|>"]).items() == [(b" low", 1), (b"low", 2)]
+    assert count(str(path), special_tokens=["<|end|>"]).total == 3
+
+
+def test_worked_example():
+    """Derived by hand: SPEC section 1."""
+    counts = _native.PretokenCounts([(b"low", 5), (b"lower", 2), (b"widest", 3), (b"newest", 6)])
+    merges = _native.train_merges(counts, 6, 1, ignore_progress)
+    assert [left + right for left, right in merges] == [b"st", b"est", b"ow", b"low", b"west", b"ne"]
+
+
+def test_the_last_news_always_arrives(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"some words " * 100)
+    news = []
+    counts = count(path, on_progress=lambda done, total: news.append((done, total)))
+    assert news[-1] == (1100, 1100)
+    _native.train_merges(counts, 4, 1, lambda done, total: news.append((done, total)))
+    assert news[-1] == (4, 4)
+
+
+def test_what_the_callback_raises_is_raised(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"some words " * 100)
+
+    def refuse(done: int, total: int) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        count(path, on_progress=refuse)
+
+
+def test_ctrl_c_stops_counting(tmp_path):
+    """An interrupt in the midst of counting is raised there: this loop has no other end."""
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"some words " * 400_000)
+
+    def count_again_and_again() -> None:
+        while True:
+            count(path, chunk_bytes=1, num_threads=1)
+
+    threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        count_again_and_again()
+
+
+def test_bad_input_is_refused(tmp_path):
+    path = tmp_path / "text.txt"
+    with pytest.raises(MissingFileError):
+        count(path)
+    path.write_bytes(b"")
+    with pytest.raises(DataError, match="empty"):
+        count(path)
+    path.write_bytes(b"good " * 50 + b"\xff bad")
+    with pytest.raises(DataError, match="byte 250 is not valid UTF-8"):
+        count(path)
+    with pytest.raises(ConfigError, match="cannot be used"):
+        count(path, pattern="(")
+    with pytest.raises(ConfigError, match="given twice"):
+        count(path, special_tokens=["a", "a"])
+    with pytest.raises(UnicodeEncodeError):
+        _native.split("\ud800", GPT2)
