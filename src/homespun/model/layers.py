@@ -111,7 +111,8 @@ class RMSNorm(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        nn.init.ones_(self.weight)
+        with torch.no_grad():
+            self.weight.fill_(1.0)
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
         x32 = x.float()

@@ -10,7 +10,6 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.optimizer import ParamsT
 
 from homespun.config import check_at_least, check_fraction
 
@@ -44,7 +43,7 @@ class AdamW(Optimizer):
 
     def __init__(
         self,
-        params: ParamsT,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,

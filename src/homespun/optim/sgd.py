@@ -1,12 +1,12 @@
 """Gradient descent whose rate falls with the root of time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import sqrt
-from typing import overload
+from typing import Any, overload
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.optimizer import ParamsT
 
 from homespun.config import check_at_least
 
@@ -17,7 +17,7 @@ class SGD(Optimizer):
     Source: Zinkevich 2003 (online gradient descent): the rate whose regret grows as sqrt(t).
     """
 
-    def __init__(self, params: ParamsT, lr: float = 1e-3) -> None:
+    def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float = 1e-3) -> None:
         check_at_least("lr", lr, 0)
         super().__init__(params, {"lr": lr})
 
