@@ -1,22 +1,15 @@
 """Training windows without repetition, whose place in the data is one number."""
 
 from bisect import bisect_right
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from homespun.config import check_at_least
+from homespun.data.dataset import TokenDataset
 from homespun.data.permutation import FeistelPermutation
 from homespun.errors import DataError
 from homespun.seeding import derive_seed
-
-
-class TokenSequence(Protocol):
-    """What windows are cut from: a `TokenDataset` or an array."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, key: slice, /) -> npt.NDArray[np.integer]: ...
 
 
 class WindowSampler:
@@ -31,11 +24,11 @@ class WindowSampler:
         >>> inputs, targets = sampler.batch(samples_consumed=0, batch_size=64)
     """
 
-    def __init__(self, dataset: TokenSequence, context_length: int, seed: int) -> None:
+    def __init__(self, dataset: TokenDataset | npt.NDArray[np.integer], context_length: int, seed: int) -> None:
         """Plan over `dataset`.
 
         Args:
-            dataset: Token ids.
+            dataset: Token ids: a data set, or an array.
             context_length: Tokens a window.
             seed: What offsets and order are drawn from.
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,7 @@ class ShardWriter:
         self.progress = replace(self.progress, shards=[*self.progress.shards, record], cursor=cursor)
         write_part(self._directory, self.progress)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ShardWriter":
         return self
 
     def __exit__(
