@@ -29,7 +29,7 @@ def files_in(directory: Path) -> dict[str, bytes]:
 
 
 def test_kill_in_the_middle_ends_in_the_same_bytes(tmp_path):
-    """Oracle: a process that nobody killed. Killed as soon as so many shards can be seen, whatever it does just then."""
+    """Oracle: a process that nobody killed. Killed as soon as so many shards are seen."""
     corpus, out = tmp_path / "corpus.txt", tmp_path / "tokens"
     corpus.write_text("".join(f"document {n} " * (n % 90) + "<|endoftext|>" for n in range(1000)))
     for num_shards in (0, 1, 2, 5, 9, 14):
