@@ -1,0 +1,67 @@
+"""Who may appear: kinds of hero, names, kinship, and the animals that live in each place."""
+
+from homespun.corpus.storybook.world import Entry, make_entries, make_entry, make_person, split_words
+
+
+def _people(names: str, pronoun: str) -> tuple[Entry, ...]:
+    return tuple(make_person(name, pronoun) for name in split_words(names))
+
+
+GIRLS = _people(
+    """Mia, Lily, Anna, Ruby, Nora, Ella, Ivy, Zoe, Clara, Rosie, Daisy, Hazel,
+    Maya, Lucy, Emma, Tess, Poppy, Wendy, June, Opal, Penny, Holly, Stella, Freya, Alice, Bella, Cora, Dora,
+    Edith, Flora, Greta, Heidi, Irene, Julia, Kate, Laura, Molly, Nina, Paula, Rachel, Sally, Tilda, Uma, Vera, Yara,
+    Sophie, Martha, Jenny""",
+    "she",
+)
+BOYS = _people(
+    """Ben, Tom, Max, Sam, Leo, Finn, Jack, Oscar, Theo, Hugo, Noah, Eli,
+    Felix, Toby, Milo, Henry, Oliver, Caleb, Luke, Peter, Simon, Walter, George, Rufus, Adam, Bruno, Carl, David,
+    Emil, Frank, Gus, Harry, Ian, Jonas, Karl, Louis, Marco, Nick, Owen, Pablo, Quentin, Robert, Stefan, Tim, Victor,
+    Will, Xavier, Arthur""",
+    "he",
+)
+CHILDREN = GIRLS + BOYS
+
+# Those who come to help have names of their own, so that a helper is never taken for a friend.
+HELPERS = make_entries(
+    """Pip, Bramble, Clover, Nutmeg, Biscuit, Pepper, Button, Pebble, Tumble, Whisker, Dusty, Ginger,
+    Maple, Acorn, Thistle, Sorrel, Juniper, Fern, Twig, Marble, Cricket, Bluebell, Honey, Willow,
+    Puddle, Barley, Rusty, Pumpkin, Snowy, Teasel, Mossy, Velvet, Amber, Blossom, Cinnamon, Dumpling, Ember,
+    Fidget, Grumble, Hopper, Inky, Jingle, Kipper, Lentil, Mumble, Noodle, Olive, Parsley, Quill, Raisin, Saffron,
+    Truffle, Umber, Waffle, Yarrow, Ziggy, Boots, Tansy, Fluff, Cobweb"""
+)
+
+ANIMALS = {
+    str(animal): animal
+    for animal in make_entries(
+        """badger, bat, beaver, bee, cat, crab, crow, deer, dog, donkey, dragonfly, duck, fox, frog, goat, goose,
+        grasshopper, hedgehog, hen, heron, ladybug, lamb, lizard, mole, mouse, otter, owl, parrot, pelican, pig, pigeon,
+        pony, rabbit, robin, seagull, seal, snail, sparrow, squirrel, swan, toad, turtle"""
+    )
+}
+
+KINDS = (
+    *(
+        make_entry(kind, links={"names": GIRLS})
+        for kind in ("girl", "farmer's daughter", "miller's daughter", "shepherd girl")
+    ),
+    *(make_entry(kind, links={"names": BOYS}) for kind in ("boy", "farmer's son", "baker's son", "shepherd boy")),
+    *(
+        Entry(animal.forms, {"names": CHILDREN})
+        for animal in make_entries(
+            """bear, kitten, puppy, panda, raccoon, hamster, koala, monkey, elephant, kangaroo, zebra, giraffe, lion,
+            tiger, camel, penguin, wolf, chipmunk, ferret, llama, walrus, moose, dragon, gnome"""
+        )
+    ),
+)
+
+FAMILY = (
+    *_people("mother, grandmother, aunt, big sister, godmother, little sister", "she"),
+    *_people("father, grandfather, uncle, big brother, godfather, little brother", "he"),
+)
+
+RELATIONS = make_entries("friend, cousin, neighbor, classmate, playmate, best friend, old friend, pen pal")
+
+# Who lives in every garden, and gives advice there.
+GARDENERS = tuple(ANIMALS[name] for name in ("robin", "bee", "snail", "toad", "mole", "ladybug", "hedgehog", "sparrow"))
