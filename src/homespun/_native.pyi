@@ -8,24 +8,37 @@ Ctrl-C is noticed, and what they raise ends the work.
 
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
-from typing import Literal
+from typing import Literal, Self, final
 
 import numpy as np
 import numpy.typing as npt
+
+__all__ = [
+    "GPT2_PATTERN",
+    "GPT4_PATTERN",
+    "UNICODE_VERSION",
+    "EncodeStream",
+    "Encoder",
+    "PretokenCounts",
+    "count_pretokens",
+    "split",
+    "train_merges",
+]
 
 UNICODE_VERSION: str
 GPT2_PATTERN: str
 GPT4_PATTERN: str
 
-SpecialPolicy = Literal["encode", "text", "reject"]
+_SpecialPolicy = Literal["encode", "text", "reject"]
 
 def split(text: str, pattern: str) -> list[str]:
     """The pre-tokens of `text`; joined they give it back, except what a free pattern does not match."""
 
+@final
 class PretokenCounts:
     """Pre-tokens with how often each occurs, in 64 bits."""
 
-    def __init__(self, counts: Iterable[tuple[bytes, int]]) -> None: ...
+    def __new__(cls, counts: Iterable[tuple[bytes, int]]) -> Self: ...
     def __len__(self) -> int: ...
     @property
     def total(self) -> int: ...
@@ -40,7 +53,7 @@ def count_pretokens(
     chunk_bytes: int,
     on_progress: Callable[[int, int], None],
 ) -> PretokenCounts:
-    """Count a UTF-8 file's pre-tokens, read in pieces; progress in bytes. Invalid UTF-8 is a DataError with its offset."""
+    """Count a UTF-8 file's pre-tokens, read in pieces; progress in bytes. Invalid UTF-8: DataError with the offset."""
 
 def train_merges(
     counts: PretokenCounts,
@@ -50,32 +63,34 @@ def train_merges(
 ) -> list[tuple[bytes, bytes]]:
     """Merge until `num_tokens` distinct tokens stand beside the 256 bytes, or no pair is left; progress in tokens."""
 
+@final
 class Encoder:
     """Text to ids and back for one vocabulary; safe across threads and after a fork."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         tokens: Sequence[tuple[int, bytes]],
         merges: Sequence[tuple[bytes, bytes]],
         special_tokens: Sequence[tuple[str, int]],
         pattern: str,
         cache_bytes: int,
-    ) -> None:
+    ) -> Self:
         """Prepare a vocabulary, whose ids may be any of 32 bits.
 
         Single bytes may be missing, until a text needs one. Special tokens are added where their ids are absent.
         Where several tokens have the same bytes, ordinary text takes the highest id that is no special token's. Each
         thread at work keeps a cache of up to `cache_bytes` (64 KiB at least) for the next.
         """
-    def encode(self, text: str, special: SpecialPolicy) -> list[int]: ...
-    def encode_to_numpy(self, text: str | bytes, special: SpecialPolicy) -> npt.NDArray[np.uint32]: ...
+    def encode(self, text: str, special: _SpecialPolicy) -> list[int]: ...
+    def encode_to_numpy(self, text: str | bytes, special: _SpecialPolicy) -> npt.NDArray[np.uint32]: ...
     def encode_batch(
-        self, texts: Sequence[str], special: SpecialPolicy, num_threads: int
+        self, texts: Sequence[str], special: _SpecialPolicy, num_threads: int
     ) -> list[npt.NDArray[np.uint32]]: ...
     def decode_bytes(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> bytes:
         """The bytes of `ids`, joined; an id outside the vocabulary is a DataError with its position."""
-    def stream(self, special: SpecialPolicy) -> EncodeStream: ...
+    def stream(self, special: _SpecialPolicy) -> EncodeStream: ...
 
+@final
 class EncodeStream:
     """Encodes text that arrives in pieces; the ids are those of the joined text, whatever the pieces.
 
