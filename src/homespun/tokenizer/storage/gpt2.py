@@ -1,7 +1,7 @@
 """GPT-2's two files: vocab.json, token to id, and merges.txt, a pair a line; both in the printable alphabet."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,10 @@ def read_gpt2_directory(vocab_path: Path, merges_path: Path) -> Definition:
 
 
 def _read_merges(path: Path) -> list[tuple[bytes, bytes]]:
-    merges: list[tuple[bytes, bytes]] = []
-    for number, line in enumerate(read_utf8(path, "a list of merges").splitlines(), start=1):
-        if line and not (number == 1 and line.startswith("#version")):
-            merges.append(parse_merge(line, f"{path}:{number}"))
-    return merges
+    lines = read_utf8(path, "a list of merges").splitlines()
+    first = 1 if lines and lines[0].startswith("#version") else 0
+    numbered = [(number, line) for number, line in enumerate(lines[first:], start=first + 1) if line]
+    return parse_merges([line for _, line in numbered], lambda index: f"{path}:{numbered[index][0]}")
 
 
 def parse_vocab(words: dict[str, Any], special_tokens: Collection[str]) -> dict[int, bytes]:
@@ -68,20 +67,27 @@ def parse_vocab(words: dict[str, Any], special_tokens: Collection[str]) -> dict[
     return vocab
 
 
-def parse_merge(pair: object, where: str) -> tuple[bytes, bytes]:
-    """A pair of tokens, from a list of two words in the printable alphabet or a line of them.
+def parse_merges(pairs: Iterable[object], place_of: Callable[[int], str]) -> list[tuple[bytes, bytes]]:
+    """Pairs of tokens, each from two words in the printable alphabet: a list of them, or a line.
+
+    Args:
+        pairs: What the file holds.
+        place_of: Where in the file the pair of an index stands, for messages.
 
     Raises:
-        TokenizerError: they are not two, or not printable.
+        TokenizerError: a pair is not two words, or not printable.
     """
-    words = pair.split(" ") if isinstance(pair, str) else pair
-    match words:
-        case [str(left), str(right)] if (left_token := from_printable(left)) and (right_token := from_printable(right)):
-            return left_token, right_token
-    raise TokenizerError(
-        f"{where}: expected two tokens in GPT-2's printable bytes with a space between, got {pair!r:.100}; "
-        "restore the file or train the tokenizer again"
-    )
+    merges: list[tuple[bytes, bytes]] = []
+    for index, pair in enumerate(pairs):
+        match pair.split(" ") if isinstance(pair, str) else pair:
+            case [str(left), str(right)] if (left_ := from_printable(left)) and (right_ := from_printable(right)):
+                merges.append((left_, right_))
+            case _:
+                raise TokenizerError(
+                    f"{place_of(index)}: expected two tokens in GPT-2's printable bytes with a space between, "
+                    f"got {pair!r:.100}; restore the file or train the tokenizer again"
+                )
+    return merges
 
 
 def format_vocab(definition: Definition) -> dict[str, int]:

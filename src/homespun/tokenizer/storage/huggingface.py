@@ -7,7 +7,7 @@ from typing import Any
 from homespun.errors import TokenizerError
 from homespun.tokenizer.definition import Definition, define
 from homespun.tokenizer.patterns import PATTERNS, name_of_pattern
-from homespun.tokenizer.storage.gpt2 import format_merges, format_vocab, parse_merge, parse_vocab
+from homespun.tokenizer.storage.gpt2 import format_merges, format_vocab, parse_merges, parse_vocab
 from homespun.tokenizer.storage.reading import errors_about, read_json_object
 
 # cl100k's pattern in the dialect of Oniguruma, the engine there: it reads {1,3}+ as "again and again", $ as the end of
@@ -65,9 +65,7 @@ def read_tokenizer_json(path: Path) -> Definition:
     with errors_about(path):
         model = _expect(values, "model", dict)
         _refuse_settings(values, model)
-        merges = [
-            parse_merge(merge, f"model.merges[{index}]") for index, merge in enumerate(_expect(model, "merges", list))
-        ]
+        merges = parse_merges(_expect(model, "merges", list), lambda index: f"model.merges[{index}]")
         special_tokens = _read_added_tokens(values)
         words = _expect(model, "vocab", dict)
         for name, id_ in special_tokens.items():

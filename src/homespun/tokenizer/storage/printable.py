@@ -8,18 +8,19 @@ Bytes that Latin-1 shows stand for themselves; the others, in order, are U+0100,
 
 _VISIBLE = (*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100))
 _HIDDEN = [byte for byte in range(256) if byte not in _VISIBLE]
-_CHARACTER_OF = {byte: chr(byte) for byte in _VISIBLE} | {byte: chr(256 + i) for i, byte in enumerate(_HIDDEN)}
-_BYTE_OF = {character: byte for byte, character in _CHARACTER_OF.items()}
+_TO_PRINTABLE = {byte: 256 + index for index, byte in enumerate(_HIDDEN)}
+# Latin-1 writes each byte as itself; what is not in the alphabet becomes, or is, a character that it cannot write.
+_FROM_PRINTABLE = {byte: 0xFFFF for byte in _HIDDEN} | {code: byte for byte, code in _TO_PRINTABLE.items()}
 
 
 def to_printable(token: bytes) -> str:
     """`token` in the alphabet."""
-    return "".join([_CHARACTER_OF[byte] for byte in token])
+    return token.decode("latin-1").translate(_TO_PRINTABLE)
 
 
 def from_printable(word: str) -> bytes | None:
     """The bytes that `word` spells in the alphabet, or None where a character is not in it."""
     try:
-        return bytes([_BYTE_OF[character] for character in word])
-    except KeyError:
+        return word.translate(_FROM_PRINTABLE).encode("latin-1")
+    except UnicodeEncodeError:
         return None
