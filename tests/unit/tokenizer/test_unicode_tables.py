@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import regex
 
+from homespun._native import GPT2_PATTERN, split
 from homespun.tokenizer.reference import class_of
 from homespun.tokenizer.unicode_tables import LETTERS, NUMBERS, UNICODE_VERSION, WHITE_SPACE
 
@@ -30,6 +31,13 @@ def test_ranges_equal_regex_on_every_assigned_character(ranges, pattern, assigne
     """Oracle: `regex`, whose Unicode is newer and therefore asked only about what 16.0 assigns."""
     in_ranges = {point for first, last in ranges for point in range(first, last + 1)}
     assert in_ranges == set(map(ord, regex.findall(pattern, assigned)))
+
+
+@pytest.mark.parametrize("pattern", [GPT2_PATTERN, r"\p{L}+|\p{N}+|\s+|[^\s\p{L}\p{N}]+"], ids=["by hand", "by engine"])
+def test_the_core_classes_every_assigned_character_alike(pattern, assigned):
+    """Oracle: `regex` with the same pattern, on every character between a letter, a digit and a full stop."""
+    text = "".join(f"a{character}1{character}." for character in assigned if not "\ud800" <= character <= "\udfff")
+    assert split(text, pattern) == regex.findall(pattern, text)
 
 
 def test_ranges_ascend_without_touching():
