@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 
 from homespun.corpus.decoding import Utf8Decoder, decode_at
-from homespun.corpus.pieces import BytePieces
+from homespun.corpus.pieces import PIECE_BYTES, BytePieces
 from homespun.errors import ConfigError, DataError
 
 _JSON_LINES = (".jsonl", ".ndjson")
@@ -123,18 +123,18 @@ def _split_long_document(
     num_kept = len(separator) - 1  # at most so much of a cut separator stands at the end of a block
     while True:
         end = held.find(separator)
-        if end >= 0:
-            yield Fragment(place, decoder.decode(held[:end], is_last=True), end, is_last=True, is_closed=True)
-            end += len(separator)
-            return offset + end, held[end:]
-        num_settled = max(0, len(held) - num_kept)
-        yield Fragment(place, decoder.decode(held[:num_settled]), num_settled, is_last=False, is_closed=False)
+        block = next(blocks, b"") if end < 0 else b""
+        is_last = not block
+        num_settled = end if end >= 0 else len(held) if is_last else max(0, len(held) - num_kept)
+        for start in range(0, num_settled, PIECE_BYTES):
+            data = held[start : min(start + PIECE_BYTES, num_settled)]
+            yield Fragment(place, decoder.decode(data), len(data), is_last=False, is_closed=False)
+        if is_last:
+            yield Fragment(place, decoder.decode(b"", is_last=True), 0, is_last=True, is_closed=end >= 0)
+            num_settled += len(separator) if end >= 0 else 0
+            return offset + num_settled, held[num_settled:]
         offset += num_settled
-        block = next(blocks, b"")
         held = held[num_settled:] + block
-        if not block:
-            yield Fragment(place, decoder.decode(held, is_last=True), len(held), is_last=True, is_closed=False)
-            return offset + len(held), b""
 
 
 def _decode_batch(path: Path, offset: int, documents: list[bytes], separator_bytes: int, *, is_closed: bool) -> Batch:

@@ -73,16 +73,20 @@ class ShardWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._shard is not None and error is None:
-            # The last shard is the end: no cursor is needed, and the file of progress stays true without it.
-            self.progress = replace(self.progress, shards=[*self.progress.shards, self._shard.close()])
-        elif self._shard is not None and error is not None:
-            self._shard.drop(error)
-        if error is not None and not self.progress.shards:
-            # Nothing was achieved: leave nothing behind that a corrected call would have to be told to ignore.
-            with suppress(OSError):
-                (self._directory / PROGRESS_NAME).unlink()
-                self._directory.rmdir()
+        if error is None:
+            if self._shard is not None:
+                # The last shard is the end: no cursor is needed, and the file of progress stays true without it.
+                self.progress = replace(self.progress, shards=[*self.progress.shards, self._shard.close()])
+            return
+        try:
+            if self._shard is not None:
+                self._shard.drop(error)
+        finally:
+            if not self.progress.shards:
+                # Nothing was achieved: leave nothing behind that a corrected call would have to be told to ignore.
+                with suppress(OSError):
+                    (self._directory / PROGRESS_NAME).unlink()
+                    self._directory.rmdir()
 
 
 class _OpenShard:

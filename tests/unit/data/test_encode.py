@@ -140,6 +140,18 @@ def test_an_interrupted_encoding_goes_on_and_ends_in_the_same_bytes(
     assert {name: (out / name).stat().st_mtime_ns for name in kept} == kept
 
 
+def test_a_disk_that_is_full_at_once_is_left_as_it_was(tokenizer, tmp_path, monkeypatch):
+    (tmp_path / "corpus.txt").write_text(TEXT, encoding="utf-8")
+
+    def full_append(shard: writer._OpenShard, *arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writer._OpenShard, "append", full_append)
+    with pytest.raises(StorageError, match=r"shard-00000\.npy: cannot write: the disk is full"):
+        encode_corpus(tokenizer, tmp_path / "corpus.txt", tmp_path / "tokens")
+    assert not (tmp_path / "tokens").exists()
+
+
 @pytest.fixture
 def interrupted(tokenizer, tmp_path, monkeypatch) -> tuple[Path, Path]:
     """An input and the directory of its encoding, of which one shard stands."""
