@@ -45,7 +45,7 @@ def describe_tokenizer(tokenizer: "Tokenizer") -> str:
             f"pattern         {name_of_pattern(tokenizer.pattern)}",
             f"fingerprint     {tokenizer.fingerprint}",
             "longest tokens",
-            *(f"  {tokenizer.token_to_id(token):>8}  {show_token(token)}" for token in longest),
+            *(f"  {tokenizer.token_to_id(token):>8}  |{show_token(token)}|" for token in longest),
         ]
     )
 

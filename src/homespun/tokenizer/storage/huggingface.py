@@ -109,7 +109,7 @@ def _read_pattern(pre_tokenizer: object) -> str:
             return PATTERNS["gpt4"] if regex == _GPT4_ONIGURUMA else regex
     raise TokenizerError(
         f"pre_tokenizer: {json.dumps(pre_tokenizer):.200}: homespun reads ByteLevel, or Split by a Regex and then "
-        "ByteLevel, both with add_prefix_space false; use a byte-level tokenizer such as GPT-2's or Llama 3's"
+        "ByteLevel, both with add_prefix_space false; use a byte-level tokenizer such as GPT-2's"
     )
 
 
@@ -139,7 +139,7 @@ def _refuse_settings(values: dict[str, Any], model: dict[str, Any]) -> None:
     """
     if model.get("type", "BPE") != "BPE":
         raise TokenizerError(f"model.type is {model['type']!r}; homespun reads BPE")
-    refused = {"normalizer": values.get("normalizer"), "truncation": values.get("truncation")}
+    refused = {key: values.get(key) for key in ("normalizer", "truncation", "padding")}
     refused |= {f"model.{key}": model.get(key) for key in ("dropout", "byte_fallback", "ignore_merges", "unk_token")}
     refused |= {f"model.{key}": model.get(key) for key in ("continuing_subword_prefix", "end_of_word_suffix")}
     for key, value in refused.items():
