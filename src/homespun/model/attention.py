@@ -105,6 +105,8 @@ class CausalMultiHeadSelfAttention(nn.Module):
             attended_BHTK = causal_attention(q_BHTK, k_BHTK, v_BHTK)
         else:
             k_BHSK, v_BHSK = (k_BHTK, v_BHTK) if cache is None else cache.extend(self.layer_index, k_BHTK, v_BHTK)
-            mask_TS = causal_mask(q_BHTK.shape[-2], k_BHSK.shape[-2], x_BTD.device)
+            num_queries, num_keys = q_BHTK.shape[-2], k_BHSK.shape[-2]
+            # The one token of a generation step may see all there is.
+            mask_TS = None if num_queries == 1 else causal_mask(num_queries, num_keys, x_BTD.device)
             attended_BHTK = scaled_dot_product_attention(q_BHTK, k_BHSK, v_BHSK, mask_TS)
         return self.output_proj(rearrange(attended_BHTK, "B H T K -> B T (H K)"))
