@@ -93,13 +93,12 @@ class Reading(Telling):
         self._at = 0
 
     def choose(self, name: str, num_options: int, lead_of: Callable[[int], str]) -> int:
-        leads = [lead_of(index) for index in range(num_options)]
-        for index, lead in enumerate(leads):
-            if self._text.startswith(lead, self._at):
+        for index in range(num_options):
+            if self._text.startswith(lead_of(index), self._at):
                 self.choices.append(Choice(name, index, num_options))
                 return index
-        best = max(leads, key=self._agreement)
-        raise self._astray(best, f"one of the {num_options} ways to go on with {name!r}, the nearest being")
+        nearest = max(map(lead_of, range(num_options)), key=self._agreement)
+        raise self._astray(nearest, f"one of the {num_options} ways to go on with {name!r}, the nearest being ")
 
     def say(self, text: str) -> None:
         if not self._text.startswith(text, self._at):
@@ -130,6 +129,6 @@ class Reading(Telling):
         return DataError(
             f"offset {place}: the text leaves the storybook's grammar: "
             f"after {self._text[max(0, place - 30) : place]!r} "
-            f"expected {what + ' ' if what else ''}{expected[place - self._at :][:60]!r}, "
+            f"expected {what}{expected[place - self._at :][:60]!r}, "
             f"found {found!r}; only text that the storybook wrote can be parsed"
         )

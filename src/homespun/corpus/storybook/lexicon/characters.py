@@ -9,7 +9,7 @@ def _people(names: str, pronoun: str) -> tuple[Entry, ...]:
 
 GIRLS = _people(
     """Mia, Lily, Anna, Ruby, Nora, Ella, Ivy, Zoe, Clara, Rosie, Daisy, Hazel,
-    Maya, Lucy, Emma, Tess, Poppy, Wendy, June, Opal, Penny, Holly, Stella, Freya, Alice, Bella, Cora, Dora,
+    Maya, Lucy, Emma, Tess, Poppy, Wendy, Judy, Opal, Penny, Holly, Stella, Freya, Alice, Bella, Cora, Dora,
     Edith, Flora, Greta, Heidi, Irene, Julia, Kate, Laura, Molly, Nina, Paula, Rachel, Sally, Tilda, Uma, Vera, Yara,
     Sophie, Martha, Jenny""",
     "she",

@@ -16,7 +16,10 @@ RULES = {
         "{hero.His} knees shook like [jelly|leaves|reeds|spoons|a wet puppy|loose shutters|an old cart|noodles].",
         '"Oh no," {>wept} {hero}, as pale as [milk|snow|paper|the moon|flour|chalk|cheese|a sheet].',
         "Even {>sight} looked braver than {hero}.",
-        "It made {hero.him} feel {>sad}, and {hero.he} {>wept}.",
+        (
+            "All {hero.he} wanted was to [hide|run home|cry|scream|faint|look away|call for help|fly off] "
+            "like {>a_color} {>creature}."
+        ),
     ),
     "fear_friend": (
         "{hero.His} {>trait} {+relation} {+friend} {>went} over with {>a_meal}.",
@@ -29,7 +32,7 @@ RULES = {
         '"First {+tip}, and then {+tip2}," {>said} {friend} {>softly}.',
         '"Eat {>a_meal} and {+tip}," {>said} {friend} {>softly}.',
         '"Every {>part} you must {+tip}," {>said} {friend} {>softly}.',
-        '"Just {+tip}," {>said} {friend} {>softly}, "{>number} times."',
+        '"You only need to {+tip}," {>said} {friend} {>softly}.',
     ),
     "fear_tries": (
         (

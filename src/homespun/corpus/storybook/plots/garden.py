@@ -40,7 +40,7 @@ RULES = {
             "Then, one {>weather} {>day}, "
             "a [green shoot|tiny leaf|pale stem|small bud] [peeked out|pushed up|uncurled|appeared]."
         ),
-        'On the {>ordinal} {>part}, {hero} {>shouted}, "It is growing!"',
+        'On the {>ordinal} {>part}, {hero} {>cried}, "It is growing!"',
         "{helper} was right. By {>weekday} there were {>number} leaves.",
         "And on {>a_weather} {>day} {hero} found {>number} leaves, with {>a_color} {>creature} on top.",
     ),

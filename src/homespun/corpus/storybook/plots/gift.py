@@ -26,7 +26,10 @@ RULES = {
     ),
     "gift_work": (
         "{hero.He} worked for {>number} [days|hours|evenings|weeks], {>happy} and {>weary}.",
-        "All {>part} {hero} worked [under|behind|beside] [the table|the stove|the stairs|the bed].",
+        (
+            "All {>part} {hero} worked [behind|beside] "
+            "[the table|the stove|the stairs|the bed|the piano|a screen|the wardrobe|a curtain]."
+        ),
         '"Nobody may look until {>weekday}!" {>said} {hero} {>softly}.',
         "{hero.He} counted to {>number}, {>smiled} and began.",
         "It was slow work, and {hero.he} ate {>a_meal} to stay awake.",
@@ -35,12 +38,12 @@ RULES = {
     "gift_mishap": (
         "But on {>weekday} {+mishap}.",
         '"Oh dear!" {>wept} {hero} on {>weekday}, for {+mishap}.',
-        "Just as {hero} {>smiled}, {+mishap}.",
-        "Then, as {>a_color} {>creature} looked on, {+mishap}.",
+        "Suddenly {hero} {>wept}, for {+mishap}.",
+        "But while {hero} was looking at {>sight}, {+mishap}.",
     ),
     "gift_help": (
         "{hero} {>wept} and felt {>sad}.",
-        '"It is ruined!" {>shouted} {hero} {>angrily}.',
+        '"It is ruined!" {>wailed} {hero} {>sadly}.',
         "Nothing had ever made {hero} feel so {>sad}.",
         '"Every mistake is a chance," {>said} {>odd_a} [baker|postman|teacher|shoemaker|miller|doctor|tailor|cook].',
         '"Try again," {>said} {>odd_a} [baker|postman|teacher|shoemaker|miller|doctor|tailor|cook] {>softly}.',
@@ -54,21 +57,27 @@ RULES = {
     "gift_giving": (
         "On {>weekday}, {hero} wrapped the {gift} in {+color3} {>wrapping} and {>went} to {hero.his} {family}.",
         "At last {hero} {>gave} it to {hero.his} {family}, with {>sight} on the card.",
-        "Then {hero} {>went} in with the {gift} on {+look2.a} {+color3} [tray|cushion|plate|sled].",
-        '"Surprise!" {>shouted} {hero}, and held up the {gift}, in {+look2.a} {+color3} [ribbon|box|bow|sack].',
+        "At supper {hero} {>went} in with the {gift} on {+look2.a} {+color3} [tray|cushion|plate|sled].",
+        '"Surprise!" {>cried} {hero}, and held up the {gift}, in {+look2.a} {+color3} [ribbon|box|bow|sack].',
     ),
     "gift_joy": (
         '"What {+look3.a} {gift}!" {family.he} {>said} {>softly}.',
-        "Then {hero.his} {family} {>smiled} and hugged {hero.him} {>number} times.",
+        "At this {hero.his} {family} {>smiled} and hugged {hero.him} {>number} times.",
         '"Did you make it yourself?" {family.he} {>asked} {>softly}. {hero} {>smiled}.',
-        "{hero.His} {family} felt so {>happy} that {family.he} [sang|danced|cried a little|jumped up].",
+        (
+            "{hero.His} {family} felt so {>happy} that {family.he} "
+            "[sang|danced|cried a little|jumped up|did a cartwheel|ran outside|forgot supper|hugged everyone]."
+        ),
     ),
     "gift_ending": (
         "Then {>feast}.",
         "A gift made by hand comes from the heart.",
         "And {family.he} never guessed that {mishap}.",
-        "To this day the {gift} stands between {>a_find} and {>a_find}.",
-        "{hero} felt {>happy}.",
+        (
+            "To this day the {gift} has its place beside "
+            "[the bed|the stove|the window|the clock|the door|the mirror|the lamp|the piano]."
+        ),
+        "And {hero} felt {>happy}.",
         '"Next {>month} I will make {+gift2.a}," {>said} {hero} {>softly}.',
         "That {>part} {hero} felt {>happy}, and {hero.his} {family} felt {>happy}.",
     ),

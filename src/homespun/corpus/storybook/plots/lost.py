@@ -20,8 +20,8 @@ RULES = {
     ),
     "lost_gone": (
         "But soon {hero} {>wept}. The {thing} was gone!",
-        'Suddenly {hero} {>shouted}, "Where is my {thing}?"',
-        '"My {thing} is gone!" {>shouted} {hero} [at noon|after a while|suddenly|an hour later].',
+        'Suddenly {hero} {>wailed}, "Where is my {thing}?"',
+        '"My {thing} is gone!" {>wailed} {hero} [at noon|after a while|suddenly|an hour later].',
         "They stopped to look at {>sight}, and then the {thing} was gone!",
         "When {hero} looked into {>worn_a} [bag|basket|knapsack|wagon], the {thing} was gone!",
     ),
@@ -53,7 +53,7 @@ RULES = {
         "To thank {helper}, {hero} [sang a song|drew a picture|told a joke|did a dance] and brought {>a_meal}.",
     ),
     "lost_ending": (
-        "From then on {hero} kept the {thing} in {>a_color} [box|chest|bag|drawer|basket|jar|pocket|cupboard].",
+        "From then on {hero} kept the {thing} in {>a_color} [box|chest|bag|drawer|basket|jar|trunk|cupboard].",
         "What is lost is found when friends look together.",
         "{hero} and {friend} {>went} home, tired but {>happy}.",
         "{friend} {>smiled}, and {hero} felt {>happy}.",

@@ -21,11 +21,11 @@ RULES = {
     "mess_crash": (
         "Then {hero} {+how}, and the {item} was [ruined|done for|a sad sight|spoiled].",
         (
-            '"Watch me!" {>shouted} {hero}. {hero.He} {+how}. '
+            '"Watch me!" {>cried} {hero}. {hero.He} {+how}. '
             "[Crash|Bang|Oh dear|Boom|Clatter|Smash|Thud|Snap]! Poor {item}!"
         ),
         (
-            '"Stop!" {>shouted} {friend}. But {hero} {+how}. '
+            '"Stop!" {>wailed} {friend}. But {hero} {+how}. '
             "[Crash|Bang|Oh dear|Boom|Clatter|Smash|Thud|Snap]! Poor {item}!"
         ),
         "To impress {>sight}, {hero} {+how}. [Crash|Bang|Oh dear|Boom|Clatter|Smash|Thud|Snap]! Poor {item}!",
@@ -50,9 +50,12 @@ RULES = {
         "First {hero.his} {family} {>wept}, but then {family.he} {>smiled}.",
     ),
     "mess_repair": (
-        "So {hero} {+repair} with {+color3.a} {>tool}, and {friend} {+repair2}.",
+        "So {hero} {+repair}, {friend} {+repair2}, and then they shared {>a_meal}.",
         "After {>a_meal}, {hero} {+repair}, and {hero.his} {family} {+repair2}.",
-        "All {>part} {friend} worked with {>a_color} {>tool}, and {hero} {+repair}.",
+        (
+            "All {>part} {friend} worked with {>a_color} [hammer|brush|broom|needle|sponge|ladder|rag|knife], "
+            "and {hero} {+repair}."
+        ),
         "To pay for it {hero} sold {+look2.a} {+color3} {+thing2}, and {+repair}.",
     ),
     "mess_ending": (

@@ -49,7 +49,10 @@ RULES = {
     ),
     "quarrel_sorry": (
         '"I am sorry," {>said} {holder} {>sadly}. "You may have the {thing} until {>weekday}."',
-        '"I was [mean|silly|selfish|rude]," {>said} {grabber} {>sadly}. "Let us share it," {>said} {holder} {>softly}.',
+        (
+            '"I was [mean|silly|selfish|rude]," {>said} {grabber} {>sadly}. '
+            '"Let us share the {thing}," {>said} {holder} {>softly}.'
+        ),
         '{holder} {>went} to {grabber} with the {thing}. "It is for both of us," {holder.he} {>said} {>softly}.',
         '{grabber} brought {>a_meal}, and {holder} brought the {thing}. "Sorry," they both {>said} {>sadly}.',
     ),

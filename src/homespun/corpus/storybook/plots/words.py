@@ -44,6 +44,8 @@ RULES = {
     ),
     "said": split_words("said, called, whispered, murmured, declared, muttered, cried, breathed"),
     "shouted": split_words("shouted, cried, yelled, snapped, screamed, huffed, roared, wailed"),
+    "cried": split_words("cried, called, shouted, yelled, cheered, exclaimed, whooped, sang out"),
+    "wailed": split_words("cried, wailed, shouted, screamed, gasped, sobbed, yelled, moaned"),
     "asked": split_words("asked, wondered, inquired, mumbled, chirped, whispered, peeped, murmured"),
     "smiled": split_words("smiled, grinned, laughed, beamed, giggled, cheered, clapped, nodded"),
     "wept": split_words("wept, sighed, sniffed, groaned, frowned, sobbed, gulped, blushed"),
@@ -84,7 +86,7 @@ RULES = {
     "worn_a": _with_article(
         split_words(
             """old, broken, muddy, torn, rusty, dusty, bent, cracked, empty, wet, dirty, faded, dented, tiny, smelly,
-            forgotten, scratched, crooked, greasy, moldy, sandy, ragged, lonely, squashed, rotten, patched, useless,
+            forgotten, scratched, crooked, greasy, moldy, sandy, ragged, lonely, squashed, rotten, patched, worthless,
             strange, heavy, huge, hollow, crumpled"""
         )
     ),
@@ -135,6 +137,6 @@ RULES = {
         two lakes, far up north, next to a bridge, in the mountains"""
     ),
     "wrapping": split_words("paper, silk, cloth, leaves, felt, foil, linen, wool"),
-    "tool": split_words("spoon, shovel, stick, spade, trowel, shell, rake, hoe"),
+    "tool": split_words("spoon, shovel, stick, spade, trowel, ladle, rake, hoe"),
     "can": split_words("bucket, kettle, cup, teapot, boot, watering can, jug, bottle"),
 }
