@@ -8,6 +8,7 @@ from homespun.corpus.catalogue import NAMED_TEXTS, NamedText
 from homespun.corpus.config import SourceConfig
 from homespun.corpus.downloads import download_text
 from homespun.corpus.reader import read_documents
+from homespun.corpus.storybook.write import entropy_path, write_storybook
 from homespun.data.dataset import TokenDataset
 from homespun.data.encode import encode_corpus
 from homespun.data.manifest import MANIFEST_NAME
@@ -127,8 +128,6 @@ class _Preparation:
     def _storybook(self, path: Path, part: str) -> None:
         num_stories = self._source.num_train_stories if part == "train" else self._source.num_valid_stories
         if not path.exists():
-            from homespun.corpus.storybook import write_storybook
-
             make_directory(path.parent)
             with self._show_progress(f"writing {path.name}", "stories") as on_progress:
                 seed = derive_seed(self._source.seed, part)
@@ -162,11 +161,6 @@ class _Preparation:
             yield plain
         finally:
             plain.unlink(missing_ok=True)
-
-
-def entropy_path(text: Path) -> Path:
-    """Where the exact bits of a generated text are on file."""
-    return text.with_name(f"{text.name}.entropy.json")
 
 
 def _named_text(source: SourceConfig, part: str) -> NamedText | None:
