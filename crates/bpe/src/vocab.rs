@@ -12,6 +12,9 @@ pub type Symbol = u32;
 /// Symbols stay below this, so that the top bit of a word is free for marks (see `encode::long`).
 pub const MAX_SYMBOLS: usize = 1 << 31;
 
+/// Bytes that decoding moves at a time.
+const WINDOW: usize = 16;
+
 /// No symbol: an empty slot.
 const EMPTY: Symbol = Symbol::MAX;
 
@@ -35,9 +38,10 @@ pub struct Vocabulary {
     ids: Vec<u32>,
     /// Ids below this are their own symbols: no search.
     num_dense: u32,
+    /// All spellings one after the other, then [`WINDOW`] more bytes.
     bytes: Vec<u8>,
     /// Symbol `s` spells `bytes[starts[s]..starts[s + 1]]`.
-    starts: Vec<usize>,
+    starts: Vec<u32>,
     /// Symbols of ordinary text, by the hash of their bytes: open addressing, at most half full.
     by_bytes: Vec<Symbol>,
 }
@@ -87,13 +91,14 @@ impl Vocabulary {
             }
             vocabulary.ids.push(id);
             vocabulary.bytes.extend_from_slice(bytes);
-            vocabulary.starts.push(vocabulary.bytes.len());
+            vocabulary.starts.push(vocabulary.bytes.len() as u32);
         }
-        if vocabulary.len() >= MAX_SYMBOLS {
+        if vocabulary.len() >= MAX_SYMBOLS || vocabulary.bytes.len() > u32::MAX as usize {
             return Err(BpeError::VocabularyTooLarge {
                 num_tokens: vocabulary.len(),
             });
         }
+        vocabulary.bytes.resize(vocabulary.bytes.len() + WINDOW, 0);
         vocabulary.num_dense = vocabulary
             .ids
             .iter()
@@ -158,17 +163,21 @@ impl Vocabulary {
     #[must_use]
     pub fn spelling(&self, symbol: Symbol) -> &[u8] {
         let place = symbol as usize;
-        &self.bytes[self.starts[place]..self.starts[place + 1]]
+        &self.bytes[self.starts[place] as usize..self.starts[place + 1] as usize]
     }
 
     /// What the token with this id spells.
     #[must_use]
     pub fn bytes_of(&self, id: u32) -> Option<&[u8]> {
+        self.symbol_of_id(id).map(|symbol| self.spelling(symbol))
+    }
+
+    #[inline]
+    fn symbol_of_id(&self, id: u32) -> Option<Symbol> {
         if id < self.num_dense {
-            return Some(self.spelling(id));
+            return Some(id);
         }
-        let place = self.ids.binary_search(&id).ok()?;
-        Some(self.spelling(place as Symbol))
+        self.ids.binary_search(&id).ok().map(|place| place as Symbol)
     }
 
     /// Merges as symbols, in order.
@@ -204,13 +213,27 @@ impl Vocabulary {
     /// # Errors
     /// An id outside the vocabulary, by its position.
     pub fn decode(&self, ids: &[u32]) -> Result<Vec<u8>, BpeError> {
-        let mut bytes = Vec::with_capacity(ids.len() * 5); // English text has 4 to 5 bytes a token
+        let mut num_bytes = 0;
         for (position, &id) in ids.iter().enumerate() {
-            let spelling = self
-                .bytes_of(id)
+            let symbol = self
+                .symbol_of_id(id)
                 .ok_or_else(|| self.outside(i128::from(id), position))?;
-            bytes.extend_from_slice(spelling);
+            num_bytes += self.spelling(symbol).len();
         }
+        let mut bytes = vec![0; num_bytes + WINDOW];
+        let mut end = 0;
+        for symbol in ids.iter().filter_map(|&id| self.symbol_of_id(id)) {
+            let start = self.starts[symbol as usize] as usize;
+            let len = self.starts[symbol as usize + 1] as usize - start;
+            if len <= WINDOW {
+                // Nearly every token, in one move of a fixed length; what it copies too much the next one overwrites.
+                bytes[end..end + WINDOW].copy_from_slice(&self.bytes[start..start + WINDOW]);
+            } else {
+                bytes[end..end + len].copy_from_slice(&self.bytes[start..start + len]);
+            }
+            end += len;
+        }
+        bytes.truncate(num_bytes);
         Ok(bytes)
     }
 
@@ -233,6 +256,15 @@ mod tests {
     fn vocabulary(tokens: &[(u32, &str)], specials: &[(&str, u32)]) -> Result<Vocabulary, BpeError> {
         let specials: Vec<_> = specials.iter().map(|&(text, id)| (text.to_owned(), id)).collect();
         Vocabulary::new(tokens.iter().copied(), &specials)
+    }
+
+    #[test]
+    fn long_tokens_decode() {
+        let longs: Vec<(u32, String)> = (0..40).map(|id| (id, "abc".repeat(id as usize + 1))).collect();
+        let vocabulary = Vocabulary::new(longs.iter().map(|(id, token)| (*id, token)), &[]).unwrap();
+        let ids: Vec<u32> = (0..400).map(|i| i * 7 % 40).collect();
+        let expected: String = ids.iter().map(|&id| longs[id as usize].1.as_str()).collect();
+        assert_eq!(vocabulary.decode(&ids).unwrap(), expected.as_bytes());
     }
 
     #[test]

@@ -11,7 +11,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::pairs::{PairTable, Rank, NO_RANK};
+use super::pairs::{PairTable, Rank, Step};
 use crate::vocab::Symbol;
 
 /// Marks a cell inside a symbol; symbols themselves are below.
@@ -42,12 +42,11 @@ impl LongMerger {
         self.cells.push(symbol);
     }
 
-    /// Apply all merges; hand each symbol that is left to `emit`, from left to right.
-    pub fn merge(&mut self, pairs: &PairTable, mut emit: impl FnMut(Symbol)) {
+    /// Apply all merges to the symbols pushed, those of `bytes`; hand each symbol that is left to `emit`, from left to right.
+    pub fn merge(&mut self, pairs: &PairTable, bytes: &[u8], mut emit: impl FnMut(Symbol)) {
         self.buckets.prepare(pairs.num_merges());
-        for at in 1..self.cells.len() {
-            let rank = pairs.rank(self.cells[at - 1], self.cells[at], 0);
-            self.buckets.push(rank, at - 1);
+        for (at, pair) in bytes.windows(2).enumerate() {
+            self.buckets.push(pairs.byte_step(pair[0], pair[1]), at);
         }
         while let Some((rank, mut places)) = self.buckets.pop() {
             let merge = pairs.merge(rank);
@@ -88,14 +87,14 @@ impl LongMerger {
             if at > 0 {
                 let before = self.previous(at);
                 self.buckets
-                    .push(pairs.rank(self.cells[before], self.cells[at], rank), before);
+                    .push(pairs.step(self.cells[before], self.cells[at], rank), before);
             }
             let behind = self.next(at);
             // A neighbour that is new too looks to its left itself.
             let neighbour_is_new = places.get(k + 1).is_some_and(|&other| other as usize == behind);
             if behind < self.cells.len() && !neighbour_is_new {
                 self.buckets
-                    .push(pairs.rank(self.cells[at], self.cells[behind], rank), at);
+                    .push(pairs.step(self.cells[at], self.cells[behind], rank), at);
             }
         }
     }
@@ -145,10 +144,11 @@ impl Buckets {
         self.of_rank.resize(num_ranks, NO_BUCKET);
     }
 
-    fn push(&mut self, rank: Rank, at: usize) {
-        if rank == NO_RANK {
+    fn push(&mut self, step: Step, at: usize) {
+        if step == Step::NEVER {
             return;
         }
+        let rank = step.rank();
         let mut bucket = self.of_rank[rank as usize];
         if bucket == NO_BUCKET {
             bucket = self.free.pop().unwrap_or_else(|| {

@@ -22,7 +22,7 @@ use crate::vocab::{Symbol, Vocabulary};
 use cache::{Cache, Found, Key, MAX_INLINE_IDS};
 use long::{LongMerger, MAX_LONG};
 use pairs::PairTable;
-use short::{merge_short, MAX_SHORT};
+use short::{ShortPiece, MAX_SHORT};
 use workers::Workers;
 
 /// Stands for a byte that is no token.
@@ -82,11 +82,11 @@ impl Encoder {
         cache_bytes: usize,
     ) -> Result<Self, BpeError> {
         let vocabulary = Vocabulary::new(tokens, special_tokens)?;
-        let pairs = PairTable::new(vocabulary.resolve_merges(merges)?);
         let mut byte_symbols = [NO_SYMBOL; 256];
         for (symbol, byte) in byte_symbols.iter_mut().zip(0..=u8::MAX) {
             *symbol = vocabulary.symbol_of(&[byte]).unwrap_or(NO_SYMBOL);
         }
+        let pairs = PairTable::new(vocabulary.resolve_merges(merges)?, &byte_symbols);
         Ok(Self {
             vocabulary,
             pairs,
@@ -282,12 +282,11 @@ impl Encoder {
             symbol => Ok(symbol),
         };
         if pretoken.len() <= MAX_SHORT {
-            let mut symbols = [0; MAX_SHORT];
-            for (place, symbol) in symbols[..pretoken.len()].iter_mut().enumerate() {
-                *symbol = symbol_at(place)?;
+            let mut short = ShortPiece::new();
+            for place in 0..pretoken.len() {
+                short.push(symbol_at(place)?);
             }
-            let num_symbols = merge_short(&self.pairs, &mut symbols, pretoken.len());
-            out.extend(symbols[..num_symbols].iter().map(|&symbol| self.vocabulary.id(symbol)));
+            short.merge(&self.pairs, pretoken, |symbol| out.push(self.vocabulary.id(symbol)));
             return Ok(());
         }
         if pretoken.len() > MAX_LONG {
@@ -301,7 +300,7 @@ impl Encoder {
         for place in 0..pretoken.len() {
             long.push(symbol_at(place)?);
         }
-        long.merge(&self.pairs, |symbol| out.push(self.vocabulary.id(symbol)));
+        long.merge(&self.pairs, pretoken, |symbol| out.push(self.vocabulary.id(symbol)));
         Ok(())
     }
 }

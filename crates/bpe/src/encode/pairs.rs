@@ -1,6 +1,4 @@
-//! Which pairs of symbols merge, and in which order.
-//!
-//! A flat table with open addressing: most look-ups find nothing, and must find that out from one cache line.
+//! Which pairs of symbols merge, into what, and in which order.
 
 use std::collections::HashMap;
 
@@ -9,8 +7,30 @@ use crate::vocab::{Merge, Symbol};
 /// A merge's place in the list of merges; lower merges first.
 pub type Rank = u32;
 
-/// The rank of a pair that does not merge: greater than every rank.
-pub const NO_RANK: Rank = Rank::MAX;
+/// What a pair becomes, and when: its rank above, its merged symbol below, so that the lowest number merges first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Step(u64);
+
+impl Step {
+    /// A pair does not merge; later than every step.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    fn new(rank: Rank, merged: Symbol) -> Self {
+        Self(u64::from(rank) << 32 | u64::from(merged))
+    }
+
+    /// When the pair merges.
+    #[inline]
+    pub fn rank(self) -> Rank {
+        (self.0 >> 32) as Rank
+    }
+
+    /// What the pair becomes.
+    #[inline]
+    pub fn merged(self) -> Symbol {
+        self.0 as Symbol
+    }
+}
 
 /// No pair of symbols has this key: symbols stay below 2**31.
 const EMPTY: u64 = u64::MAX;
@@ -18,53 +38,84 @@ const EMPTY: u64 = u64::MAX;
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     key: u64,
-    rank: Rank,
+    step: Step,
 }
 
-/// Ranks by pair.
+/// Steps by pair.
+///
+/// Open addressing behind a filter: most look-ups find nothing, and nearly always a bit that is not set tells them
+/// so. The filter fits the second-level cache, the slots do not.
 #[derive(Debug, Clone)]
 pub struct PairTable {
     slots: Box<[Slot]>,
+    /// A bit for each hash of a pair that merges, and for others: sixteen bits a merge.
+    filter: Box<[u64]>,
+    /// The first step of every pair of bytes, by 256 * left + right: where each piece begins, so looked up most.
+    byte_steps: Box<[Step]>,
     /// Bits of the hash that do not choose the slot.
-    shift: u32,
+    slot_shift: u32,
+    /// Bits of the hash that do not choose the bit of the filter.
+    filter_shift: u32,
     merges: Vec<Merge>,
     /// The further ranks of pairs that are listed more than once, ascending. Empty for every sane list.
     repeated: HashMap<u64, Vec<Rank>>,
 }
 
 impl PairTable {
-    /// Index `merges`, given in order.
+    /// Index `merges`, given in order. `byte_symbols` are the symbols of the 256 bytes.
     #[must_use]
-    pub fn new(merges: Vec<Merge>) -> Self {
+    pub fn new(merges: Vec<Merge>, byte_symbols: &[Symbol; 256]) -> Self {
         let num_slots = (merges.len() * 2).next_power_of_two().max(16);
-        let mut slots = vec![
-            Slot {
-                key: EMPTY,
-                rank: NO_RANK
-            };
-            num_slots
-        ]
-        .into_boxed_slice();
-        let shift = 64 - num_slots.trailing_zeros();
+        let empty = Slot {
+            key: EMPTY,
+            step: Step::NEVER,
+        };
+        let mut slots = vec![empty; num_slots].into_boxed_slice();
+        let slot_shift = 64 - num_slots.trailing_zeros();
+        let mut filter = vec![0; num_slots / 8].into_boxed_slice();
+        let filter_shift = slot_shift - 3;
         let mut repeated: HashMap<u64, Vec<Rank>> = HashMap::new();
         for (merge, rank) in merges.iter().zip(0..) {
             let key = pair_key(merge.left, merge.right);
-            let mut place = slot_of(key, shift);
+            let hash = hash_pair(key);
+            let bit = (hash >> filter_shift) as usize;
+            filter[bit / 64] |= 1 << (bit % 64);
+            let mut place = (hash >> slot_shift) as usize;
             while slots[place].key != EMPTY && slots[place].key != key {
                 place = (place + 1) & (num_slots - 1);
             }
             if slots[place].key == key {
                 repeated.entry(key).or_default().push(rank);
             } else {
-                slots[place] = Slot { key, rank };
+                slots[place] = Slot {
+                    key,
+                    step: Step::new(rank, merge.merged),
+                };
             }
         }
-        Self {
+        let byte_steps = vec![Step::NEVER; 1 << 16].into_boxed_slice();
+        let mut table = Self {
             slots,
-            shift,
+            filter,
+            byte_steps,
+            slot_shift,
+            filter_shift,
             merges,
             repeated,
+        };
+        for (left, &left_symbol) in byte_symbols.iter().enumerate() {
+            for (right, &right_symbol) in byte_symbols.iter().enumerate() {
+                table.byte_steps[left << 8 | right] = table.step(left_symbol, right_symbol, 0);
+            }
         }
+        table
+    }
+
+    /// The first step at which two bytes, tokens both, merge.
+    #[inline]
+    #[must_use]
+    pub fn byte_step(&self, left: u8, right: u8) -> Step {
+        self.byte_steps[usize::from(left) << 8 | usize::from(right)]
     }
 
     /// How many merges there are.
@@ -79,37 +130,43 @@ impl PairTable {
         self.merges[rank as usize]
     }
 
-    /// The first rank, not below `floor`, at which this pair merges, or [`NO_RANK`].
+    /// The first step, not before rank `floor`, at which this pair merges.
     ///
     /// Merges apply in order, each once: a pair that comes to stand side by side only after its turn stays
     /// as it is. `floor` is the rank now being applied. (No pair does so if every merge is listed after those
     /// that make its parts, as trainers do; then `floor` changes nothing.)
     #[inline]
     #[must_use]
-    pub fn rank(&self, left: Symbol, right: Symbol, floor: Rank) -> Rank {
+    pub fn step(&self, left: Symbol, right: Symbol, floor: Rank) -> Step {
         let key = pair_key(left, right);
+        let hash = hash_pair(key);
+        let bit = (hash >> self.filter_shift) as usize;
+        if self.filter[bit / 64] >> (bit % 64) & 1 == 0 {
+            return Step::NEVER;
+        }
         let mask = self.slots.len() - 1;
-        let mut place = slot_of(key, self.shift) & mask;
+        let mut place = (hash >> self.slot_shift) as usize & mask;
         loop {
             let slot = self.slots[place];
             if slot.key == key {
-                return if slot.rank >= floor {
-                    slot.rank
+                return if slot.step.rank() >= floor {
+                    slot.step
                 } else {
-                    self.repeated_rank(key, floor)
+                    self.repeated_step(key, floor)
                 };
             }
             if slot.key == EMPTY {
-                return NO_RANK;
+                return Step::NEVER;
             }
             place = (place + 1) & mask;
         }
     }
 
     #[cold]
-    fn repeated_rank(&self, key: u64, floor: Rank) -> Rank {
+    fn repeated_step(&self, key: u64, floor: Rank) -> Step {
         let further = self.repeated.get(&key).map_or(&[][..], Vec::as_slice);
-        further.iter().copied().find(|&rank| rank >= floor).unwrap_or(NO_RANK)
+        let next = further.iter().copied().find(|&rank| rank >= floor);
+        next.map_or(Step::NEVER, |rank| Step::new(rank, self.merge(rank).merged))
     }
 }
 
@@ -118,11 +175,10 @@ fn pair_key(left: Symbol, right: Symbol) -> u64 {
     u64::from(left) << 32 | u64::from(right)
 }
 
-/// Fibonacci hashing of the two halves; the top bits of the product are the well-mixed ones.
+/// Multiplicative hashing of the two halves; the top bits of the product are the well-mixed ones.
 #[inline]
-fn slot_of(key: u64, shift: u32) -> usize {
-    let folded = (key ^ (key >> 32).wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    (folded >> shift) as usize
+fn hash_pair(key: u64) -> u64 {
+    (key ^ (key >> 32).wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
 #[cfg(test)]
@@ -130,16 +186,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranks_are_found_and_floors_respected() {
+    fn steps_are_found_and_floors_respected() {
         let merge = |left, right, merged| Merge { left, right, merged };
-        let table = PairTable::new(vec![merge(0, 1, 5), merge(2, 3, 6), merge(0, 1, 5), merge(1, 0, 7)]);
-        assert_eq!(table.rank(0, 1, 0), 0);
-        assert_eq!(table.rank(0, 1, 1), 2);
-        assert_eq!(table.rank(0, 1, 3), NO_RANK);
-        assert_eq!(table.rank(1, 0, 3), 3);
-        assert_eq!(table.rank(2, 3, 2), NO_RANK);
-        assert_eq!(table.rank(3, 2, 0), NO_RANK);
+        let byte_symbols = std::array::from_fn(|byte| byte as Symbol);
+        let table = PairTable::new(
+            vec![merge(0, 1, 5), merge(2, 3, 6), merge(0, 1, 5), merge(1, 0, 7)],
+            &byte_symbols,
+        );
+        assert_eq!(table.step(0, 1, 0), Step::new(0, 5));
+        assert_eq!(table.step(0, 1, 1), Step::new(2, 5));
+        assert_eq!(table.step(0, 1, 3), Step::NEVER);
+        assert_eq!(table.step(1, 0, 3), Step::new(3, 7));
+        assert_eq!(table.step(2, 3, 2), Step::NEVER);
+        assert_eq!(table.step(3, 2, 0), Step::NEVER);
         assert_eq!(table.merge(1), merge(2, 3, 6));
-        assert_eq!(PairTable::new(Vec::new()).rank(0, 0, 0), NO_RANK);
+        assert_eq!(
+            [table.byte_step(1, 0), table.byte_step(3, 2)],
+            [Step::new(3, 7), Step::NEVER]
+        );
+        assert_eq!(PairTable::new(Vec::new(), &byte_symbols).step(0, 0, 0), Step::NEVER);
     }
 }

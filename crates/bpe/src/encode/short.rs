@@ -1,40 +1,80 @@
-//! Merging a short piece: an array of pair ranks, scanned for its minimum.
+//! Merging a short piece: an array of what its pairs become, scanned for the first to merge.
 //!
-//! Quadratic, but a word of ten letters fits one cache line and needs no heap. See `long` for the rest.
+//! Quadratic, but a word of ten letters needs no heap, and nothing is moved. See `long` for the rest.
 
-use super::pairs::{PairTable, NO_RANK};
+use super::pairs::{PairTable, Step};
 use crate::vocab::Symbol;
 
-/// Pieces of at most this many bytes are merged here (measured, see `benches/encode.rs`).
+/// Pieces of at most this many bytes are merged here; positions fit in six bits.
 pub const MAX_SHORT: usize = 64;
 
-/// Apply all merges to `symbols[..len]` in place.
-///
-/// Returns how many symbols are left.
-pub fn merge_short(pairs: &PairTable, symbols: &mut [Symbol; MAX_SHORT], len: usize) -> usize {
-    // ranks[i] is that of (symbols[i], symbols[i + 1]).
-    let mut ranks = [NO_RANK; MAX_SHORT];
-    for i in 1..len {
-        ranks[i - 1] = pairs.rank(symbols[i - 1], symbols[i], 0);
+/// Symbols of a short piece, linked so that those that are merged away need not be closed up.
+pub struct ShortPiece {
+    symbols: [Symbol; MAX_SHORT],
+    /// What (symbols[i], its right neighbour) becomes.
+    steps: [Step; MAX_SHORT],
+    next: [u8; MAX_SHORT],
+    previous: [u8; MAX_SHORT],
+    len: usize,
+}
+
+impl ShortPiece {
+    /// A piece of no symbol.
+    pub fn new() -> Self {
+        Self {
+            symbols: [0; MAX_SHORT],
+            steps: [Step::NEVER; MAX_SHORT],
+            next: [0; MAX_SHORT],
+            previous: [0; MAX_SHORT],
+            len: 0,
+        }
     }
-    let mut len = len;
-    loop {
-        let num_pairs = len.saturating_sub(1);
-        let lowest = ranks[..num_pairs].iter().copied().min().unwrap_or(NO_RANK);
-        if lowest == NO_RANK {
-            return len;
+
+    /// Append a byte, which is this symbol; at most [`MAX_SHORT`].
+    pub fn push(&mut self, symbol: Symbol) {
+        self.symbols[self.len] = symbol;
+        self.previous[self.len] = self.len.wrapping_sub(1) as u8;
+        self.len += 1;
+        self.next[self.len - 1] = self.len as u8;
+    }
+
+    /// Apply all merges to the symbols pushed, those of `bytes`; hand each that is left to `emit`, from left to right.
+    pub fn merge(&mut self, pairs: &PairTable, bytes: &[u8], mut emit: impl FnMut(Symbol)) {
+        const MASK: usize = MAX_SHORT - 1; // tells the compiler that positions are in bounds
+        let len = self.len;
+        for (step, pair) in self.steps.iter_mut().zip(bytes.windows(2)) {
+            *step = pairs.byte_step(pair[0], pair[1]);
         }
-        // The leftmost of the lowest: within a rank, merges go from left to right.
-        let at = ranks[..num_pairs].iter().position(|&rank| rank == lowest).unwrap_or(0);
-        symbols[at] = pairs.merge(lowest).merged;
-        symbols.copy_within(at + 2..len, at + 1);
-        ranks.copy_within(at + 1..num_pairs, at);
-        len -= 1;
-        if at > 0 {
-            ranks[at - 1] = pairs.rank(symbols[at - 1], symbols[at], lowest);
+        loop {
+            // The leftmost of the lowest: within a rank, merges go from left to right.
+            let (mut first, mut at) = (Step::NEVER, 0);
+            for (place, &step) in self.steps[..len].iter().enumerate() {
+                if step < first {
+                    (first, at) = (step, place);
+                }
+            }
+            if first == Step::NEVER {
+                break;
+            }
+            let gone = self.next[at] as usize & MASK;
+            let after = self.next[gone] as usize;
+            self.symbols[at] = first.merged();
+            self.next[at] = after as u8;
+            self.steps[gone] = Step::NEVER;
+            self.steps[at] = Step::NEVER;
+            if after < len {
+                self.previous[after & MASK] = at as u8;
+                self.steps[at] = pairs.step(self.symbols[at], self.symbols[after & MASK], first.rank());
+            }
+            if at > 0 {
+                let before = self.previous[at] as usize & MASK;
+                self.steps[before] = pairs.step(self.symbols[before], self.symbols[at], first.rank());
+            }
         }
-        if at + 1 < len {
-            ranks[at] = pairs.rank(symbols[at], symbols[at + 1], lowest);
+        let mut at = 0;
+        while at < len {
+            emit(self.symbols[at & MASK]);
+            at = self.next[at & MASK] as usize;
         }
     }
 }

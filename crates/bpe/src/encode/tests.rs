@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::long::LongMerger;
 use super::pairs::PairTable;
-use super::short::{merge_short, MAX_SHORT};
+use super::short::{ShortPiece, MAX_SHORT};
 use crate::vocab::{Merge, Symbol};
 
 /// Merges between symbols 0, 1, 2 and those that merges make, listed as a trainer does: parts first.
@@ -59,19 +59,29 @@ fn merge_naively(merges: &[Merge], symbols: &[Symbol]) -> Vec<Symbol> {
     symbols
 }
 
+/// Every byte is its own symbol.
+fn table(merges: Vec<Merge>) -> PairTable {
+    PairTable::new(merges, &std::array::from_fn(|byte| byte as Symbol))
+}
+
+fn bytes_of(symbols: &[Symbol]) -> Vec<u8> {
+    symbols.iter().map(|&symbol| symbol as u8).collect()
+}
+
 fn by_long(merger: &mut LongMerger, pairs: &PairTable, symbols: &[Symbol]) -> Vec<Symbol> {
     let mut merged = Vec::new();
     merger.start(symbols.len());
     symbols.iter().for_each(|&symbol| merger.push(symbol));
-    merger.merge(pairs, |symbol| merged.push(symbol));
+    merger.merge(pairs, &bytes_of(symbols), |symbol| merged.push(symbol));
     merged
 }
 
 fn by_short(pairs: &PairTable, symbols: &[Symbol]) -> Vec<Symbol> {
-    let mut array = [0; MAX_SHORT];
-    array[..symbols.len()].copy_from_slice(symbols);
-    let len = merge_short(pairs, &mut array, symbols.len());
-    array[..len].to_vec()
+    let mut merged = Vec::new();
+    let mut piece = ShortPiece::new();
+    symbols.iter().for_each(|&symbol| piece.push(symbol));
+    piece.merge(pairs, &bytes_of(symbols), |symbol| merged.push(symbol));
+    merged
 }
 
 /// Pieces with runs in them, where merges overlap most.
@@ -86,7 +96,7 @@ proptest! {
         merges in prop_oneof![orderly_merges(), disorderly_merges()],
         pieces in prop::collection::vec(symbols(60), 1..4),
     ) {
-        let pairs = PairTable::new(merges.clone());
+        let pairs = table(merges.clone());
         let mut merger = LongMerger::default();
         for piece in pieces {
             let expected = merge_naively(&merges, &piece);
@@ -107,7 +117,7 @@ fn long_runs_halve() {
             merged: level + 1,
         })
         .collect();
-    let pairs = PairTable::new(merges);
+    let pairs = table(merges);
     let merged = by_long(&mut LongMerger::default(), &pairs, &vec![0; (1 << 20) + (1 << 7) + 1]);
     assert_eq!(merged, [20, 7, 0]);
 }
