@@ -96,15 +96,27 @@ def check_key(key: str, where: str) -> None:
 
 def _check_recipe_keys(path: Path) -> None:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: neither YAML nor JSON: {error}") from error
+        raise ConfigError(f"{path}: not a recipe in YAML or JSON: {error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; a recipe is a text file") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected keys such as name, model, optim; got {values!r:.80}")
     for key in _section_keys(values):
         check_key(key, str(path))
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, rather than the last one winning in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"the key {twice} stands twice in the section that begins at line {line}")
+        return super().construct_mapping(node, deep)
 
 
 def _section_keys(values: dict[Any, Any], prefix: str = "") -> Iterator[str]:
@@ -124,7 +136,21 @@ def _check_flags(overrides: Sequence[str]) -> None:
 def _tell(error: Exception) -> str:
     """Jsonargparse's message in one line, in words that do not presume Python."""
     message = " ".join(str(error).split())
-    return message.replace('Parser key "', "").replace('": Expected a ', ": expected ").replace("Got value:", "got")
+    for theirs, ours in _WORDS.items():
+        message = message.replace(theirs, ours)
+    return message
+
+
+_WORDS = {
+    'Parser key "': "",
+    '": Expected a ': ": expected ",
+    ". Got value:": "; got",
+    "<class 'int'>": "a whole number",
+    "<class 'float'>": "a number",
+    "<class 'tuple'>": "a list",
+    "<class 'bool'>": "true or false",
+    "typing.Literal": "one of ",
+}
 
 
 def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
