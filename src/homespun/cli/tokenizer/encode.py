@@ -10,7 +10,9 @@ def build_parser() -> CommandParser:
     """The command's arguments."""
     parser = CommandParser(prog="homespun tokenizer encode", description="Print the ids of a text.")
     parser.add_argument("tokenizer", type=Path, metavar="DIR", help="a tokenizer directory")
-    parser.add_argument("text", metavar="TEXT", help="the text itself, or - to read it from standard input")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("file", nargs="?", metavar="FILE", help="a UTF-8 text file, or - for standard input")
+    source.add_argument("--text", metavar="TEXT", help="the text itself")
     parser.add_argument(
         "--special",
         default="encode",
@@ -33,8 +35,7 @@ def main(arguments: list[str]) -> int:
 
     check_choice("--special", asked.special, SPECIAL_POLICIES)
     tokenizer = Tokenizer.load(asked.tokenizer)
-    text = sys.stdin.buffer.read() if asked.text == "-" else asked.text
-    ids = tokenizer.encode_to_numpy(text, asked.special)
+    ids = tokenizer.encode_to_numpy(read_text(asked.file) if asked.text is None else asked.text, asked.special)
     if asked.out is None:
         print(*ids.tolist())
         return 0
@@ -43,3 +44,23 @@ def main(arguments: list[str]) -> int:
         np.save(file, ids.astype(dtype))
     print(f"{len(ids):,} ids written to {asked.out} as {np.dtype(dtype)}")
     return 0
+
+
+def read_text(file: str) -> str:
+    """The text of a file, or of standard input for "-".
+
+    Raises:
+        MissingFileError: there is no such file.
+        DataError: it is not valid UTF-8; the message has the byte's offset.
+    """
+    from homespun.errors import DataError
+    from homespun.files import check_is_file
+
+    if file != "-":
+        check_is_file(Path(file), "a text to encode", "name a UTF-8 text file, or give the text itself with --text")
+    data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        where = "standard input" if file == "-" else file
+        raise DataError(f"{where}: byte {error.start} is not valid UTF-8; convert the text to UTF-8 first") from error

@@ -52,22 +52,24 @@ def test_train_says_what_came_of_it(corpus, tmp_path, capsys):
     assert "no more pairs to merge" in said
 
 
-def test_encode_prints_ids(tokenizer, capsys, monkeypatch):
-    """Oracle: the library's own ids; - is standard input."""
+def test_encode_prints_ids(tokenizer, tmp_path, capsys, monkeypatch):
+    """Oracle: the library's own ids, of a text on the command line, in a file, on standard input."""
     text = f"low\nnewest {END}"
     ids = " ".join(map(str, Tokenizer.load(tokenizer).encode(text)))
-    assert main(["tokenizer", "encode", tokenizer, text]) == 0
+    assert main(["tokenizer", "encode", tokenizer, "--text", text]) == 0
+    (tmp_path / "text.txt").write_text(text)
+    assert main(["tokenizer", "encode", tokenizer, str(tmp_path / "text.txt")]) == 0
     feed(monkeypatch, text.encode())
     assert main(["tokenizer", "encode", tokenizer, "-"]) == 0
-    assert capsys.readouterr().out == f"{ids}\n{ids}\n"
-    assert main(["tokenizer", "encode", tokenizer, END, "--special", "text"]) == 0
+    assert capsys.readouterr().out == f"{ids}\n" * 3
+    assert main(["tokenizer", "encode", tokenizer, "--text", END, "--special", "text"]) == 0
     assert capsys.readouterr().out.split()[0] != "0"
 
 
 def test_encode_writes_numpy(tokenizer, tmp_path):
     """Oracle: the library's own ids; 270 ids fit in 16 bits."""
     path = tmp_path / "ids.npy"
-    assert main(["tokenizer", "encode", tokenizer, "low newest", "--out", str(path)]) == 0
+    assert main(["tokenizer", "encode", tokenizer, "--text", "low newest", "--out", str(path)]) == 0
     ids = np.load(path)
     assert ids.dtype == np.uint16
     assert ids.tolist() == Tokenizer.load(tokenizer).encode("low newest")
@@ -108,7 +110,7 @@ def test_inspect_shows_boundaries_and_compression(tokenizer, capsys):
         (["train", "CORPUS", "--vocab-size", "300", "--pattern", "("], "pattern"),
         (["train", "CORPUS", "--vocab-size", "300", "--special-token", ""], "a special token is empty"),
         (["train", "CORPUS", "--vocab-size", "300", "--special-token", "a"], "cannot be told from an ordinary token"),
-        (["encode", "MISSING", "text"], "MISSING: no tokenizer there"),
+        (["encode", "MISSING", "--text", "text"], "MISSING: no tokenizer there"),
         (["nothing"], "has no command 'nothing'"),
     ],
 )
@@ -130,10 +132,16 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, corpus, tm
 @pytest.mark.parametrize(
     ("arguments", "data", "message"),
     [
-        (["text", "--special", "maybe"], b"", "--special = 'maybe' is unknown; choose one of encode, text, reject"),
-        ([f"a{END}", "--special", "reject"], b"", END),
-        (["-"], b"good\xff", "byte 4"),
-        (["a\udcff"], b"", "index 1 of the text is the lone surrogate"),
+        (
+            ["--text", "text", "--special", "maybe"],
+            b"",
+            "--special = 'maybe' is unknown; choose one of encode, text, reject",
+        ),
+        (["--text", f"a{END}", "--special", "reject"], b"", END),
+        (["-"], b"good\xff", "standard input: byte 4"),
+        (["nowhere.txt"], b"", "nowhere.txt: no such file"),
+        ([], b"", "--text"),
+        (["--text", "a\udcff"], b"", "index 1 of the text is the lone surrogate"),
     ],
 )
 def test_encode_refuses_bad_text(arguments, data, message, tokenizer, tmp_path, capsys, monkeypatch):
