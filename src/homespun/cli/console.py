@@ -54,6 +54,8 @@ class TrainingConsole:
                 if self._bar is not None:
                     progress, task = self._bar
                     progress.update(task, completed=step, news=f"loss {loss:.3f}, {rate:,.0f} tokens/s")
+                if step == self._num_steps:
+                    self.tell(f"step {step:,}: scoring the whole validation set")
             case StepLogged(record=record):
                 # On a terminal the bar says it.
                 if self._bar is None and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
