@@ -139,7 +139,7 @@ fn add_text(
     for piece in specials.pieces(text.as_bytes()) {
         if let Piece::Text(range) = piece {
             let document = &padded[range.start..];
-            splitter.for_each(&text[range], |start, end| table.add(document, start, end))?;
+            splitter.for_each_batch(&text[range], |start, ends| table.add_batch(document, start, ends))?;
         }
     }
     Ok(())

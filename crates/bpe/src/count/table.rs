@@ -1,5 +1,8 @@
 //! One thread's counts: an open-addressing table with short keys inline.
 
+use crate::hash::{hash_bytes, hash_word};
+use crate::split::MAX_BATCH;
+
 /// Longest key that is kept inside its slot.
 const MAX_INLINE: usize = 15;
 
@@ -44,30 +47,9 @@ static KEEP: [[u64; 2]; MAX_INLINE + 1] = {
     keep
 };
 
-/// Digits of pi; any odd random numbers serve.
-const SEEDS: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7345];
-
 #[inline(always)]
-fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    product as u64 ^ (product >> 64) as u64
-}
-
-#[inline(always)]
-fn hash_short(key: [u64; 2]) -> u64 {
-    fold(key[0] ^ SEEDS[0], key[1] ^ SEEDS[1])
-}
-
-fn hash_long(bytes: &[u8]) -> u64 {
-    let mut hash = bytes.len() as u64;
-    let mut words = bytes.chunks_exact(8);
-    for word in &mut words {
-        let word = u64::from_le_bytes(word.try_into().unwrap_or_default());
-        hash = fold(hash ^ word ^ SEEDS[0], SEEDS[1]);
-    }
-    let mut last = [0; 8];
-    last[..words.remainder().len()].copy_from_slice(words.remainder());
-    fold(hash ^ u64::from_le_bytes(last) ^ SEEDS[1], SEEDS[0])
+fn hash_of(key: [u64; 2]) -> u64 {
+    hash_word(u128::from(key[1]) << 64 | u128::from(key[0]))
 }
 
 #[inline(always)]
@@ -78,6 +60,17 @@ fn load(bytes: &[u8], at: usize) -> [u64; 2] {
         u64::from_le_bytes(word)
     };
     [word(at), word(at + 8)]
+}
+
+/// Asks for `slots[index]` to be brought near.
+#[inline(always)]
+fn prefetch(slots: &[Slot], index: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
+        // SAFETY: a prefetch reads nothing and may be given any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(slots.as_ptr().wrapping_add(index).cast()) };
+    }
 }
 
 impl Table {
@@ -91,24 +84,36 @@ impl Table {
         }
     }
 
-    /// Counts `padded[start..end]` once more; 16 bytes from `start` are readable.
-    #[inline(always)]
-    pub fn add(&mut self, padded: &[u8], start: usize, end: usize) {
-        let len = end - start;
-        if len <= MAX_INLINE {
-            let mut key = load(padded, start);
-            key[0] &= KEEP[len][0];
-            key[1] = key[1] & KEEP[len][1] | (len as u64) << 56;
-            self.add_short(key, 1);
-        } else {
-            self.add_long(&padded[start..end], 1);
+    /// Counts pre-tokens once more: the first begins at `start` in `padded`, each other where the one before it ends, and 16
+    /// bytes can be read from the start of each.
+    pub fn add_batch(&mut self, padded: &[u8], mut start: usize, ends: &[usize]) {
+        let mut keys = [([0; 2], 0); MAX_BATCH];
+        let mut num_keys = 0;
+        for &end in ends {
+            let len = end - start;
+            if len <= MAX_INLINE {
+                let mut key = load(padded, start);
+                key[0] &= KEEP[len][0];
+                key[1] = key[1] & KEEP[len][1] | (len as u64) << 56;
+                let hash = hash_of(key);
+                // Looked up only when all are on their way: the memory works on many at a time.
+                prefetch(&self.slots, hash as usize & (self.slots.len() - 1));
+                keys[num_keys] = (key, hash);
+                num_keys += 1;
+            } else {
+                self.add_long(&padded[start..end], 1);
+            }
+            start = end;
+        }
+        for &(key, hash) in &keys[..num_keys] {
+            self.add_short(key, hash, 1);
         }
     }
 
     #[inline(always)]
-    fn add_short(&mut self, key: [u64; 2], count: u64) {
+    fn add_short(&mut self, key: [u64; 2], hash: u64, count: u64) {
         let mask = self.slots.len() - 1;
-        let mut index = hash_short(key) as usize & mask;
+        let mut index = hash as usize & mask;
         loop {
             let slot = &mut self.slots[index];
             if slot.key == key {
@@ -118,7 +123,7 @@ impl Table {
             if slot.count == 0 {
                 *slot = Slot { key, count };
                 self.num_short += 1;
-                if self.num_short * 2 > self.slots.len() {
+                if self.num_short * 8 > self.slots.len() * 5 {
                     self.grow();
                 }
                 return;
@@ -130,11 +135,11 @@ impl Table {
     #[cold]
     #[inline(never)]
     fn grow(&mut self) {
-        let larger = vec![Slot::default(); self.slots.len() * 4];
+        let larger = vec![Slot::default(); self.slots.len() * 2];
         let mask = larger.len() - 1;
         let smaller = std::mem::replace(&mut self.slots, larger);
         for slot in smaller.into_iter().filter(|slot| slot.count > 0) {
-            let mut index = hash_short(slot.key) as usize & mask;
+            let mut index = hash_of(slot.key) as usize & mask;
             while self.slots[index].count > 0 {
                 index = (index + 1) & mask;
             }
@@ -144,7 +149,7 @@ impl Table {
 
     #[inline(never)]
     fn add_long(&mut self, bytes: &[u8], count: u64) {
-        let hash = hash_long(bytes);
+        let hash = hash_bytes(bytes);
         let mask = self.long_slots.len() - 1;
         let mut index = hash as usize & mask;
         loop {
@@ -188,7 +193,7 @@ impl Table {
     /// Adds the counts of `other`.
     pub fn absorb(&mut self, other: &Self) {
         for slot in other.slots.iter().filter(|slot| slot.count > 0) {
-            self.add_short(slot.key, slot.count);
+            self.add_short(slot.key, hash_of(slot.key), slot.count);
         }
         for slot in other.long_slots.iter().filter(|slot| slot.count > 0) {
             self.add_long(&other.arena[slot.start..slot.start + slot.len], slot.count);

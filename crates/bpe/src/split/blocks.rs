@@ -49,7 +49,7 @@ impl Block<'_> {
     #[inline(always)]
     fn read<C: Classify>(text: &[u8], pos: usize) -> Block<'_> {
         let rest = &text[pos..];
-        let (masks, len) = match rest.first_chunk::<64>() {
+        let (mut masks, mut len) = match rest.first_chunk::<64>() {
             Some(bytes) => (C::masks(bytes), 64),
             None => {
                 let mut bytes = [0; 64];
@@ -57,44 +57,95 @@ impl Block<'_> {
                 (C::masks(&bytes), rest.len())
             }
         };
-        let mut block = Block {
+        let mut leads = 0;
+        if masks.beyond_ascii != 0 {
+            (masks, leads, len) = classify_beyond_ascii(rest, masks, len);
+        }
+        Block {
             text,
             pos,
             masks,
-            leads: 0,
+            leads,
             len,
-            is_last: false,
-        };
-        if masks.beyond_ascii != 0 {
-            block.classify_beyond_ascii();
+            is_last: pos + len == text.len(),
         }
-        block.is_last = pos + block.len == text.len();
-        block
+    }
+}
+
+/// Gives the bytes beyond ASCII among the first `len` of `text` the classes of their characters: the masks, the
+/// characters' first bytes, and `len` without a character that it cuts.
+#[inline(never)]
+fn classify_beyond_ascii(text: &[u8], mut masks: Masks, len: usize) -> (Masks, u64, usize) {
+    let mut leads = 0;
+    let mut unclassified = masks.beyond_ascii;
+    while unclassified != 0 {
+        let first = unclassified.trailing_zeros() as usize;
+        let (code_point, char_len) = decode_multibyte(text, first);
+        if first + char_len > len {
+            masks.beyond_ascii &= low_bits(first);
+            return (masks, leads, first);
+        }
+        let bytes = low_bits(char_len) << first;
+        match class_of(code_point) {
+            Class::Letter => masks.letter |= bytes,
+            Class::Number => masks.number |= bytes,
+            Class::Space => masks.space |= bytes,
+            Class::Other => {}
+        }
+        leads |= 1 << first;
+        unclassified &= !bytes;
+    }
+    (masks, leads, len)
+}
+
+/// Ends of pre-tokens that are found but not given out yet. Giving them out many at a time spares a mispredicted branch
+/// for every block.
+struct Ends {
+    ends: [usize; MAX_BATCH],
+    len: usize,
+    /// Where the first of them begins.
+    start: usize,
+}
+
+/// Pre-tokens that are given out at a time, at most.
+pub const MAX_BATCH: usize = 256;
+
+impl Ends {
+    /// Appends `base` plus the place of every bit; there must be room for 64.
+    #[inline(always)]
+    fn push_bits(&mut self, base: usize, mut bits: u64) {
+        let mut at = self.len;
+        self.len += bits.count_ones() as usize;
+        // Always eight at a time, so that the processor need not guess how many; what stands behind them is ignored.
+        while at < self.len {
+            let Some(eight) = self.ends.get_mut(at..at + 8) else { break };
+            for end in eight {
+                *end = base + bits.trailing_zeros() as usize;
+                bits &= bits.wrapping_sub(1);
+            }
+            at += 8;
+        }
     }
 
-    /// Gives the bytes beyond ASCII the classes of their characters; a character cut by the end is left out.
-    #[inline(never)]
-    fn classify_beyond_ascii(&mut self) {
-        let mut unclassified = self.masks.beyond_ascii;
-        while unclassified != 0 {
-            let first = unclassified.trailing_zeros() as usize;
-            let (code_point, len) = decode_multibyte(self.text, self.pos + first);
-            if first + len > self.len {
-                self.len = first;
-                let valid = self.valid();
-                self.masks.beyond_ascii &= valid;
-                return;
-            }
-            let bytes = low_bits(len) << first;
-            match class_of(code_point) {
-                Class::Letter => self.masks.letter |= bytes,
-                Class::Number => self.masks.number |= bytes,
-                Class::Space => self.masks.space |= bytes,
-                Class::Other => {}
-            }
-            self.leads |= 1 << first;
-            unclassified &= !bytes;
+    #[inline(always)]
+    fn push(&mut self, end: usize) {
+        self.ends[self.len] = end;
+        self.len += 1;
+    }
+
+    #[inline(always)]
+    fn give_out(&mut self, on_batch: &mut impl FnMut(usize, &[usize])) {
+        if let Some(&last) = self.ends[..self.len].last() {
+            on_batch(self.start, &self.ends[..self.len]);
+            self.start = last;
+            self.len = 0;
         }
+    }
+
+    /// Whether another block, written in whole eights, and one end more might not fit.
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        self.len > MAX_BATCH - 72
     }
 }
 
@@ -108,61 +159,70 @@ pub(super) fn low_bits(len: usize) -> u64 {
     }
 }
 
-/// Calls `on_pretoken(start, end)` for every pre-token, by the widest instructions that this machine has.
+/// Calls `on_batch(start, ends)` for the pre-tokens, some at a time: the first of them begins at `start`, each other where
+/// the one before it ends. By the widest instructions that this machine has.
 #[inline]
-pub(super) fn for_each<P: Pattern>(pattern: P, text: &[u8], on_pretoken: impl FnMut(usize, usize)) {
+pub(super) fn for_each_batch<P: Pattern>(pattern: P, text: &[u8], on_batch: impl FnMut(usize, &[usize])) {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("bmi2") {
             // SAFETY: the processor has what the function is compiled for.
-            return unsafe { for_each_avx512(pattern, text, on_pretoken) };
+            return unsafe { for_each_batch_avx512(pattern, text, on_batch) };
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2") {
             // SAFETY: the processor has what the function is compiled for.
-            return unsafe { for_each_avx2(pattern, text, on_pretoken) };
+            return unsafe { for_each_batch_avx2(pattern, text, on_batch) };
         }
     }
-    for_each_by::<Portable, P>(pattern, text, on_pretoken);
+    for_each_batch_by::<Portable, P>(pattern, text, on_batch);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2,lzcnt,popcnt")]
-unsafe fn for_each_avx512<P: Pattern>(pattern: P, text: &[u8], on_pretoken: impl FnMut(usize, usize)) {
-    for_each_by::<super::classify::Avx512, P>(pattern, text, on_pretoken);
+unsafe fn for_each_batch_avx512<P: Pattern>(pattern: P, text: &[u8], on_batch: impl FnMut(usize, &[usize])) {
+    for_each_batch_by::<super::classify::Avx512, P>(pattern, text, on_batch);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-unsafe fn for_each_avx2<P: Pattern>(pattern: P, text: &[u8], on_pretoken: impl FnMut(usize, usize)) {
-    for_each_by::<super::classify::Avx2, P>(pattern, text, on_pretoken);
+unsafe fn for_each_batch_avx2<P: Pattern>(pattern: P, text: &[u8], on_batch: impl FnMut(usize, &[usize])) {
+    for_each_batch_by::<super::classify::Avx2, P>(pattern, text, on_batch);
 }
 
-/// Calls `on_pretoken(start, end)` for every pre-token, with masks made by `C`.
+/// [`for_each_batch`], by the instructions of `C`.
 #[inline(always)]
-pub(super) fn for_each_by<C: Classify, P: Pattern>(pattern: P, text: &[u8], mut on_pretoken: impl FnMut(usize, usize)) {
+pub(super) fn for_each_batch_by<C: Classify, P: Pattern>(
+    pattern: P,
+    text: &[u8],
+    mut on_batch: impl FnMut(usize, &[usize]),
+) {
+    let mut ends = Ends {
+        ends: [0; MAX_BATCH],
+        len: 0,
+        start: 0,
+    };
     let mut pos = 0;
     while pos < text.len() {
         let block = Block::read::<C>(text, pos);
         let starts = pattern.starts(&block);
-        let mut ends = starts.bits & low_bits(starts.certain) & !1;
-        let base = pos;
-        while ends != 0 {
-            let end = base + ends.trailing_zeros() as usize;
-            on_pretoken(pos, end);
-            pos = end;
-            ends &= ends - 1;
-        }
+        let bits = starts.bits & low_bits(starts.certain) & !1;
+        ends.push_bits(pos, bits);
         if block.is_last {
-            on_pretoken(pos, text.len());
-            return;
+            ends.push(text.len());
+            break;
         }
-        if pos == base {
+        if bits == 0 {
             // A pre-token longer than a block.
-            let end = pattern.next_end(text, pos);
-            on_pretoken(pos, end);
-            pos = end;
+            pos = pattern.next_end(text, pos);
+            ends.push(pos);
+        } else {
+            pos += 63 - bits.leading_zeros() as usize;
+        }
+        if ends.is_full() {
+            ends.give_out(&mut on_batch);
         }
     }
+    ends.give_out(&mut on_batch);
 }
 
 #[cfg(test)]
@@ -174,21 +234,28 @@ mod tests {
     use super::super::scalar;
     use super::*;
 
-    fn ranges(run: impl FnOnce(&mut dyn FnMut(usize, usize))) -> Vec<(usize, usize)> {
-        let mut ranges = Vec::new();
-        run(&mut |start, end| ranges.push((start, end)));
-        ranges
+    fn all_ends(run: impl FnOnce(&mut dyn FnMut(usize, &[usize]))) -> Vec<usize> {
+        let mut all = Vec::new();
+        run(&mut |start, ends| {
+            assert_eq!(start, all.last().copied().unwrap_or(0));
+            all.extend_from_slice(ends);
+        });
+        all
     }
 
     fn check<P: Pattern>(pattern: P, text: &str) {
         let text = text.as_bytes();
-        let expected = ranges(|note| scalar::for_each(pattern, text, note));
-        assert_eq!(ranges(|note| for_each_by::<Portable, P>(pattern, text, note)), expected);
-        assert_eq!(ranges(|note| for_each(pattern, text, note)), expected);
+        let mut expected = Vec::new();
+        scalar::for_each(pattern, text, |_, end| expected.push(end));
+        assert_eq!(
+            all_ends(|note| for_each_batch_by::<Portable, P>(pattern, text, note)),
+            expected
+        );
+        assert_eq!(all_ends(|note| for_each_batch(pattern, text, note)), expected);
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2") {
             // SAFETY: checked in the line above.
-            let by_avx2 = ranges(|note| unsafe { for_each_avx2(pattern, text, note) });
+            let by_avx2 = all_ends(|note| unsafe { for_each_batch_avx2(pattern, text, note) });
             assert_eq!(by_avx2, expected);
         }
     }

@@ -84,7 +84,7 @@ mod x86 {
     impl Classify for Avx2 {
         #[inline(always)]
         fn masks(block: &[u8; 64]) -> Masks {
-            // SAFETY: whoever names this type has checked for AVX2 (see `blocks::for_each`).
+            // SAFETY: whoever names this type has checked for AVX2 (see `blocks::for_each_batch`).
             unsafe { avx2_masks(block) }
         }
     }
@@ -131,7 +131,7 @@ mod x86 {
     impl Classify for Avx512 {
         #[inline(always)]
         fn masks(block: &[u8; 64]) -> Masks {
-            // SAFETY: whoever names this type has checked for AVX-512BW (see `blocks::for_each`).
+            // SAFETY: whoever names this type has checked for AVX-512BW (see `blocks::for_each_batch`).
             unsafe { avx512_masks(block) }
         }
     }
