@@ -1,5 +1,6 @@
 """What the documentation says can be done: its Python runs, its commands and flags exist, its files are there."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -142,3 +143,13 @@ def test_every_dependency_has_its_reason():
         declared = {*manifest["dependencies"], *manifest.get("dev-dependencies", {})} - {"homespun-bpe"}
         names |= {name for name in declared if f"{name.replace('-', '_')}::" in code}
     assert {name for name in names if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", told)} == set()
+
+
+def test_the_ranks_told_are_those_enforced():
+    """Oracle: RANKS of tests/architecture/test_imports.py, for the rooms that there are."""
+    enforced = (ROOT / "tests" / "architecture" / "test_imports.py").read_text(encoding="utf-8")
+    ranks = ast.literal_eval(re.search(r"^RANKS = (\(.*?^\))", enforced, flags=re.MULTILINE | re.DOTALL)[1])
+    there = {"_native", *(path.stem for path in (ROOT / "src" / "homespun").iterdir())}
+    page = (ROOT / "docs" / "design" / "house.md").read_text(encoding="utf-8")
+    told = {int(rank): set(rooms.split()) for rank, rooms in re.findall(r"^    (\d)  (.+)$", page, flags=re.MULTILINE)}
+    assert told == {rank: there & {*rooms} for rank, rooms in enumerate(ranks) if there & {*rooms}}
