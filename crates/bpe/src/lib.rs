@@ -5,6 +5,7 @@
 //! [`encode`] and [`stream`] apply them to texts, [`vocab`] leads back from ids to bytes.
 
 mod hash;
+mod memory;
 mod stable;
 mod unicode_tables;
 

@@ -1,6 +1,7 @@
 //! One thread's counts: an open-addressing table with short keys inline.
 
 use crate::hash::{hash_bytes, hash_word};
+use crate::memory::prefetch;
 use crate::split::MAX_BATCH;
 
 /// Longest key that is kept inside its slot.
@@ -60,17 +61,6 @@ fn load(bytes: &[u8], at: usize) -> [u64; 2] {
         u64::from_le_bytes(word)
     };
     [word(at), word(at + 8)]
-}
-
-/// Asks for `slots[index]` to be brought near.
-#[inline(always)]
-fn prefetch(slots: &[Slot], index: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
-        // SAFETY: a prefetch reads nothing and may be given any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(slots.as_ptr().wrapping_add(index).cast()) };
-    }
 }
 
 impl Table {

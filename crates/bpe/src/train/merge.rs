@@ -1,6 +1,8 @@
 //! One merge after the other.
 
-use super::pairs::Pairs;
+use std::ops::Range;
+
+use super::pairs::{Pair, Pairs};
 use super::queue::Queue;
 use super::tokens::Tokens;
 use super::words::{Place, Words};
@@ -45,10 +47,9 @@ impl Trainer {
         let index = self.queue.pop(&mut self.pairs, &self.tokens)?;
         let pair = *self.pairs.get(index);
         let (joined, _) = self.tokens.join(pair.left, pair.right);
-        let places = self.pairs.take_places(index);
         self.beside.clear(self.tokens.len());
-        self.join_all(pair.left, pair.right, joined, &places);
-        self.pairs.get_mut(index).count = 0;
+        self.join_all(index, joined);
+        self.pairs.clear(index);
         self.settle(pair.left, pair.right, joined);
         Some((
             self.tokens.bytes(pair.left).to_vec(),
@@ -56,13 +57,17 @@ impl Trainer {
         ))
     }
 
-    /// Joins `left` and `right` at those of `places` where they still stand, from left to right, noting what stands
-    /// beside them.
-    fn join_all(&mut self, left: u32, right: u32, joined: u32, places: &[Place]) {
+    /// Joins the symbols of `pair` wherever they still stand, from left to right, noting what stands beside them.
+    fn join_all(&mut self, pair: u32, joined: u32) {
+        let places = &self.pairs.places()[self.pairs.places_of(pair)];
+        let Pair { left, right, .. } = *self.pairs.get(pair);
         let left_len = self.tokens.byte_len(left);
         let joined_len = left_len + self.tokens.byte_len(right);
         let mut last_end = 0;
-        for &place in places {
+        for (at, &place) in places.iter().enumerate() {
+            if let Some(&soon) = places.get(at + LOOK_AHEAD_PLACES) {
+                self.words.prefetch(soon);
+            }
             let pos = place.pos as usize;
             let middle = pos + left_len;
             if self.words.at(pos) != left || self.words.at(middle) != right {
@@ -106,6 +111,14 @@ impl Trainer {
             beside,
             ..
         } = self;
+        for (symbol, _) in beside.before.notes() {
+            pairs.prefetch(symbol, left);
+            pairs.prefetch(symbol, joined);
+        }
+        for (symbol, _) in beside.after.notes() {
+            pairs.prefetch(right, symbol);
+            pairs.prefetch(joined, symbol);
+        }
         for (symbol, note) in beside.before.notes() {
             if left != right || symbol != left {
                 pairs.lower(symbol, left, note.lost);
@@ -116,16 +129,21 @@ impl Trainer {
                 pairs.lower(right, symbol, note.lost);
             }
         }
-        beside.before.for_each_gain(|symbol, gained, places| {
-            let pair = pairs.add(symbol, joined, gained, places);
+        beside.before.sort_places(pairs);
+        for (symbol, note) in beside.before.notes().filter(|(_, note)| note.num_places > 0) {
+            let pair = pairs.add(symbol, joined, note.gained, note.places());
             queue.push(pair, pairs, tokens);
-        });
-        beside.after.for_each_gain(|symbol, gained, places| {
-            let pair = pairs.add(joined, symbol, gained, places);
+        }
+        beside.after.sort_places(pairs);
+        for (symbol, note) in beside.after.notes().filter(|(_, note)| note.num_places > 0) {
+            let pair = pairs.add(joined, symbol, note.gained, note.places());
             queue.push(pair, pairs, tokens);
-        });
+        }
     }
 }
+
+/// How many places ahead the words are asked for.
+const LOOK_AHEAD_PLACES: usize = 12;
 
 /// What stands beside the pair being merged.
 #[derive(Default)]
@@ -161,8 +179,9 @@ struct Side {
     /// Index in `noted` by symbol, where that one's symbol is the same.
     slots: Vec<u32>,
     noted: Vec<(u32, Note)>,
+    /// New places, each with its symbol's index in `noted`.
     places: Vec<(u32, Place)>,
-    sorted: Vec<Place>,
+    ends: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -171,7 +190,15 @@ struct Note {
     lost: u64,
     /// Occurrences of the pair with the new symbol.
     gained: u64,
+    /// The new places are `places[first..first + num_places]` of all pairs' places.
+    first: usize,
     num_places: usize,
+}
+
+impl Note {
+    fn places(&self) -> Range<usize> {
+        self.first..self.first + self.num_places
+    }
 }
 
 impl Side {
@@ -211,25 +238,20 @@ impl Side {
         self.noted.iter().copied()
     }
 
-    /// Calls `on_gain(symbol, gained, places)` for every symbol with new pairs.
-    fn for_each_gain(&mut self, mut on_gain: impl FnMut(u32, u64, &[Place])) {
-        let mut ends = Vec::with_capacity(self.noted.len());
-        let mut end = 0;
-        for (_, note) in &self.noted {
-            ends.push(end);
-            end += note.num_places;
+    /// Moves the new places, symbol by symbol, to those of all pairs.
+    fn sort_places(&mut self, pairs: &mut Pairs) {
+        let (mut first, sorted) = pairs.extend_places(self.places.len());
+        let base = first;
+        self.ends.clear();
+        for (_, note) in &mut self.noted {
+            note.first = first;
+            self.ends.push(first - base);
+            first += note.num_places;
         }
-        self.sorted.clear();
-        self.sorted.resize(end, Place { pos: 0, word: 0 });
         for &(slot, place) in &self.places {
-            let end = &mut ends[slot as usize];
-            self.sorted[*end] = place;
+            let end = &mut self.ends[slot as usize];
+            sorted[*end] = place;
             *end += 1;
-        }
-        for (&(symbol, note), &end) in self.noted.iter().zip(&ends) {
-            if note.num_places > 0 {
-                on_gain(symbol, note.gained, &self.sorted[end - note.num_places..end]);
-            }
         }
     }
 }

@@ -1,6 +1,10 @@
 //! All adjacent pairs: how often each occurs, and where.
 
+use std::ops::Range;
+
 use super::words::{Place, Words};
+use crate::hash::hash_word;
+use crate::memory::prefetch;
 
 /// Two adjacent symbols.
 #[derive(Clone, Copy, Debug)]
@@ -78,12 +82,35 @@ impl Pairs {
         &mut self.pairs[pair as usize]
     }
 
-    /// Takes the places of `pair`, which has none left.
-    pub fn take_places(&mut self, pair: u32) -> Vec<Place> {
+    /// Where `pair` stands, or stood: a range for [`Pairs::place`].
+    pub fn places_of(&self, pair: u32) -> Range<usize> {
+        let pair = &self.pairs[pair as usize];
+        pair.first..pair.first + pair.num_places
+    }
+
+    /// All places; those of a pair are at [`Pairs::places_of`].
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// Forgets a pair that was merged, and so stands nowhere.
+    pub fn clear(&mut self, pair: u32) {
         let pair = &mut self.pairs[pair as usize];
-        let places = self.places[pair.first..pair.first + pair.num_places].to_vec();
+        pair.count = 0;
         pair.num_places = 0;
-        places
+    }
+
+    /// Makes room for `num_places` more and returns where it begins.
+    pub fn extend_places(&mut self, num_places: usize) -> (usize, &mut [Place]) {
+        let first = self.places.len();
+        self.places.resize(first + num_places, Place { pos: 0, word: 0 });
+        (first, &mut self.places[first..])
+    }
+
+    /// Asks for what will be needed to find a pair.
+    #[inline]
+    pub fn prefetch(&self, left: u32, right: u32) {
+        self.index.prefetch(left, right);
     }
 
     /// Lowers the count of a pair that exists.
@@ -93,30 +120,29 @@ impl Pairs {
         }
     }
 
-    /// Adds `count` occurrences of a pair at `places`, in ascending order; returns its index.
-    pub fn add(&mut self, left: u32, right: u32, count: u64, places: &[Place]) -> u32 {
-        let first = self.places.len();
+    /// Adds `count` occurrences of a pair, at places in ascending order; returns its index.
+    pub fn add(&mut self, left: u32, right: u32, count: u64, new: Range<usize>) -> u32 {
         if let Some(known) = self.index.get(left, right) {
-            // Only where a merge made a token anew whose bytes were known.
-            let pair = &mut self.pairs[known as usize];
-            let old = pair.first..pair.first + pair.num_places;
+            // Only where a merge made a token whose bytes were known already.
+            let old = self.places_of(known);
+            let first = self.places.len();
             self.places.extend_from_within(old);
-            self.places.extend_from_slice(places);
+            self.places.extend_from_within(new);
             self.places[first..].sort_unstable_by_key(|place| place.pos);
+            let pair = &mut self.pairs[known as usize];
             pair.first = first;
             pair.num_places = self.places.len() - first;
             pair.count += count;
             return known;
         }
-        self.places.extend_from_slice(places);
         let added = self.pairs.len() as u32;
         self.pairs.push(Pair {
             left,
             right,
             count,
             queued: 0,
-            first,
-            num_places: places.len(),
+            first: new.start,
+            num_places: new.len(),
         });
         self.index.insert(left, right, added);
         added
@@ -139,10 +165,15 @@ impl Index {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, left: u32, right: u32) {
+        prefetch(&self.slots, hash(key(left, right)) as usize & (self.slots.len() - 1));
+    }
+
+    #[inline]
     fn slot_of(&self, key: u64) -> usize {
-        let hash = (key ^ key >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ key;
         let mask = self.slots.len() - 1;
-        let mut slot = (hash.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 24) as usize & mask;
+        let mut slot = hash(key) as usize & mask;
         while self.slots[slot].0 != NO_KEY && self.slots[slot].0 != key {
             slot = (slot + 1) & mask;
         }
@@ -172,4 +203,9 @@ impl Index {
 
 fn key(left: u32, right: u32) -> u64 {
     u64::from(left) << 32 | u64::from(right)
+}
+
+#[inline]
+fn hash(key: u64) -> u64 {
+    hash_word(u128::from(key))
 }

@@ -2,6 +2,7 @@
 
 use crate::count::Counts;
 use crate::error::BpeError;
+use crate::memory::prefetch;
 
 /// Stands before, between and after words; no token has this id.
 const BORDER: u32 = u32::MAX;
@@ -62,6 +63,13 @@ impl Words {
             }
             on_pair(pair[0], pair[1], Place { pos: pos as u32, word });
         }
+    }
+
+    /// Asks for `place` to be brought near.
+    #[inline]
+    pub fn prefetch(&self, place: Place) {
+        prefetch(&self.symbols, place.pos as usize);
+        prefetch(&self.counts, place.word as usize);
     }
 
     /// The symbol that begins at `pos`, if one still does.
