@@ -1,13 +1,13 @@
 """What the storybook's sentences speak of: lists of entries, and the slots that draw on them."""
 
-from homespun.corpus.storybook.lexicon.characters import CHILDREN, FAMILY, GARDENERS, HELPERS, KINDS, RELATIONS
+from homespun.corpus.storybook.lexicon.characters import FAMILY, FRIENDS, GARDENERS, HELPERS, KINDS, RELATIONS
 from homespun.corpus.storybook.lexicon.fears import FEARS
 from homespun.corpus.storybook.lexicon.places import PLACES
 from homespun.corpus.storybook.lexicon.things import COLORS, FOODS, GAMES, LOOKS, PASTIMES, THINGS
 from homespun.corpus.storybook.lexicon.works import ACCIDENTS, GIFTS, SEEDS
 
 LISTS = {
-    "children": CHILDREN,
+    "friends": FRIENDS,
     "helpers": HELPERS,
     "gardeners": GARDENERS,
     "kinds": KINDS,
@@ -32,7 +32,7 @@ SLOTS = {
     "kind": ("kinds",),
     "hero": ("kind.names",),
     "relation": ("relations",),
-    "friend": ("children", "hero"),
+    "friend": ("friends",),
     "family": ("family",),
     "animal": ("place.animals",),
     "helper": ("helpers",),
@@ -89,5 +89,5 @@ SLOTS = {
     "gardener": ("gardeners",),
     # The newcomer
     "kind2": ("kinds", "kind"),
-    "stranger": ("kind2.names", "hero"),
+    "stranger": ("kind2.friendly_names",),
 }

@@ -7,29 +7,27 @@ def _people(names: str, pronoun: str) -> tuple[Entry, ...]:
     return tuple(make_person(name, pronoun) for name in split_words(names))
 
 
+# Heroes, their friends and their helpers have names of their own: who says what is never in doubt.
 GIRLS = _people(
-    """Mia, Lily, Anna, Ruby, Nora, Ella, Ivy, Zoe, Clara, Rosie, Daisy, Hazel,
-    Maya, Lucy, Emma, Tess, Poppy, Wendy, Judy, Opal, Penny, Holly, Stella, Freya, Alice, Bella, Cora, Dora,
-    Edith, Flora, Greta, Heidi, Irene, Julia, Kate, Laura, Molly, Nina, Paula, Rachel, Sally, Tilda, Uma, Vera, Yara,
-    Sophie, Martha, Jenny""",
-    "she",
+    "Mia, Lily, Anna, Ruby, Nora, Ella, Ivy, Zoe, Clara, Rosie, Daisy, Hazel, Maya, Lucy, Emma, Tess", "she"
 )
-BOYS = _people(
-    """Ben, Tom, Max, Sam, Leo, Finn, Jack, Oscar, Theo, Hugo, Noah, Eli,
-    Felix, Toby, Milo, Henry, Oliver, Caleb, Luke, Peter, Simon, Walter, George, Rufus, Adam, Bruno, Carl, David,
-    Emil, Frank, Gus, Harry, Ian, Jonas, Karl, Louis, Marco, Nick, Owen, Pablo, Quentin, Robert, Stefan, Tim, Victor,
-    Will, Xavier, Arthur""",
-    "he",
-)
+BOYS = _people("Ben, Tom, Max, Sam, Leo, Finn, Jack, Oscar, Theo, Hugo, Noah, Eli, Felix, Toby, Milo, Henry", "he")
 CHILDREN = GIRLS + BOYS
 
-# Those who come to help have names of their own, so that a helper is never taken for a friend.
+FRIENDLY_GIRLS = _people(
+    "Wendy, Judy, Penny, Holly, Stella, Alice, Bella, Greta, Irene, Julia, Kate, Laura, Molly, Nina, Sally, Sophie",
+    "she",
+)
+FRIENDLY_BOYS = _people(
+    "Caleb, Luke, Peter, Simon, Walter, George, Bruno, Carl, David, Emil, Frank, Harry, Louis, Marco, Robert, Victor",
+    "he",
+)
+FRIENDS = FRIENDLY_GIRLS + FRIENDLY_BOYS
+
 HELPERS = make_entries(
-    """Pip, Bramble, Clover, Nutmeg, Biscuit, Pepper, Button, Pebble, Tumble, Whisker, Dusty, Ginger,
-    Maple, Acorn, Thistle, Sorrel, Juniper, Fern, Twig, Marble, Cricket, Bluebell, Honey, Willow,
-    Puddle, Barley, Rusty, Pumpkin, Snowy, Teasel, Mossy, Velvet, Amber, Blossom, Cinnamon, Dumpling, Ember,
-    Fidget, Grumble, Hopper, Inky, Jingle, Kipper, Lentil, Mumble, Noodle, Olive, Parsley, Quill, Raisin, Saffron,
-    Truffle, Umber, Waffle, Yarrow, Ziggy, Boots, Tansy, Fluff, Cobweb"""
+    """Pip, Bramble, Clover, Nutmeg, Biscuit, Pepper, Button, Pebble, Tumble, Whisker, Dusty, Ginger, Maple, Acorn,
+    Thistle, Juniper, Fern, Twig, Marble, Cricket, Bluebell, Honey, Willow, Puddle, Barley, Rusty, Pumpkin, Snowy,
+    Mossy, Velvet, Waffle, Noodle"""
 )
 
 ANIMALS = {
@@ -43,12 +41,15 @@ ANIMALS = {
 
 KINDS = (
     *(
-        make_entry(kind, links={"names": GIRLS})
+        make_entry(kind, links={"names": GIRLS, "friendly_names": FRIENDLY_GIRLS})
         for kind in ("girl", "farmer's daughter", "miller's daughter", "shepherd girl")
     ),
-    *(make_entry(kind, links={"names": BOYS}) for kind in ("boy", "farmer's son", "baker's son", "shepherd boy")),
     *(
-        Entry(animal.forms, {"names": CHILDREN})
+        make_entry(kind, links={"names": BOYS, "friendly_names": FRIENDLY_BOYS})
+        for kind in ("boy", "farmer's son", "baker's son", "shepherd boy")
+    ),
+    *(
+        Entry(animal.forms, {"names": CHILDREN, "friendly_names": FRIENDS})
         for animal in make_entries(
             """bear, kitten, puppy, panda, raccoon, hamster, koala, monkey, elephant, kangaroo, zebra, giraffe, lion,
             tiger, camel, penguin, wolf, chipmunk, ferret, llama, walrus, moose, dragon, gnome"""
