@@ -22,7 +22,7 @@ from homespun.optim import SGD, AdamW, clip_gradients, cosine_schedule
 
 
 def test_layers_are_built_and_called_by_position():
-    """Oracle: DESIGN's list of public names; weights are loaded under the assignment's names."""
+    """Oracle: the assignment's public names; weights are loaded under the assignment's names."""
     linear = Linear(4, 6, "cpu", torch.float32)
     linear.load_state_dict({"weight": torch.ones(6, 4)})
     assert linear(torch.ones(2, 3, 4)).tolist() == torch.full((2, 3, 6), 4.0).tolist()

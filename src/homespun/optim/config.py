@@ -59,7 +59,7 @@ class OptimConfig:
     """Fraction of a parameter that a step takes away, times the learning rate; unused by "sgd"."""
 
     decay_all: bool = False
-    """Whether gains and the input table decay too, rather than the other matrices alone."""
+    """Whether the gains of norms decay too, rather than matrices and the input table alone."""
 
     max_grad_norm: float = 1.0
     """Gradients whose global l2 norm is greater are scaled down to it; `.inf` never does."""

@@ -23,7 +23,7 @@ SpecialPolicy = Literal["encode", "text", "reject"]
 SPECIAL_POLICIES = ("encode", "text", "reject")
 
 CACHE_BYTES = 64 * 2**20
-"""Memory that one tokenizer may keep for pre-tokens it has met."""
+"""Memory that each thread encoding with a tokenizer may keep for pre-tokens it has met."""
 
 
 class Tokenizer:

@@ -7,7 +7,6 @@ if TYPE_CHECKING:
     from homespun.training.config import RunConfig as RunConfig
     from homespun.training.config import TrainingConfig as TrainingConfig
     from homespun.training.loop import train as train
-    from homespun.training.prepare import prepare as prepare
     from homespun.training.recipe import load_recipe as load_recipe
     from homespun.training.recipe import save_recipe as save_recipe
     from homespun.training.recorder import Recorder as Recorder
@@ -23,7 +22,6 @@ _HOMES = {
     "load_recipe": "recipe",
     "load_run": "trained",
     "open_session": "session",
-    "prepare": "prepare",
     "save_recipe": "recipe",
     "train": "loop",
 }
@@ -35,7 +33,6 @@ __all__ = [
     "load_recipe",
     "load_run",
     "open_session",
-    "prepare",
     "save_recipe",
     "train",
 ]

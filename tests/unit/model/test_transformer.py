@@ -41,7 +41,7 @@ class ListStore:
 
 
 def test_names_are_the_assignments():
-    """Oracle: DESIGN's list of state-dict names, and the shapes that SPEC gives them."""
+    """Oracle: the assignment's state-dict names, and the shapes that follow from the equations."""
     expected = {"token_embeddings.weight": (37, 16), "ln_final.weight": (16,), "lm_head.weight": (37, 16)}
     for i in range(2):
         expected |= {f"layers.{i}.ln{j}.weight": (16,) for j in (1, 2)}
@@ -89,7 +89,7 @@ def test_a_switch_takes_away_its_names_only(switches, absent):
     ],
 )
 def test_parameter_counts(config, expected):
-    """Oracle: SPEC sections 2 and 5. On the device "meta" nothing is allocated."""
+    """Oracle: counted by hand from the shapes. On the device "meta" nothing is allocated."""
     model = TransformerLM(ModelConfig(**config), device="meta")
     assert sum(parameter.numel() for parameter in model.parameters()) == expected
 

@@ -37,7 +37,7 @@ def test_a_file_is_counted(tmp_path):
 
 
 def test_worked_example():
-    """Derived by hand: SPEC section 1."""
+    """Derived by hand from the assignment's example."""
     counts = _native.PretokenCounts([(b"low", 5), (b"lower", 2), (b"widest", 3), (b"newest", 6)])
     merges = _native.train_merges(counts, 6, 1, ignore_progress)
     assert [left + right for left, right in merges] == [b"st", b"est", b"ow", b"low", b"west", b"ne"]

@@ -9,7 +9,7 @@ import pytest
 from homespun import _native
 from homespun.errors import ConfigError, DataError, TokenizerError
 
-# SPEC's worked example, with a special token and an id far away.
+# The assignment's worked example, with a special token and an id far away.
 TOKENS = dict(enumerate([b" ", b"a", b"c", b"e", b"h", b"t", b"th", b" c", b" a", b"the", b" at"]))
 MERGES = [(b"t", b"h"), (b" ", b"c"), (b" ", b"a"), (b"th", b"e"), (b" a", b"t")]
 END = ("<|end|>", 4_000_000_000)
@@ -20,7 +20,7 @@ def make_encoder(tokens=TOKENS, merges=MERGES, special_tokens=(END,), pattern=_n
 
 
 def test_worked_example():
-    """Derived by hand: SPEC section 1."""
+    """Derived by hand from the assignment's example."""
     assert make_encoder().encode("the cat ate", "encode") == [9, 7, 1, 5, 10, 3]
 
 

@@ -1,4 +1,4 @@
-"""Oracle: SPEC's closed forms, point by point."""
+"""Oracle: the schedules' closed forms, point by point."""
 
 from math import cos, pi
 

@@ -7,7 +7,7 @@ from homespun.tokenizer.config import TokenizerConfig
 
 
 def test_defaults_are_gpt2s():
-    """Oracle: SPEC section 1."""
+    """Oracle: GPT-2's pattern as published."""
     config = TokenizerConfig(vocab_size=10_000)
     assert config.pattern == "gpt2"
     assert config.special_tokens == ["<|endoftext|>"]

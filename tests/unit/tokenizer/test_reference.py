@@ -26,14 +26,14 @@ ASSIGNED = st.characters(exclude_categories=["Cn", "Cs"])
 
 
 def test_examples_in_the_docstrings_hold():
-    """Oracle: SPEC's worked example of training, derived by hand."""
+    """Oracle: the assignment's worked example of training, derived by hand."""
     results = doctest.testmod(reference)
     assert results.attempted > 0
     assert results.failed == 0
 
 
 def test_worked_example_to_the_end():
-    """Oracle: SPEC's list of merges for low, lower, widest and newest."""
+    """Oracle: the assignment's list of merges for low, lower, widest and newest."""
     counts = {b"low": 5, b"lower": 2, b"widest": 3, b"newest": 6}
     merges = [b" ".join(pair) for pair in reference.train_merges(counts, num_tokens=12)]
     assert b", ".join(merges) == b"s t, e st, o w, l ow, w est, n e, ne west, w i, wi d, wid est, low e, lowe r"

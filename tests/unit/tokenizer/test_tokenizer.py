@@ -23,7 +23,7 @@ def tokenizer():
 
 
 def test_the_cat_ate():
-    """Oracle: SPEC's worked example."""
+    """Oracle: the assignment's worked example."""
     letters = [" ", "a", "c", "e", "h", "t", "th", " c", " a", "the", " at"]
     vocab = {id_: token.encode() for id_, token in enumerate(letters)}
     merges = [(b"t", b"h"), (b" ", b"c"), (b" ", b"a"), (b"th", b"e"), (b" a", b"t")]
@@ -54,7 +54,7 @@ def test_edges_of_text(tokenizer, text):
 
 
 def test_special_policies(tokenizer):
-    """Oracle: DESIGN: the id, ordinary text, or an error."""
+    """Oracle: the three policies as documented: the id, ordinary text, or an error."""
     assert tokenizer.encode(f"a{END}") == [98, 0]
     as_text = tokenizer.encode(f"a{END}", special="text")
     assert 0 not in as_text
@@ -81,7 +81,7 @@ def test_absent_special_tokens_are_appended(tokenizer):
 
 
 def test_a_special_token_that_is_also_a_byte_has_its_own_id():
-    """Oracle: SPEC's vocabulary order; text gets the byte's id under "text", the special one under "encode"."""
+    """Oracle: the vocabulary's order as documented; text gets the byte's id under "text", the special one under "encode"."""
     vocab, merges = train_bpe_from_counts({b"ba": 1}, 258, ["a"])
     tokenizer = Tokenizer(vocab, merges, ["a"])
     assert tokenizer.encode("a") == [0]
@@ -170,7 +170,7 @@ def test_contradictions_are_refused(vocab, merges, message):
 
 
 def test_fingerprint_changes_with_every_part(tokenizer):
-    """Oracle: DESIGN's list of what it is taken over."""
+    """Oracle: the list of what docs/design/formats.md says it is taken over."""
     vocab, merges = tokenizer.vocab, tokenizer.merges
     renumbered = {id_ + 1000: token for id_, token in vocab.items()}
     variants = [

@@ -16,7 +16,7 @@ def corpus(tmp_path):
 
 
 def test_worked_example():
-    """Oracle: SPEC's list of merges for low, lower, widest and newest."""
+    """Oracle: the assignment's list of merges for low, lower, widest and newest."""
     vocab, merges = train_bpe_from_counts(COUNTS, 256 + 12, [])
     words = [b" ".join(pair) for pair in merges]
     assert b", ".join(words) == b"s t, e st, o w, l ow, w est, n e, ne west, w i, wi d, wid est, low e, lowe r"
@@ -24,7 +24,7 @@ def test_worked_example():
 
 
 def test_vocabulary_order():
-    """Oracle: SPEC: special tokens from 0, the bytes, the merges."""
+    """Oracle: the order documented: special tokens from 0, the bytes, the merges."""
     vocab, merges = train_bpe_from_counts(COUNTS, 260, ["<a>", "<b>"])
     assert vocab[0] == b"<a>"
     assert vocab[1] == b"<b>"

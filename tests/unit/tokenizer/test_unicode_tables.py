@@ -20,7 +20,7 @@ def assigned() -> str:
 
 
 def test_version_is_the_one_promised():
-    """Oracle: SPEC section 1, and the peer's own version."""
+    """Oracle: the version that tiktoken has, and the peer's own."""
     assert UNICODE_VERSION == "16.0.0" == unicodedata2.unidata_version
 
 

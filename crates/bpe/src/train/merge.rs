@@ -49,8 +49,8 @@ impl Trainer {
         let (joined, _) = self.tokens.join(pair.left, pair.right);
         self.beside.clear(self.tokens.len());
         self.join_all(index, joined);
-        self.pairs.clear(index);
-        self.settle(pair.left, pair.right, joined);
+        let free = self.pairs.clear(index);
+        self.settle(pair.left, pair.right, joined, free);
         Some((
             self.tokens.bytes(pair.left).to_vec(),
             self.tokens.bytes(pair.right).to_vec(),
@@ -102,8 +102,8 @@ impl Trainer {
         }
     }
 
-    /// Brings pairs and queue up to date with what was noted.
-    fn settle(&mut self, left: u32, right: u32, joined: u32) {
+    /// Brings pairs and queue up to date with what was noted; the places in `free` may be written over.
+    fn settle(&mut self, left: u32, right: u32, joined: u32, mut free: Range<usize>) {
         let Self {
             pairs,
             queue,
@@ -129,12 +129,12 @@ impl Trainer {
                 pairs.lower(right, symbol, note.lost);
             }
         }
-        beside.before.sort_places(pairs);
+        beside.before.sort_places(pairs, &mut free);
         for (symbol, note) in beside.before.notes().filter(|(_, note)| note.num_places > 0) {
             let pair = pairs.add(symbol, joined, note.gained, note.places());
             queue.push(pair, pairs, tokens);
         }
-        beside.after.sort_places(pairs);
+        beside.after.sort_places(pairs, &mut free);
         for (symbol, note) in beside.after.notes().filter(|(_, note)| note.num_places > 0) {
             let pair = pairs.add(joined, symbol, note.gained, note.places());
             queue.push(pair, pairs, tokens);
@@ -239,8 +239,8 @@ impl Side {
     }
 
     /// Moves the new places, symbol by symbol, to those of all pairs.
-    fn sort_places(&mut self, pairs: &mut Pairs) {
-        let (mut first, sorted) = pairs.extend_places(self.places.len());
+    fn sort_places(&mut self, pairs: &mut Pairs, free: &mut Range<usize>) {
+        let (mut first, sorted) = pairs.make_room(self.places.len(), free);
         let base = first;
         self.ends.clear();
         for (_, note) in &mut self.noted {

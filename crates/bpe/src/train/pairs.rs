@@ -93,18 +93,27 @@ impl Pairs {
         &self.places
     }
 
-    /// Forgets a pair that was merged, and so stands nowhere.
-    pub fn clear(&mut self, pair: u32) {
+    /// Forgets a pair that was merged, and so stands nowhere; returns the places it had, which are free.
+    pub fn clear(&mut self, pair: u32) -> Range<usize> {
+        let free = self.places_of(pair);
         let pair = &mut self.pairs[pair as usize];
         pair.count = 0;
         pair.num_places = 0;
+        free
     }
 
-    /// Makes room for `num_places` more and returns where it begins.
-    pub fn extend_places(&mut self, num_places: usize) -> (usize, &mut [Place]) {
-        let first = self.places.len();
-        self.places.resize(first + num_places, Place { pos: 0, word: 0 });
-        (first, &mut self.places[first..])
+    /// Makes room for `num_places` more and returns where it begins: in `free`, places that are needed no longer, if they
+    /// suffice. So the places of all pairs together hardly grow, though every merge makes new ones.
+    pub fn make_room(&mut self, num_places: usize, free: &mut Range<usize>) -> (usize, &mut [Place]) {
+        let first = if num_places <= free.len() {
+            free.start += num_places;
+            free.start - num_places
+        } else {
+            self.places
+                .resize(self.places.len() + num_places, Place { pos: 0, word: 0 });
+            self.places.len() - num_places
+        };
+        (first, &mut self.places[first..first + num_places])
     }
 
     /// Asks for what will be needed to find a pair.
