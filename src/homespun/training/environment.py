@@ -19,7 +19,7 @@ from homespun.training.device import Choice
 
 _PRODUCT_SIZE = 1024
 """Rows and columns of the measured product: 2 GFLOP, enough to fill any processor that is in no table."""
-_PRODUCT_REPEATS = 20
+_PRODUCT_REPEATS = 100
 _PACKAGES = ("homespun", "torch", "numpy", "safetensors")
 
 
