@@ -22,9 +22,12 @@ def drawn(*shape, dtype=torch.float64):
 
 
 @pytest.mark.parametrize("num_positions", [1, 4, 5, 8, 11])
-def test_causal_attention_equals_the_plain_form(num_positions, monkeypatch):
-    """Oracle: scaled_dot_product_attention with a causal mask; blocks of 4 end inside, at and after the sequence."""
+@pytest.mark.parametrize("heads_per_piece", [1, 4, 99])
+def test_causal_attention_equals_the_plain_form(num_positions, heads_per_piece, monkeypatch):
+    """Oracle: scaled_dot_product_attention with a causal mask; blocks and pieces end inside, at and after the whole."""
     monkeypatch.setattr(causal_attention_module, "QUERIES_PER_BLOCK", 4)
+    bytes_per_head = 4 * min(4, num_positions) * num_positions
+    monkeypatch.setattr(causal_attention_module, "BYTES_PER_PIECE", heads_per_piece * bytes_per_head)
     q, k, v = (drawn(2, num_positions, 3, 6).transpose(1, 2) for _ in range(3))
     plain = scaled_dot_product_attention(q, k, v, causal_mask(num_positions, num_positions))
     blocks = causal_attention(q, k, v)
