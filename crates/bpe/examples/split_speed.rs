@@ -25,6 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         })?;
         best = best.min(start.elapsed().as_secs_f64());
     }
-    println!("{num_tokens} pre-tokens, longest {longest}: {:.0} MB/s", text.len() as f64 / best / 1e6);
+    println!(
+        "{num_tokens} pre-tokens, longest {longest}: {:.0} MB/s",
+        text.len() as f64 / best / 1e6
+    );
     Ok(())
 }

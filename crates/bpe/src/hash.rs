@@ -13,7 +13,8 @@ pub(crate) fn hash_word(word: u128) -> u64 {
 /// Hash `bytes`, sixteen a step.
 #[inline]
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
-    let mut hash = bytes.len() as u64;
+    // Spread over all bits: as a small number it could cancel out the first byte.
+    let mut hash = (bytes.len() as u64).wrapping_mul(OTHER_SEED);
     for chunk in bytes.chunks(16) {
         let mut word = [0; 16];
         word[..chunk.len()].copy_from_slice(chunk);

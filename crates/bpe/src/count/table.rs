@@ -41,7 +41,7 @@ static KEEP: [[u64; 2]; MAX_INLINE + 1] = {
     let mut keep = [[0; 2]; MAX_INLINE + 1];
     let mut len = 1;
     while len <= MAX_INLINE {
-        let ones = if len == 16 { u128::MAX } else { (1 << (8 * len)) - 1 };
+        let ones: u128 = (1 << (8 * len)) - 1;
         keep[len] = [ones as u64, (ones >> 64) as u64];
         len += 1;
     }

@@ -118,7 +118,9 @@ impl Ends {
         self.len += bits.count_ones() as usize;
         // Always eight at a time, so that the processor need not guess how many; what stands behind them is ignored.
         while at < self.len {
-            let Some(eight) = self.ends.get_mut(at..at + 8) else { break };
+            let Some(eight) = self.ends.get_mut(at..at + 8) else {
+                break;
+            };
             for end in eight {
                 *end = base + bits.trailing_zeros() as usize;
                 bits &= bits.wrapping_sub(1);
