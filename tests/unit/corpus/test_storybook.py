@@ -15,6 +15,7 @@ import pytest
 from homespun.corpus.storybook import Choice, Story, Storybook, generate_stories, parse
 from homespun.corpus.storybook.grammar import START, Grammar
 from homespun.corpus.storybook.lexicon import LISTS, SLOTS
+from homespun.corpus.storybook.lexicon.characters import CHILDREN
 from homespun.corpus.storybook.plots import PLOTS, RULES
 from homespun.corpus.storybook.telling import Drawing, Reading, Telling
 from homespun.corpus.storybook.world import make_entries, make_entry
@@ -115,23 +116,20 @@ def test_probabilities_of_a_small_storybook_sum_to_one():
 @pytest.mark.parametrize(
     "start",
     [
-        "{>fear_later}",
-        "{+gift} {+mishap} {+remedy} {>wrapping}",
+        "{+kind2} named {+stranger}",
         "{+seed} {+dish} {+dish2}",
         "{+place} {+spot} {+spot2}",
     ],
 )
 def test_probabilities_of_parts_of_the_storybook_sum_to_one(start):
     """Oracle: enumeration of all texts that these parts of the real grammar tell."""
-    rules = {**RULES, START: (start,)}
-    if "fear_later" in start:
-        rules |= {START: ("{+fear}, {+comes}: {+tip}, {+tip2}, {+feat} [a|b].",)}
-    stories = list(all_stories(Grammar(rules, SLOTS, LISTS)))
+    stories = list(all_stories(Grammar({**RULES, START: (start,)}, SLOTS, LISTS)))
     assert len(stories) > 100
     assert len({story.text for story in stories}) == len(stories)
     assert sum(map(probability, stories)) == 1
 
 
+@pytest.mark.timeout(120)
 def test_texts_give_their_choices_back():
     """Oracle: the choices drawn, for 5,000 stories; in a process without the shape hook, ten times as fast."""
     program = """
@@ -207,7 +205,7 @@ def test_articles_agree(stories):
 
 def test_names_in_the_text_are_those_introduced(stories, storybook):
     """Whoever acts or is thanked has been introduced, and only they."""
-    names = {str(entry) for entry in (*LISTS["children"], *LISTS["helpers"])}
+    names = {str(entry) for entry in (*CHILDREN, *LISTS["friends"], *LISTS["helpers"])}
     for story in stories[:300]:
         reading = Reading(story.text)
         storybook.grammar.tell(reading)
@@ -271,7 +269,7 @@ def test_stories_are_the_same_on_every_machine_and_python():
     print(sha256(''.join(s.text for s in generate_stories(100, seed=0)).encode()).hexdigest())"
     """
     digest = hashlib.sha256("".join(story.text for story in generate_stories(100, seed=0)).encode()).hexdigest()
-    assert digest == "0ec33ad41cdf18f35613b81390051b6e4c70aa65b72714640bf38b10779705b1"
+    assert digest == "82c505effa250c5dd756a29a988bed91a5631a1f185dc2151eabe5df3b78c736"
 
 
 def test_a_negative_number_of_stories_is_refused():

@@ -15,7 +15,7 @@ class Entry:
     """How it is said: `""` plainly, `"a"` with its article, `"he"`, `"his"`, `"in"` ... as its kind has them."""
 
     links: Mapping[str, tuple["Entry", ...]] = field(default_factory=dict)
-    """What belongs to it: a place's animals, a mishap's remedies."""
+    """What belongs to it: a place's animals, a seed's dishes."""
 
     def __str__(self) -> str:
         return self.forms[""]

@@ -1,10 +1,8 @@
 """What the storybook's sentences speak of: lists of entries, and the slots that draw on them."""
 
 from homespun.corpus.storybook.lexicon.characters import FAMILY, FRIENDS, GARDENERS, HELPERS, KINDS, RELATIONS
-from homespun.corpus.storybook.lexicon.fears import FEARS
 from homespun.corpus.storybook.lexicon.places import PLACES
-from homespun.corpus.storybook.lexicon.things import COLORS, FOODS, GAMES, LOOKS, PASTIMES, THINGS
-from homespun.corpus.storybook.lexicon.works import ACCIDENTS, GIFTS, SEEDS
+from homespun.corpus.storybook.lexicon.things import COLORS, FOODS, GAMES, LOOKS, PASTIMES, SEEDS, THINGS
 
 LISTS = {
     "friends": FRIENDS,
@@ -20,9 +18,6 @@ LISTS = {
     "foods": FOODS,
     "games": GAMES,
     "pastimes": PASTIMES,
-    "fears": FEARS,
-    "gifts": GIFTS,
-    "accidents": ACCIDENTS,
     "seeds": SEEDS,
 }
 
@@ -62,25 +57,6 @@ SLOTS = {
     # The quarrel: who has the thing, and who would have it.
     "holder": ("hero|friend",),
     "grabber": ("hero|friend", "holder"),
-    # The fear
-    "fear": ("fears",),
-    "fear2": ("fears", "fear"),
-    "comes": ("fear.comes",),
-    "tip": ("fear.tips",),
-    "tip2": ("fear.tips", "tip"),
-    "feat": ("fear.feats",),
-    # The gift
-    "gift": ("gifts",),
-    "gift2": ("gifts", "gift"),
-    "material": ("gift.materials",),
-    "mishap": ("gift.mishaps",),
-    "remedy": ("mishap.remedies",),
-    # The mess
-    "item": ("accidents",),
-    "how": ("item.how",),
-    "how2": ("item.how", "how"),
-    "repair": ("item.repairs",),
-    "repair2": ("item.repairs", "repair"),
     # The garden
     "seed": ("seeds",),
     "seed2": ("seeds", "seed"),

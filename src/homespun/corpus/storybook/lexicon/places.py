@@ -52,42 +52,6 @@ PLACES = (
         "hen, goat, goose, pony, pig, lamb, cat, donkey",
     ),
     _place(
-        "river",
-        """under the bridge, between the reeds, behind a willow tree, near the waterfall, beside the mill, on a flat
-        stone, in a raft, at the ferry""",
-        "otter, beaver, frog, heron, duck, toad, swan, turtle",
-    ),
-    _place(
-        "pond",
-        """among the cattails, on a lily pad, under a wooden dock, behind a boulder, near the boathouse, in the mud,
-        on the bank, by the stepping stones""",
-        "frog, duck, turtle, swan, dragonfly, toad, goose, snail",
-    ),
-    _place(
-        "hill",
-        """behind the windmill, under a lone tree, beside a stone wall, near the shepherd's hut, in a ditch, on a
-        ledge, among the heather, by the signpost""",
-        "goat, lamb, rabbit, sparrow, pony, lizard, crow, fox",
-    ),
-    _place(
-        "orchard",
-        """under a ladder, behind a cherry tree, inside a basket, near the beehives, beside the fence, between two
-        crates, on a wheelbarrow, among the windfalls""",
-        "robin, bee, hedgehog, crow, rabbit, mole, squirrel, pig",
-    ),
-    _place(
-        "harbor",
-        """behind the lighthouse, under a fishing net, inside a rowboat, beside an anchor, near the ropes, on a
-        barrel, at the fish stall, among the crab pots""",
-        "seagull, cat, pelican, seal, crab, heron, parrot, turtle",
-    ),
-    _place(
-        "village square",
-        """near the clock tower, under a market tent, behind the bakery, beside the town hall, on the steps, in a
-        doorway, by the post office, at the pump""",
-        "pigeon, dog, cat, donkey, sparrow, goose, hen, pony",
-    ),
-    _place(
         "garden",
         """under a rose bush, behind the shed, inside a flower pot, near the pumpkins, beside the pump, among the
         beans, on the path, by the compost""",
@@ -98,17 +62,5 @@ PLACES = (
         """under a canoe, behind a tent, near the campfire, between two birches, on a sandbank, beside a picnic table,
         in the reeds, at the jetty""",
         "swan, beaver, duck, heron, dragonfly, otter, frog, fox",
-    ),
-    _place(
-        "playground",
-        """under the seesaw, behind the slide, inside the sandbox, near the monkey bars, beside a bucket, in a puddle,
-        on the climbing frame, by the sunflowers""",
-        "pigeon, squirrel, sparrow, ladybug, dog, cat, robin, grasshopper",
-    ),
-    _place(
-        "old castle",
-        """under the drawbridge, behind the gate, inside the tower, near the moat, beside a cannon, on a window ledge,
-        among the ruins, in the dungeon""",
-        "owl, bat, crow, parrot, mouse, lizard, goat, dragonfly",
     ),
 )

@@ -1,6 +1,6 @@
 """What can be owned, lost, wished for, eaten and played."""
 
-from homespun.corpus.storybook.world import make_entries
+from homespun.corpus.storybook.world import make_entries, make_entry
 
 THINGS = make_entries(
     """kite, ball, doll, drum, whistle, lantern, puppet, flute, scarf, marble, bell, basket, compass, button, key,
@@ -39,4 +39,21 @@ PASTIMES = make_entries(
     planting flowers, whistling tunes, painting pictures, flying paper planes, making soup, rolling down hills,
     picking berries, writing poems, catching raindrops, knitting socks, feeding ducks, juggling, chasing bubbles,
     carving whistles, asking questions, inventing machines, walking on stilts, blowing dandelions"""
+)
+
+# What grows in a garden, and what it is good for.
+SEEDS = tuple(
+    make_entry(seed, links={"dishes": make_entries(dishes)})
+    for seed, dishes in {
+        "bean": "bean soup, bean stew, a hundred bean cakes, beans on toast",
+        "sunflower": "roasted seeds, seed bread, yellow bouquets, a bright golden oil",
+        "pumpkin": "pumpkin pie, pumpkin soup, pumpkin bread, a row of lanterns",
+        "tomato": "tomato soup, red sauce, tomato salad, a big tray of pizza",
+        "carrot": "carrot cake, carrot stew, carrot juice, buttered carrots",
+        "strawberry": "strawberry jam, strawberry pie, berries and cream, pink ice cream",
+        "pea": "pea soup, peas and rice, a bowl of sweet peas, pea pancakes",
+        "melon": "melon slices, melon sorbet, fruit punch, a fruit salad",
+        "corn": "popcorn, corn bread, corn chowder, roasted ears",
+        "cabbage": "cabbage soup, cabbage rolls, pickled cabbage, cabbage salad",
+    }.items()
 )

@@ -5,9 +5,9 @@ RULES, its wordings. The beginnings of all plots are the wordings of one rule, `
 words.
 """
 
-from homespun.corpus.storybook.plots import fear, garden, gift, lost, mess, newcomer, quarrel, shared, wish, words
+from homespun.corpus.storybook.plots import garden, lost, newcomer, quarrel, shared, wish, words
 
-PLOTS = (lost, wish, quarrel, fear, gift, mess, garden, newcomer)
+PLOTS = (lost, wish, quarrel, garden, newcomer)
 
 RULES: dict[str, tuple[str, ...]] = {
     **words.RULES,

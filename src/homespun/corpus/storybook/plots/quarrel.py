@@ -42,10 +42,10 @@ RULES = {
     ),
     "quarrel_advice": (
         "Playing {game} alone was [no fun|dull|not the same|lonely].",
-        '"Can a {thing} play {game}?" {>asked} {>odd_a} {+animal} named {+helper} {>softly}.',
+        '"Can {thing.a} play {game}?" {>asked} {>odd_a} {+animal} named {+helper} {>softly}.',
         '"Who will play {game} with you now?" {>asked} {>odd_a} {+animal} named {+helper}.',
         "Even {>odd_a} {+animal} named {+helper} {>wept} and {>went} away.",
-        '"A {thing} is only a {thing}," {>said} {>odd_a} {+animal} named {+helper} {>softly}.',
+        '"{thing.A} is only {thing.a}," {>said} {>odd_a} {+animal} named {+helper} {>softly}.',
     ),
     "quarrel_sorry": (
         '"I am sorry," {>said} {holder} {>sadly}. "You may have the {thing} until {>weekday}."',

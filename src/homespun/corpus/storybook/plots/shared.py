@@ -29,12 +29,6 @@ RULES = {
         "After [breakfast|lunch|school|a nap|supper|church|a bath|a storm], {hero} {>went} to the {>mood} {+place}",
         "The next {>day} was {>weather}, so {hero} {>went} to the {>mood} {+place}",
     ),
-    "one_day": (
-        "One {>weather} {>day} in {>month},",
-        "Then, on {>a_weather} {>day},",
-        "But late one {>part} in {>month},",
-        "The very next {>part},",
-    ),
     "sight": ("{>a_color} {>creature} {>doing}",),
     "a_meal": ("{>some} {>tasty} {>food}",),
     "a_find": ("{>worn_a} {>scrap}",),

@@ -17,7 +17,6 @@ _TRAITS = split_words(
     thoughtful, eager, sleepy, polite, honest, funny, daring, jolly, patient, tidy, dreamy, hopeful, busy, sensible,
     graceful, bold, modest, stubborn, silly"""
 )
-_NUMBERS = split_words("two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, twenty")
 
 RULES = {
     # When
@@ -34,8 +33,7 @@ RULES = {
     "month": split_words(
         "January, February, March, April, May, June, July, August, September, October, November, December"
     ),
-    "number": _NUMBERS,
-    "number_cap": tuple(number.capitalize() for number in _NUMBERS),
+    "number": split_words("two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, twenty"),
     "ordinal": split_words("second, third, fourth, fifth, sixth, seventh, eighth, tenth"),
     # How people move and speak
     "went": split_words(
@@ -78,6 +76,7 @@ RULES = {
             handsome, dusty, proud, humble, lively"""
         )
     ),
+    "weary": split_words("weary, sleepy, dusty, hungry, sticky, silent, busy, out of breath"),
     "needy": split_words(
         """cold and hungry, wet to the skin, shivering, thin as a twig, all alone, too weak to stand, with a hurt
         foot, lost and tired, without a home, pale and weary, covered in mud, afraid of everyone"""
@@ -136,7 +135,6 @@ RULES = {
         oak, in the valley, on the market square, at the end of a lane, across from a park, near a waterfall, between
         two lakes, far up north, next to a bridge, in the mountains"""
     ),
-    "wrapping": split_words("paper, silk, cloth, leaves, felt, foil, linen, wool"),
     "tool": split_words("spoon, shovel, stick, spade, trowel, ladle, rake, hoe"),
     "can": split_words("bucket, kettle, cup, teapot, boot, watering can, jug, bottle"),
 }
