@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from homespun import _native
 from homespun.config import check_choice
-from homespun.errors import TokenizerError
+from homespun.errors import DataError, TokenizerError
 from homespun.tokenizer.definition import Definition, define
 from homespun.tokenizer.storage import load_definition, read_gpt2_files, read_tiktoken_file, save_definition
 from homespun.tokenizer.train import resolve_num_threads
@@ -209,7 +209,7 @@ class Tokenizer:
         """The text of `ids` in pieces, each as soon as its last character is whole; joined they equal `decode`.
 
         Raises:
-            TokenizerError: an id is not in the vocabulary.
+            DataError: an id is not in the vocabulary.
         """
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         for id_ in ids:
@@ -236,12 +236,12 @@ class Tokenizer:
         """The bytes of a token.
 
         Raises:
-            TokenizerError: no token has that id.
+            DataError: no token has that id.
         """
         try:
             return self._definition.vocab[id_]
         except KeyError:
-            raise TokenizerError(
+            raise DataError(
                 f"token id {id_} is outside the vocabulary of {self.vocab_size:,} tokens; "
                 "use the tokenizer that the ids were made with"
             ) from None

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from homespun.errors import HomespunError, TokenizerError
+from homespun.errors import DataError, TokenizerError
 from homespun.tokenizer import Tokenizer, train_bpe_from_counts
 
 END = "<|endoftext|>"
@@ -81,7 +81,7 @@ def test_absent_special_tokens_are_appended(tokenizer):
 
 
 def test_a_special_token_that_is_also_a_byte_has_its_own_id():
-    """Oracle: the vocabulary's order as documented; text gets the byte's id under "text", the special one under "encode"."""
+    """Oracle: the documented order of ids; text gets the byte's id under "text", the special one under "encode"."""
     vocab, merges = train_bpe_from_counts({b"ba": 1}, 258, ["a"])
     tokenizer = Tokenizer(vocab, merges, ["a"])
     assert tokenizer.encode("a") == [0]
@@ -121,9 +121,9 @@ def test_decode_stream_never_breaks_a_character():
 def test_ids_outside_the_vocabulary_are_refused(tokenizer, bad_id):
     """Oracle: the id in the message."""
     for decode in (tokenizer.decode, tokenizer.decode_bytes, lambda ids: list(tokenizer.decode_stream(ids))):
-        with pytest.raises(HomespunError, match=f"{bad_id}|outside the vocabulary"):
+        with pytest.raises(DataError, match=f"{bad_id}|outside the vocabulary"):
             decode([1, bad_id])
-    with pytest.raises(TokenizerError, match=str(bad_id)):
+    with pytest.raises(DataError, match=str(bad_id)):
         tokenizer.id_to_token(bad_id)
 
 
