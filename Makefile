@@ -36,9 +36,19 @@ types: setup
 	$(BIN)/pyright
 	$(BIN)/python -m mypy.stubtest homespun._native --ignore-disjoint-bases
 
-bench: setup
+# On generated stories, or on a text of one's own: make bench TEXT=my.txt. Encoding wants GPT-2's files beside it:
+# make bench GPT2=FOLDER, with gpt2_vocab.json and gpt2_merges.txt in it.
+TEXT ?= data/bench/stories.txt
+
+bench: setup $(TEXT)
 	$(BIN)/python tools/requirements.py bench | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks/bpe_train.py $(TEXT) --vocab-size 8000
+	$(if $(GPT2),$(BIN)/python benchmarks/bpe_encode.py $(TEXT) --vocab $(GPT2)/gpt2_vocab.json --merges $(GPT2)/gpt2_merges.txt)
+	$(BIN)/python benchmarks/train_step.py
+
+data/bench/stories.txt: | .venv/.native
+	mkdir -p $(@D)
+	$(BIN)/homespun corpus storybook --stories 100000 --out $@
 
 docs: setup
 	$(BIN)/python tools/requirements.py docs | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
