@@ -6,19 +6,20 @@ from itertools import islice
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from homespun.config import check_at_least
 from homespun.data.dataset import TokenDataset
 from homespun.data.windows import Window, WindowBatch, batch_windows, documents, validation_windows
 from homespun.evaluation.evaluation import Evaluation
+from homespun.model.transformer import TransformerLM
 
 _SORTED_BATCHES = 64
 """Batches whose documents are sorted by length together, so that little of each batch is padding."""
 
 
 def evaluate_dataset(
-    model: nn.Module,
+    model: TransformerLM,
     dataset: TokenDataset,
     *,
     context_length: int,
@@ -35,7 +36,7 @@ def evaluate_dataset(
     Nats are added up in float64.
 
     Args:
-        model: Token ids (B, T) in, logits (B, T, V) out.
+        model: The model, whose parameters are where it computes.
         dataset: The held-out text.
         context_length: Tokens that the model may look at; a longer document is cut there.
         batch_size: Windows or documents in one forward pass.
@@ -66,14 +67,20 @@ def evaluate_dataset(
     return Evaluation(nats=nats, num_tokens=num_tokens, num_bytes=num_bytes, whole=num_tokens == len(dataset))
 
 
-def score_batch(model: nn.Module, batch: WindowBatch, device: torch.device) -> Float[Tensor, "B T"]:
-    """Nats of each target, -log p(target | inputs up to it); 0 where there is padding."""
-    inputs_BT = torch.from_numpy(batch.inputs).to(device)
+def score_batch(model: TransformerLM, batch: WindowBatch, device: torch.device) -> Float[Tensor, "B T"]:
+    """Nats of each target, -log p(target | inputs up to it); 0 where there is padding.
+
+    Logits are made for one sequence at a time: those of a batch are the largest tensor of a small model, and memory
+    that is fetched anew for each batch costs more than the arithmetic.
+    """
+    hidden_BTD = model.hidden(torch.from_numpy(batch.inputs).to(device))
     targets_BT = torch.from_numpy(batch.targets).to(device)
-    logits_BTV = model(inputs_BT).float()
-    chosen_BT = logits_BTV.gather(-1, targets_BT.unsqueeze(-1)).squeeze(-1)
-    nats_BT = torch.logsumexp(logits_BTV, dim=-1) - chosen_BT
-    return nats_BT * torch.from_numpy(batch.mask).to(device)
+    nats = []
+    for hidden_TD, targets_T in zip(hidden_BTD, targets_BT, strict=True):
+        logits_TV = (hidden_TD @ model.head_weight.T).float()
+        chosen_T = logits_TV.gather(-1, targets_T.unsqueeze(-1)).squeeze(-1)
+        nats.append(torch.logsumexp(logits_TV, dim=-1) - chosen_T)
+    return torch.stack(nats) * torch.from_numpy(batch.mask).to(device)
 
 
 def _head(windows: Iterable[Window], max_tokens: int | None) -> Iterator[Window]:
