@@ -78,7 +78,7 @@ def prepare_homespun_memory(directory: Path) -> Callable[[Path], Encode]:
 
 
 def prepare_gigatoken(directory: Path) -> Callable[[Path], Encode]:
-    import gigatoken
+    import gigatoken  # pyright: ignore[reportMissingImports] - in the extra "bench"
 
     def load(text: Path) -> Encode:
         tokenizer = gigatoken.Tokenizer(directory / "tokenizer.json")

@@ -57,7 +57,7 @@ def run_homespun(text: Path, vocab_size: int, num_threads: int) -> Measurement:
 
 def run_gigatoken(text: Path, vocab_size: int, num_threads: int) -> Measurement:
     began = time.perf_counter()
-    import gigatoken
+    import gigatoken  # pyright: ignore[reportMissingImports] - in the extra "bench"
 
     def train() -> tuple[int, str]:
         source = gigatoken.TextFileSource([text], separator=SEPARATOR)
@@ -69,7 +69,7 @@ def run_gigatoken(text: Path, vocab_size: int, num_threads: int) -> Measurement:
 
 def run_rustbpe(text: Path, vocab_size: int, num_threads: int) -> Measurement:
     began = time.perf_counter()
-    import rustbpe
+    import rustbpe  # pyright: ignore[reportMissingImports] - in the extra "bench"
 
     def train() -> tuple[int, str]:
         tokenizer = rustbpe.Tokenizer()  # pyright: ignore[reportAttributeAccessIssue] - it ships no types
@@ -82,7 +82,7 @@ def run_rustbpe(text: Path, vocab_size: int, num_threads: int) -> Measurement:
 
 def run_bpeasy(text: Path, vocab_size: int, num_threads: int) -> Measurement:
     began = time.perf_counter()
-    import bpeasy
+    import bpeasy  # pyright: ignore[reportMissingImports] - in the extra "bench"
 
     def train() -> tuple[int, str]:
         vocab = bpeasy.train_bpe(documents(text), PATTERN, 128, vocab_size - 1)
