@@ -25,7 +25,7 @@ ANIMALS = {
     str(animal): animal
     for animal in make_entries(
         """badger, bat, beaver, bee, cat, crab, crow, deer, dog, donkey, dragonfly, duck, fox, frog, goat, goose,
-        grasshopper, hedgehog, hen, heron, ladybug, lamb, lizard, mole, mouse, otter, owl, parrot, pelican, pig, pigeon,
+        grasshopper, hedgehog, hen, heron, ladybug, lamb, mole, mouse, otter, owl, parrot, pelican, pig, pigeon,
         pony, rabbit, robin, seagull, seal, snail, sparrow, squirrel, swan, toad, turtle"""
     )
 }
