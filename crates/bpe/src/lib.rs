@@ -4,6 +4,7 @@
 //! between them into pre-tokens, [`count`] counts those of a whole corpus, [`train`] turns counts into merges,
 //! [`encode`] and [`stream`] apply them to texts, [`vocab`] leads back from ids to bytes.
 
+mod chunks;
 mod hash;
 mod memory;
 mod stable;

@@ -1,15 +1,14 @@
-//! Splitting, counting and training.
+//! Splitting and counting.
 
 use std::path::PathBuf;
 
 use homespun_bpe::count::{count_file, CountOptions};
-use homespun_bpe::train::train;
 use homespun_bpe::{BpeError, Counts, SpecialTokens, Splitter};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::to_py;
-use crate::progress::Progress;
+use crate::progress::working;
 
 /// The pre-tokens of a text.
 #[pyfunction]
@@ -23,7 +22,7 @@ pub fn split(py: Python<'_>, text: &str, pattern: &str) -> PyResult<Vec<String>>
 
 /// Pre-tokens with how often each occurs.
 #[pyclass(frozen, module = "homespun._native")]
-pub struct PretokenCounts(Counts);
+pub struct PretokenCounts(pub Counts);
 
 #[pymethods]
 impl PretokenCounts {
@@ -76,38 +75,4 @@ pub fn count_pretokens(
         })
     })
     .map(PretokenCounts)
-}
-
-/// Train merges from counts.
-#[pyfunction]
-pub fn train_merges<'py>(
-    py: Python<'py>,
-    counts: &PretokenCounts,
-    num_tokens: usize,
-    num_threads: usize,
-    on_progress: Py<PyAny>,
-) -> PyResult<Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>> {
-    let _ = num_threads; // one thread merges today; the result is the same for any number
-    let merges = working(py, on_progress, |progress| {
-        train(&counts.0, num_tokens, &|done, total| progress.report(done, total))
-    })?;
-    Ok(merges
-        .into_iter()
-        .map(|(left, right)| (PyBytes::new(py, &left), PyBytes::new(py, &right)))
-        .collect())
-}
-
-/// Do long work without the interpreter. What the callback raised, or Ctrl-C, comes before what the work returned.
-fn working<T: Send>(
-    py: Python<'_>,
-    on_progress: Py<PyAny>,
-    work: impl FnOnce(&Progress) -> Result<T, BpeError> + Send,
-) -> PyResult<T> {
-    let progress = Progress::new(on_progress);
-    let result = py.detach(|| work(&progress));
-    match result {
-        Ok(_) | Err(BpeError::Interrupted) => progress.finish(py)?,
-        Err(_) => {}
-    }
-    result.map_err(|error| to_py(py, &error))
 }

@@ -8,15 +8,18 @@ mod encoder;
 mod errors;
 mod ids;
 mod progress;
+mod training;
 
 #[pyo3::pymodule]
 mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use super::counting::{count_pretokens, split, train_merges, PretokenCounts};
+    use super::counting::{count_pretokens, split, PretokenCounts};
     #[pymodule_export]
     use super::encoder::{EncodeStream, Encoder};
+    #[pymodule_export]
+    use super::training::train_merges;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -6,7 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
+use homespun_bpe::BpeError;
 use pyo3::prelude::*;
+
+use crate::errors::to_py;
 
 /// Between two calls of Python: often enough for a moving bar and for Ctrl-C, too seldom to cost anything.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -74,4 +77,19 @@ impl Progress {
         py.check_signals()?;
         self.callback.call1(py, (done, total)).map(drop)
     }
+}
+
+/// Do long work without the interpreter. What the callback raised, or Ctrl-C, comes before what the work returned.
+pub fn working<T: Send>(
+    py: Python<'_>,
+    on_progress: Py<PyAny>,
+    work: impl FnOnce(&Progress) -> Result<T, BpeError> + Send,
+) -> PyResult<T> {
+    let progress = Progress::new(on_progress);
+    let result = py.detach(|| work(&progress));
+    match result {
+        Ok(_) | Err(BpeError::Interrupted) => progress.finish(py)?,
+        Err(_) => {}
+    }
+    result.map_err(|error| to_py(py, &error))
 }

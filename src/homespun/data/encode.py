@@ -32,8 +32,8 @@ from homespun.errors import ConfigError, DataError
 from homespun.files import make_directory, sha256_of_file, storage_errors
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.records import CorpusEntropy
+from homespun.tokenizer.config import resolve_num_threads
 from homespun.tokenizer.tokenizer import Tokenizer
-from homespun.tokenizer.train import resolve_num_threads
 
 SHARD_TOKENS = 1 << 26
 _BATCH_BYTES_PER_THREAD = 4 << 20

@@ -1,8 +1,10 @@
 """What a recipe says about its tokenizer, and the checks that training shares with it."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from homespun.config import check_at_least
 from homespun.errors import ConfigError
 
 NUM_BYTES = 256
@@ -57,3 +59,15 @@ def check_special_tokens(field_name: str, special_tokens: Iterable[str]) -> None
         if any("\ud800" <= character <= "\udfff" for character in token):
             raise ConfigError(f"{field_name}: {token!r} holds a lone surrogate, which UTF-8 cannot write; remove it")
         seen.add(token)
+
+
+def resolve_num_threads(num_threads: int | None) -> int:
+    """The number asked for, or the cores that this process may use.
+
+    Raises:
+        ConfigError: fewer than one thread is asked for.
+    """
+    if num_threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    check_at_least("num_threads", num_threads, 1)
+    return num_threads

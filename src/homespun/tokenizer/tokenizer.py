@@ -13,9 +13,9 @@ import numpy.typing as npt
 from homespun import _native
 from homespun.config import check_choice
 from homespun.errors import DataError, TokenizerError
+from homespun.tokenizer.config import resolve_num_threads
 from homespun.tokenizer.definition import Definition, define
 from homespun.tokenizer.storage import load_definition, read_gpt2_files, read_tiktoken_file, save_definition
-from homespun.tokenizer.train import resolve_num_threads
 
 SpecialPolicy = Literal["encode", "text", "reject"]
 """What a special token inside a text becomes: its id, ordinary text, or an error."""

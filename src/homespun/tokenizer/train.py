@@ -5,18 +5,12 @@ The result is a function of the text, the special tokens and the pattern alone: 
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from homespun import _native
-from homespun.config import check_at_least
 from homespun.errors import DataError
-from homespun.files import check_is_file
 from homespun.progress import ProgressCallback, ignore_progress
-from homespun.tokenizer.config import NUM_BYTES, check_special_tokens, check_vocab_size
-from homespun.tokenizer.patterns import resolve_pattern
-
-CHUNK_BYTES = 4 * 2**20
-"""Text that a thread reads at a time: enough to hide the reading, little enough to bound memory."""
+from homespun.tokenizer.config import NUM_BYTES, check_special_tokens, check_vocab_size, resolve_num_threads
+from homespun.tokenizer.count import CHUNK_BYTES, count_pretokens
 
 
 def train_bpe(
@@ -91,30 +85,6 @@ def train_bpe_from_counts(
     return merge_counts(native_counts, vocab_size, special_tokens, num_threads=num_threads, on_progress=on_progress)
 
 
-def count_pretokens(
-    input_path: str | os.PathLike[str],
-    special_tokens: Sequence[str],
-    *,
-    pattern: str = "gpt2",
-    num_threads: int | None = None,
-    chunk_bytes: int = CHUNK_BYTES,
-    on_progress: ProgressCallback = ignore_progress,
-) -> _native.PretokenCounts:
-    """How often each pre-token occurs in a file: the first half of `train_bpe`, with its arguments and errors."""
-    path = Path(input_path)
-    check_special_tokens("special_tokens", special_tokens)
-    check_at_least("chunk_bytes", chunk_bytes, 1)
-    check_is_file(path, "a text to train on", "name a UTF-8 text file")
-    return _native.count_pretokens(
-        path,
-        list(special_tokens),
-        resolve_pattern(pattern),
-        resolve_num_threads(num_threads),
-        chunk_bytes,
-        on_progress,
-    )
-
-
 def merge_counts(
     counts: _native.PretokenCounts,
     vocab_size: int,
@@ -136,15 +106,3 @@ def build_vocab(special_tokens: Sequence[str], merges: Sequence[tuple[bytes, byt
     merged = dict.fromkeys(left + right for left, right in merges)
     tokens = [*(name.encode() for name in special_tokens), *(bytes([byte]) for byte in range(NUM_BYTES)), *merged]
     return dict(enumerate(tokens))
-
-
-def resolve_num_threads(num_threads: int | None) -> int:
-    """The number asked for, or the cores that this process may use.
-
-    Raises:
-        ConfigError: fewer than one thread is asked for.
-    """
-    if num_threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    check_at_least("num_threads", num_threads, 1)
-    return num_threads

@@ -1,20 +1,19 @@
 //! How often each pre-token occurs in a corpus.
 
 mod counts;
-mod reader;
 mod table;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Mutex;
 
+use crate::chunks::{Chunk, ChunkReader, PADDING};
 use crate::error::BpeError;
 use crate::progress::OnProgress;
 use crate::special::{Piece, SpecialTokens};
 use crate::split::Splitter;
 
 pub use counts::Counts;
-use reader::{Chunk, ChunkReader, PADDING};
 use table::Table;
 
 /// How to count: the same counts for any of it.

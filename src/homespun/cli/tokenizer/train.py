@@ -32,10 +32,11 @@ def main(arguments: list[str]) -> int:
     asked = build_parser().parse_args(arguments)
     # Imported here, so that `--help` waits for nothing.
     from homespun.tokenizer.config import check_vocab_size
+    from homespun.tokenizer.count import count_pretokens
     from homespun.tokenizer.definition import define
     from homespun.tokenizer.storage import check_can_be_saved
     from homespun.tokenizer.tokenizer import Tokenizer
-    from homespun.tokenizer.train import build_vocab, count_pretokens, merge_counts
+    from homespun.tokenizer.train import build_vocab, merge_counts
 
     # Whatever could be wrong with the arguments is found before the text is read.
     check_vocab_size("--vocab-size", asked.vocab_size, len(asked.special_tokens))

@@ -10,10 +10,10 @@ use crate::split::Splitter;
 use crate::stable::stable_prefix;
 
 /// Readable bytes after a chunk's text, so that 16 can be loaded from anywhere in it.
-pub(super) const PADDING: usize = 64;
+pub(crate) const PADDING: usize = 64;
 
 /// A file, and what of it was read but not given out.
-pub(super) struct ChunkReader {
+pub(crate) struct ChunkReader {
     file: File,
     path: PathBuf,
     chunk_bytes: usize,
@@ -26,7 +26,7 @@ pub(super) struct ChunkReader {
 
 /// A stretch of text that splits on its own; its buffer is used again for the next.
 #[derive(Default)]
-pub(super) struct Chunk {
+pub(crate) struct Chunk {
     /// The text, then padding.
     bytes: Vec<u8>,
     text_len: usize,
