@@ -36,14 +36,19 @@ types: setup
 	$(BIN)/pyright
 	$(BIN)/python -m mypy.stubtest homespun._native --ignore-disjoint-bases
 
-# On generated stories, or on a text of one's own: make bench TEXT=my.txt. Encoding wants GPT-2's files beside it:
-# make bench GPT2=FOLDER, with gpt2_vocab.json and gpt2_merges.txt in it.
+# On generated stories, or on a text of one's own: make bench TEXT=my.txt. With GPT-2's files beside it,
+# make bench GPT2=FOLDER (gpt2_vocab.json, gpt2_merges.txt), encoding is compared on that vocabulary too.
 TEXT ?= data/bench/stories.txt
+VOCABULARIES := cl100k $(if $(GPT2),gpt2)
 
 bench: setup $(TEXT)
 	$(BIN)/python tools/requirements.py bench | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
 	$(BIN)/python benchmarks/bpe_train.py $(TEXT) --vocab-size 8000
-	$(if $(GPT2),$(BIN)/python benchmarks/bpe_encode.py $(TEXT) --vocab $(GPT2)/gpt2_vocab.json --merges $(GPT2)/gpt2_merges.txt)
+	for vocabulary in $(VOCABULARIES); do \
+	    $(BIN)/python benchmarks/bpe_encode.py $(TEXT) --vocabulary $$vocabulary --gpt2 "$(GPT2)" && \
+	    $(BIN)/python benchmarks/bpe_calls.py $(TEXT) --vocabulary $$vocabulary --gpt2 "$(GPT2)" || exit 1; \
+	done
+	$(if $(GPT2),$(BIN)/python benchmarks/bpe_long_documents.py --gpt2 $(GPT2))
 	$(BIN)/python benchmarks/train_step.py
 
 data/bench/stories.txt: | .venv/.native

@@ -10,12 +10,11 @@ one's own, so the vocabularies agree but for ties.
 import argparse
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness import print_table, run_in_turn, summarise, versions, write_result
+from harness import print_table, report, run_in_turn, summarise, versions, warm_page_cache, write_result
 
 SEPARATOR = "<|endoftext|>"
 PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -131,11 +130,9 @@ def main() -> None:
     parser.add_argument("--run", choices=CONTENDERS, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.run:
-        json.dump(CONTENDERS[chosen.run](chosen.text, chosen.vocab_size, chosen.threads), sys.stdout)
+        report(CONTENDERS[chosen.run](chosen.text, chosen.vocab_size, chosen.threads))
         return
-    with chosen.text.open("rb") as file:  # warms the page cache
-        while file.read(1 << 24):
-            pass
+    warm_page_cache(chosen.text)
     names = chosen.only.split(",")
     arguments = [str(chosen.text), "--vocab-size", str(chosen.vocab_size), "--threads", str(chosen.threads)]
     runs = run_in_turn(Path(__file__), names, arguments, repeats=chosen.repeats, num_threads=chosen.threads)

@@ -1,15 +1,18 @@
 """What every benchmark shares: contenders in turn, each in a fresh process; results with their circumstances.
 
-A contender runs in a process of its own (`script --run NAME ...`) and prints one JSON object with "seconds" and
-whatever else it measured; the parent adds the process's peak memory from the operating system. Contenders take turns,
-A B C A B C, so that a drift of the machine's speed falls on all of them alike; medians are compared.
+A contender runs in a process of its own (`script --run NAME ...`) and reports one JSON object with "seconds" and
+whatever else it measured, its peak memory included. Contenders take turns, A B C A B C, so that a drift of the
+machine's speed falls on all of them alike; medians are compared.
 """
 
 import json
+import math
 import os
 import platform
+import resource
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,10 +24,26 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 
 
+def warm_page_cache(file: Path) -> None:
+    """Read a file once, so that no contender waits for the disk."""
+    with file.open("rb") as content:
+        while content.read(1 << 24):
+            pass
+
+
 def run_in_turn(
-    script: Path, names: Sequence[str], arguments: Sequence[str], *, repeats: int, num_threads: int
+    script: Path,
+    names: Sequence[str],
+    arguments: Sequence[str],
+    *,
+    repeats: int,
+    num_threads: int,
+    limit_seconds: float = math.inf,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Run every contender `repeats` times, in turn; returns each one's measurements in order."""
+    """Run every contender `repeats` times, in turn; returns each one's measurements in order.
+
+    A contender that is not done after `limit_seconds` is stopped and takes no further turn; its list is empty.
+    """
     threads = str(num_threads)
     environment = os.environ | {
         "RAYON_NUM_THREADS": threads,
@@ -32,53 +51,101 @@ def run_in_turn(
         "TOKENIZERS_PARALLELISM": "true" if num_threads > 1 else "false",
     }
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    out_of_time: set[str] = set()
     for turn in range(repeats):
         for name in names:
-            runs[name].append(run_once([sys.executable, str(script), "--run", name, *arguments], environment))
-            print(f"  turn {turn + 1}/{repeats}  {name:<12} {runs[name][-1]['seconds']:.3f} s", file=sys.stderr)
+            if name in out_of_time:
+                continue
+            measured = run_once([sys.executable, str(script), "--run", name, *arguments], environment, limit_seconds)
+            if measured is None:
+                out_of_time.add(name)
+                runs[name].clear()
+                print(f"  turn {turn + 1}/{repeats}  {name:<16} over {limit_seconds:g} s", file=sys.stderr)
+                continue
+            runs[name].append(measured)
+            print(f"  turn {turn + 1}/{repeats}  {name:<16} {measured['seconds']:.6g} s", file=sys.stderr)
     return runs
 
 
-def run_once(command: list[str], environment: dict[str, str]) -> dict[str, Any]:
-    """Run one contender and return what it printed, with its peak memory in bytes."""
+def run_once(command: list[str], environment: dict[str, str], limit_seconds: float) -> dict[str, Any] | None:
+    """What one contender reported; None where it was stopped."""
     began = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
+    timer = threading.Timer(min(limit_seconds, threading.TIMEOUT_MAX), process.kill)
+    timer.start()
     printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
+    status = process.wait()
+    was_stopped = not timer.is_alive()
+    timer.cancel()
+    if was_stopped:
+        return None
     if status:
-        raise SystemExit(f"{' '.join(command)} failed with status {os.waitstatus_to_exitcode(status)}")
-    return json.loads(printed.splitlines()[-1]) | {
-        "peak_memory_bytes": usage.ru_maxrss * 1024,
-        "process_seconds": time.perf_counter() - began,
-    }
+        raise SystemExit(f"{' '.join(command)} failed with status {status}")
+    return json.loads(printed.splitlines()[-1]) | {"process_seconds": time.perf_counter() - began}
 
 
-def summarise(runs: dict[str, list[dict[str, Any]]], ours: str) -> list[dict[str, Any]]:
-    """A row a contender: median seconds and peak memory, and how many times `ours` is faster."""
-    middle = {name: median(run["seconds"] for run in measured) for name, measured in runs.items()}
-    return [
-        {
+def report(measurement: dict[str, Any]) -> None:
+    """Hand a contender's measurement to the parent, with the peak memory of this process in bytes."""
+    print(json.dumps(measurement | {"peak_memory_bytes": peak_memory_bytes()}))
+
+
+def peak_memory_bytes() -> int:
+    """The most memory this process has had at a time.
+
+    Read from Linux itself where there is one: what getrusage says begins with the size of the process that started
+    this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def summarise(runs: dict[str, list[dict[str, Any]]], ours: str, num_bytes: int | None = None) -> list[dict[str, Any]]:
+    """A row a contender: medians of seconds and peak memory, and how many times `ours` is faster.
+
+    Args:
+        runs: What `run_in_turn` returned; a contender without measurements ran out of time.
+        ours: The contender whom the others are compared with.
+        num_bytes: The text's, for a column of megabytes a second.
+    """
+    middle = {name: median(run["seconds"] for run in measured) for name, measured in runs.items() if measured}
+    rows: list[dict[str, Any]] = []
+    for name, measured in runs.items():
+        if not measured:
+            rows.append({"name": name, "out_of_time": True})
+            continue
+        row = {
             "name": name,
             "median_seconds": middle[name],
             "min_seconds": min(run["seconds"] for run in measured),
             "max_seconds": max(run["seconds"] for run in measured),
             "median_peak_memory_bytes": median(run["peak_memory_bytes"] for run in measured),
-            "times_slower_than_ours": middle[name] / middle[ours],
-            "extra": {key: value for key, value in measured[-1].items() if key not in ("seconds", "process_seconds")},
         }
-        for name, measured in runs.items()
-    ]
+        if num_bytes is not None:
+            row["megabytes_per_second"] = num_bytes / middle[name] / 1e6
+        if ours in middle:
+            row["times_slower_than_ours"] = middle[name] / middle[ours]
+        row["extra"] = {key: value for key, value in measured[-1].items() if key not in ("seconds", "process_seconds")}
+        rows.append(row)
+    return rows
 
 
 def print_table(title: str, rows: list[dict[str, Any]]) -> None:
     """The summary for a person."""
     print(title)
     for row in rows:
+        if "out_of_time" in row:
+            print(f"  {row['name']:<22} out of time")
+            continue
+        speed = f"{row['megabytes_per_second']:>8.1f} MB/s" if "megabytes_per_second" in row else ""
+        ratio = f"{row['times_slower_than_ours']:>7.2f} x ours" if "times_slower_than_ours" in row else ""
         print(
-            f"  {row['name']:<22} {row['median_seconds']:>9.3f} s"
-            f"   ({row['min_seconds']:.3f} - {row['max_seconds']:.3f})"
-            f"   {row['median_peak_memory_bytes'] / 1e6:>8.0f} MB   {row['times_slower_than_ours']:>7.2f} x ours"
+            f"  {row['name']:<22} {row['median_seconds']:>11.6g} s"
+            f"   ({row['min_seconds']:.6g} - {row['max_seconds']:.6g})"
+            f"   {row['median_peak_memory_bytes'] / 1e6:>8.0f} MB   {speed}   {ratio}"
         )
 
 

@@ -8,14 +8,12 @@ they come, without torch.compile; the peer is given PyTorch's fused attention, c
 """
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from harness import print_table, run_in_turn, summarise, versions, write_result
+from harness import print_table, report, run_in_turn, summarise, versions, write_result
 
 BATCH_SIZE, CONTEXT_LENGTH, VOCAB_SIZE = 16, 256, 10_000
 D_MODEL, D_FF, NUM_LAYERS, NUM_HEADS = 512, 1_344, 4, 16
@@ -111,7 +109,7 @@ def main() -> None:
     parser.add_argument("--run", choices=CONTENDERS, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.run:
-        json.dump(measure(chosen.run, chosen.precision, chosen.steps, chosen.threads), sys.stdout)
+        report(measure(chosen.run, chosen.precision, chosen.steps, chosen.threads))
         return
     tables = {}
     for precision in chosen.precision.split(","):

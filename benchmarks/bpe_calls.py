@@ -1,0 +1,94 @@
+"""Single calls from Python: `encode` of a short string and `decode` of many ids, against the peers.
+
+    python benchmarks/bpe_calls.py TEXT --gpt2 FOLDER [--repeats 5] [--megabytes 20]
+    python benchmarks/bpe_calls.py TEXT --vocabulary cl100k
+
+"encode" is the time of one call with a string of about 50 bytes, each call another stretch of the text, as the mean
+over all of them, in the second round (so everything is warm). "decode" is the time to turn the ids of the text's first
+megabytes, as the library's own `encode` returned them, back into a string.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from harness import print_table, report, run_in_turn, summarise, versions, write_result
+from vocabularies import PATTERNS, SEPARATOR, save_vocabulary
+
+from peers import IMPORTERS
+
+NUM_STRINGS = 20_000
+STRING_CHARACTERS = 50
+
+
+def measure(name: str, directory: Path, text: Path, num_bytes: int) -> dict[str, object]:
+    """Time the calls; "seconds" is one short encode."""
+    encoder = IMPORTERS[name]()(directory)
+    with text.open("rb") as file:
+        document = file.read(num_bytes).decode(errors="ignore").replace(SEPARATOR, "\n")
+    starts = range(0, len(document) - STRING_CHARACTERS, max(1, len(document) // NUM_STRINGS))
+    strings = [document[start : start + STRING_CHARACTERS] for start in starts]
+    encode = encoder.encode
+    seconds = 0.0
+    for _ in range(2):
+        began = time.perf_counter()
+        for string in strings:
+            encode(string)
+        seconds = (time.perf_counter() - began) / len(strings)
+    ids = encode(document)
+    began = time.perf_counter()
+    decoded = encoder.decode(ids)
+    decode_seconds = time.perf_counter() - began
+    if decoded != document:
+        raise SystemExit(f"{name} decodes to another text")
+    return {"seconds": seconds, "decode_seconds": decode_seconds}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", type=Path)
+    parser.add_argument("--vocabulary", choices=PATTERNS, default="gpt2")
+    parser.add_argument("--gpt2", type=Path, help="the folder of gpt2_vocab.json and gpt2_merges.txt")
+    parser.add_argument("--megabytes", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", help="contenders, separated by commas")
+    parser.add_argument("--name", help="name of the result file (default: bpe_calls-VOCABULARY)")
+    parser.add_argument("--run", choices=IMPORTERS, help=argparse.SUPPRESS)
+    parser.add_argument("--tokenizer", type=Path, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    num_bytes = min(chosen.megabytes * 1_000_000, chosen.text.stat().st_size)
+    if chosen.run:
+        report(measure(chosen.run, chosen.tokenizer, chosen.text, num_bytes))
+        return
+    names = chosen.only.split(",") if chosen.only else [*IMPORTERS]
+    if chosen.vocabulary == "gpt2" and not chosen.only:
+        names.remove("rs-bpe")
+    with tempfile.TemporaryDirectory() as parent:
+        directory = save_vocabulary(chosen.vocabulary, chosen.gpt2, Path(parent))
+        arguments = [str(chosen.text), "--tokenizer", str(directory), "--megabytes", str(chosen.megabytes)]
+        runs = run_in_turn(Path(__file__), names, arguments, repeats=chosen.repeats, num_threads=chosen.threads)
+    encode_rows = summarise(runs, ours="homespun")
+    print_table(f"{chosen.vocabulary}: one call of encode with {STRING_CHARACTERS} characters", encode_rows)
+    decode = {name: [run | {"seconds": run["decode_seconds"]} for run in measured] for name, measured in runs.items()}
+    decode_rows = summarise(decode, ours="homespun", num_bytes=num_bytes)
+    print_table(f"{chosen.vocabulary}: decode of the ids of {num_bytes:,} bytes", decode_rows)
+    path = write_result(
+        chosen.name or f"bpe_calls-{chosen.vocabulary}",
+        {
+            "text": chosen.text.name,
+            "num_bytes": num_bytes,
+            "vocabulary": chosen.vocabulary,
+            "num_threads": chosen.threads,
+            "repeats": chosen.repeats,
+            "versions": versions("homespun", *names),
+            "encode": encode_rows,
+            "decode": decode_rows,
+        },
+    )
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
