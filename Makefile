@@ -79,7 +79,7 @@ clean:
 	@touch $@
 
 .venv/.dev: .venv/.train
-	$(BIN)/python tools/requirements.py train dev | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
+	$(BIN)/python tools/requirements.py train scale dev | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
 	@touch $@
 
 .venv/.native: .venv/.train $(RUST)

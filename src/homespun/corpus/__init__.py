@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from homespun.corpus.downloads import Download as Download
     from homespun.corpus.downloads import download as download
     from homespun.corpus.downloads import download_text as download_text
+    from homespun.corpus.inputs import InputFile as InputFile
+    from homespun.corpus.inputs import expand_inputs as expand_inputs
     from homespun.corpus.reader import read_documents as read_documents
     from homespun.corpus.reader import read_text as read_text
     from homespun.corpus.storybook import generate_stories as generate_stories
@@ -25,6 +27,8 @@ _HOMES = {
     "Download": "downloads",
     "download": "downloads",
     "download_text": "downloads",
+    "InputFile": "inputs",
+    "expand_inputs": "inputs",
     "read_documents": "reader",
     "read_text": "reader",
     "generate_stories": "storybook",
@@ -34,10 +38,12 @@ _HOMES = {
 __all__ = [
     "NAMED_TEXTS",
     "Download",
+    "InputFile",
     "NamedText",
     "SourceConfig",
     "download",
     "download_text",
+    "expand_inputs",
     "find_text",
     "generate_stories",
     "parse",

@@ -1,21 +1,19 @@
-"""The bytes of a text file, decompressed, piece by piece: the one place that opens a corpus."""
+"""The bytes of a text file, decompressed, piece by piece."""
 
 import gzip
 import zlib
 from collections.abc import Iterator
 from os import PathLike
-from pathlib import Path
-from typing import BinaryIO
 
 import zstandard
 
+from homespun.corpus.inputs import InputFile, as_input
+from homespun.corpus.remote import ByteStream
 from homespun.errors import DataError
-from homespun.files import check_is_file
 
 PIECE_BYTES = 1 << 20
 # A zstd block of 4 bytes may stand for 128 KiB of one letter: small helpings keep what one of them yields below 32 MiB.
 _ZSTD_HELPING_BYTES = 1 << 10
-_OTHER_CONTAINERS = (".json", ".parquet", ".arrow", ".csv", ".xz", ".bz2", ".zip", ".tar", ".tgz")
 
 
 class BytePieces:
@@ -24,45 +22,40 @@ class BytePieces:
     Raises on iteration:
         MissingFileError: there is no such file.
         DataError: it is empty, a directory, truncated, damaged, or of a kind that is not text.
+        DownloadError: it lies behind a URL that cannot be read.
     """
 
-    def __init__(self, path: str | PathLike[str], start: int = 0) -> None:
+    def __init__(self, file: str | PathLike[str] | InputFile, start: int = 0) -> None:
         """Name the file; it is opened when iterated.
 
         Args:
-            path: The file.
+            file: A path, a URL or an input.
             start: Decompressed bytes to leave out at its beginning.
         """
-        self.path = Path(path)
+        self.file = as_input(file)
         self.consumed_bytes = 0
         """Bytes of the file itself, as compressed, read so far: against its size, how far the reading is."""
         self._start = start
 
     def __iter__(self) -> Iterator[bytes]:
-        check_is_file(self.path, "a text file", "check the path")
-        if self.path.suffix.lower() in _OTHER_CONTAINERS:
-            raise DataError(
-                f"{self.path}: {self.path.suffix} files cannot be read; "
-                "expected plain text or .jsonl, either one also as .gz or .zst"
-            )
+        if self.file.kind == "parquet":
+            raise DataError(f"{self.file}: a parquet file is a table, not a text; expected .txt or .jsonl")
         is_empty = True
-        try:
-            with self.path.open("rb") as file:
+        with self.file.open() as file:
+            try:
                 for piece in self._decompressed(file):
                     is_empty = False
                     self.consumed_bytes = file.tell()
                     yield piece
-        except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
-            raise DataError(
-                f"{self.path}: truncated or damaged ({error}); download or compress the file again"
-            ) from error
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+            except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
+                raise DataError(
+                    f"{self.file}: truncated or damaged ({error}); download or compress the file again"
+                ) from error
         if is_empty and not self._start:
-            raise DataError(f"{self.path}: the file is empty; expected text")
+            raise DataError(f"{self.file}: the file is empty; expected text")
 
-    def _decompressed(self, file: BinaryIO) -> Iterator[bytes]:
-        match self.path.suffix.lower():
+    def _decompressed(self, file: ByteStream) -> Iterator[bytes]:
+        match self.file.compression:
             case ".gz":
                 with gzip.open(file) as stream:
                     yield from _skip(iter(lambda: stream.read(PIECE_BYTES), b""), self._start)
@@ -73,7 +66,7 @@ class BytePieces:
                 yield from iter(lambda: file.read(PIECE_BYTES), b"")
 
 
-def _decompress_zstd(file: BinaryIO) -> Iterator[bytes]:
+def _decompress_zstd(file: ByteStream) -> Iterator[bytes]:
     """Every frame of `file`, one after another.
 
     Not zstandard's stream reader: that one takes the end of a truncated file for the end of the text.

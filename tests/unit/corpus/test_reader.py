@@ -10,7 +10,8 @@ import pytest
 import zstandard
 
 from homespun.corpus import read_documents, read_text
-from homespun.corpus.segments import Batch, Fragment, Place, read_segments
+from homespun.corpus.reader import SegmentReader
+from homespun.corpus.segments import Batch, Fragment, Place
 from homespun.errors import ConfigError, DataError, MissingFileError
 
 SEPARATOR = "<|endoftext|>"
@@ -68,7 +69,7 @@ def test_segments_are_the_same_documents_for_any_batch(tmp_path, batch_bytes, se
     text = f"\u00e9{separator}{separator}ba{separator}aaab" + "x\u00e9" * 40 + f"{separator}end"
     path = tmp_path / "corpus.txt"
     path.write_text(text, encoding="utf-8")
-    segments = read_segments(path, separator=separator, text_key="text", batch_bytes=batch_bytes)
+    segments = SegmentReader(path, separator=separator, text_key="text", batch_bytes=batch_bytes)
     assert join_fragments(segments) == text.split(separator)
 
 
@@ -82,7 +83,7 @@ def test_reading_goes_on_from_any_place_that_a_segment_gave(tmp_path, ending):
     path.write_bytes(compress((lines if "json" in ending else text).encode(), Path(ending).suffix))
 
     def read(start):
-        return list(read_segments(path, separator=SEPARATOR, text_key="text", batch_bytes=2000, start=start))
+        return list(SegmentReader(path, separator=SEPARATOR, text_key="text", batch_bytes=2000, start=start))
 
     segments = read(Place())
     places = [segment.place for segment in segments]
@@ -153,7 +154,7 @@ def test_bad_json_lines_are_refused_with_their_line(tmp_path, line, message):
 
 
 def test_missing_empty_and_foreign_files_are_refused(tmp_path):
-    for name in ("empty.txt", "empty.jsonl", "table.parquet"):
+    for name in ("empty.txt", "empty.jsonl", "table.csv", "table.parquet.gz"):
         (tmp_path / name).touch()
     with pytest.raises(MissingFileError, match="no such file"):
         list(read_documents(tmp_path / "absent.txt"))
@@ -162,8 +163,10 @@ def test_missing_empty_and_foreign_files_are_refused(tmp_path):
     for name in ("empty.txt", "empty.jsonl"):
         with pytest.raises(DataError, match="the file is empty"):
             list(read_documents(tmp_path / name))
-    with pytest.raises(DataError, match=r"\.parquet files cannot be read"):
-        list(read_documents(tmp_path / "table.parquet"))
+    with pytest.raises(DataError, match=r"\.csv files cannot be read"):
+        list(read_documents(tmp_path / "table.csv"))
+    with pytest.raises(DataError, match=r"\.parquet\.gz files cannot be read"):
+        list(read_documents(tmp_path / "table.parquet.gz"))
 
 
 def test_an_empty_separator_is_refused(tmp_path):

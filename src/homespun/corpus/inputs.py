@@ -1,0 +1,183 @@
+"""The files that a corpus consists of: on this machine or behind URLs, named one by one or by patterns."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from glob import glob
+from os import PathLike
+from pathlib import Path, PurePosixPath
+from typing import Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from homespun.corpus.remote import ByteStream, glob_url, open_url, stat_url
+from homespun.errors import ConfigError, DataError, HomespunError, MissingFileError
+from homespun.files import check_is_file
+
+Kind = Literal["text", "json lines", "parquet"]
+
+_COMPRESSED = (".gz", ".zst")
+_KINDS: dict[str, Kind] = {".jsonl": "json lines", ".ndjson": "json lines", ".parquet": "parquet"}
+_OTHER_CONTAINERS = (".json", ".arrow", ".csv", ".xz", ".bz2", ".zip", ".tar", ".tgz")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputState:
+    """What tells a file from a later version of it without reading it."""
+
+    num_bytes: int
+    """Its size as it is stored, compressed or not."""
+    modified: str
+    """Nanoseconds of a local file's last change; of a URL the store's ETag or date, or "" where it says neither."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file of a corpus: the only way in which one is opened, sized and dated."""
+
+    location: str
+    """A path, or a URL for fsspec: recognized by its `://`."""
+
+    def __str__(self) -> str:
+        return self.location
+
+    @property
+    def path(self) -> Path | None:
+        """Where it lies on this machine; None behind a URL."""
+        return None if "://" in self.location else Path(self.location)
+
+    @property
+    def plain_path(self) -> Path | None:
+        """`path` where its bytes are the text itself, so that the Rust core can read them; otherwise None."""
+        return self.path if self.kind == "text" and not self.compression else None
+
+    @property
+    def compression(self) -> str:
+        """The ending that says how it is compressed, .gz or .zst; "" where it is not."""
+        ending = self._name.suffix.lower()
+        return ending if ending in _COMPRESSED else ""
+
+    @property
+    def kind(self) -> Kind:
+        """What its name says that it holds.
+
+        Raises:
+            DataError: something that cannot be read.
+        """
+        name = self._name.with_suffix("") if self.compression else self._name
+        ending = name.suffix.lower()
+        if ending in _OTHER_CONTAINERS or (ending == ".parquet" and self.compression):
+            raise DataError(
+                f"{self}: {''.join(self._name.suffixes[-2:])} files cannot be read; "
+                "expected plain text or .jsonl, either one also as .gz or .zst, or .parquet"
+            )
+        return _KINDS.get(ending, "text")
+
+    def state(self) -> InputState:
+        """Its size and last change, now.
+
+        Raises:
+            MissingFileError: there is no such file.
+            DataError: it is a directory.
+            DownloadError: it lies behind a URL that cannot be read.
+        """
+        if self.path is None:
+            num_bytes, modified = stat_url(self.location)
+            return InputState(num_bytes=num_bytes, modified=modified)
+        _check_path(self.path)
+        stat = self.path.stat()
+        return InputState(num_bytes=stat.st_size, modified=str(stat.st_mtime_ns))
+
+    @contextmanager
+    def open(self) -> Iterator[ByteStream]:
+        """Its bytes as they are stored; what goes wrong inside the block is reported as reading's failure.
+
+        Raises:
+            MissingFileError: there is no such file.
+            DataError: it is a directory, or cannot be read.
+            DownloadError: it lies behind a URL that cannot be read.
+        """
+        if self.path is None:
+            with open_url(self.location) as file:
+                yield file
+            return
+        _check_path(self.path)
+        try:
+            with self.path.open("rb") as file:
+                yield file
+        except HomespunError:
+            raise
+        except OSError as error:
+            raise DataError(f"{self}: cannot be read: {error.strerror or error}") from error
+
+    @property
+    def _name(self) -> PurePosixPath:
+        if self.path is not None:
+            return PurePosixPath(self.path.name)
+        # Of chained URLs (simplecache::s3://...) the first that names a file; a query is no part of the name.
+        url = next(part for part in self.location.split("::") if "://" in part)
+        return PurePosixPath(urlsplit(url).path if _is_http(url) else url)
+
+
+Inputs = str | PathLike[str] | InputFile | Sequence[str | PathLike[str] | InputFile]
+"""How a caller names the files of a corpus: see `expand_inputs`."""
+
+
+def expand_inputs(inputs: Inputs) -> list[InputFile]:
+    """The files that are named, each once, in the order in which they are named first.
+
+    A name is a path, a URL for fsspec, or a pattern of either with `*`, `?`, `[...]` and `**`; the matches of a pattern
+    are sorted, and hidden files are not among them. A path that exists is itself, whatever is in its name.
+
+    Raises:
+        ConfigError: nothing is named.
+        MissingFileError: a path does not exist, or nothing matches a pattern.
+        DataError: a directory is named, or a file that cannot be read.
+        DownloadError: a store cannot be asked for what matches.
+        MissingPackageError: a URL needs a package that is not installed.
+    """
+    named = [inputs] if isinstance(inputs, str | PathLike | InputFile) else list(inputs)
+    if not named:
+        raise ConfigError("there are no input files; name at least one")
+    files: dict[str, InputFile] = {}
+    for name in named:
+        for file in [name] if isinstance(name, InputFile) else _find(os.fspath(name)):
+            _ = file.kind  # refuses what cannot be read, before anything is
+            files.setdefault(file.location if file.path is None else str(file.path.absolute()), file)
+    return list(files.values())
+
+
+def as_input(file: str | PathLike[str] | InputFile) -> InputFile:
+    """One file by its path or URL, without looking for it."""
+    return file if isinstance(file, InputFile) else InputFile(os.fspath(file))
+
+
+def _find(name: str) -> list[InputFile]:
+    if name.startswith("file://"):
+        name = url2pathname(urlsplit(name).path)
+    if "://" in name:
+        # What follows a ? is a query over HTTP.
+        is_pattern = "*" in name if _is_http(name) else _is_pattern(name)
+        locations = glob_url(name) if is_pattern else [name]
+    elif _is_pattern(name) and not Path(name).exists():
+        locations = sorted(found for found in glob(name, recursive=True) if Path(found).is_file())  # noqa: PTH207
+    else:
+        _check_path(Path(name))
+        locations = [name]
+    if not locations:
+        raise MissingFileError(f"{name}: no file matches; check the pattern, and that the shell left it whole")
+    return [InputFile(location) for location in locations]
+
+
+def _is_pattern(name: str) -> bool:
+    return re.search(r"[*?[]", name) is not None
+
+
+def _is_http(url: str) -> bool:
+    return url.startswith(("http://", "https://"))
+
+
+def _check_path(path: Path) -> None:
+    check_is_file(path, "a text file", "check the path; a directory's files are named by a pattern such as DIR/*.txt")
