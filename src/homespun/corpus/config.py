@@ -16,16 +16,17 @@ class SourceConfig:
     """storybook (generated), tinystories or openwebtext (downloaded), or files (your own); what is there is kept."""
 
     train: str
-    """Path of the training text: .txt or .jsonl, also .gz or .zst."""
+    """Path of the training text: .txt or .jsonl, also .gz or .zst, or .parquet; of your own files also a pattern
+    (`data/*.parquet`) or a URL (`s3://...`)."""
 
     valid: str
-    """Path of the validation text, of the same kinds."""
+    """Path, pattern or URL of the validation text, of the same kinds."""
 
     separator: str = "<|endoftext|>"
     """What stands between documents of a .txt file; it becomes the token of that name."""
 
     text_key: str = "text"
-    """The key of the text in a line of a .jsonl file."""
+    """The key of the text in a line of a .jsonl file, or its column in a .parquet file."""
 
     num_train_stories: int = 40_000
     """Stories to generate for training; the storybook only."""

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from homespun.corpus.pieces import BytePieces
-from homespun.corpus.segments import Batch, Fragment, Place, read_segments
+from homespun.corpus.inputs import InputFile
+from homespun.corpus.reader import SegmentReader
+from homespun.corpus.segments import Batch, Fragment, Place
 from homespun.data.dataset import check_ids
 from homespun.errors import DataError
 from homespun.tokenizer.tokenizer import Tokenizer
@@ -38,13 +38,13 @@ class Block:
 class CorpusEncoder:
     """Encodes files one after another.
 
-    In text the separator becomes its token, and nothing else becomes a special one. After every JSON line a separator
-    stands. No document runs on from one file into the next: where a file but the last ends without a separator, one is
-    put.
+    In text the separator becomes its token, and nothing else becomes a special one. After every JSON line and every
+    parquet row a separator stands. No document runs on from one file into the next: where a file but the last ends
+    without a separator, one is put.
     """
 
     tokenizer: Tokenizer
-    inputs: Sequence[Path]
+    inputs: Sequence[InputFile]
     separator: str
     text_key: str
     token_bytes: npt.NDArray[np.uint32]
@@ -64,29 +64,27 @@ class CorpusEncoder:
                 yield block
 
     def _encode_inputs(self, first_input: int, start: Place) -> Iterator[Block]:
-        read_before = sum(path.stat().st_size for path in self.inputs[:first_input])
+        read_before = sum(file.state().num_bytes for file in self.inputs[:first_input])
         for index in range(first_input, len(self.inputs)):
-            pieces = BytePieces(self.inputs[index], start.offset)
-            for place, num_before, ids in self._encode_file(pieces, start, closes_end=index < len(self.inputs) - 1):
+            segments = SegmentReader(
+                self.inputs[index],
+                separator=self.separator,
+                text_key=self.text_key,
+                batch_bytes=self.batch_bytes,
+                start=start,
+            )
+            for place, num_before, ids in self._encode_file(segments, closes_end=index < len(self.inputs) - 1):
                 yield Block(
                     input_index=index,
                     place=place,
                     num_before=num_before,
                     ids=ids,
-                    consumed_bytes=read_before + pieces.consumed_bytes,
+                    consumed_bytes=read_before + segments.consumed_bytes,
                 )
-            read_before += pieces.consumed_bytes
+            read_before += segments.consumed_bytes
             start = Place()
 
-    def _encode_file(self, pieces: BytePieces, start: Place, *, closes_end: bool) -> Iterator[tuple[Place, int, Ids]]:
-        segments = read_segments(
-            pieces.path,
-            separator=self.separator,
-            text_key=self.text_key,
-            batch_bytes=self.batch_bytes,
-            start=start,
-            pieces=pieces,
-        )
+    def _encode_file(self, segments: SegmentReader, *, closes_end: bool) -> Iterator[tuple[Place, int, Ids]]:
         for segment in segments:
             if isinstance(segment, Batch):
                 yield segment.place, 0, self._encode_batch(segment, closes_end=closes_end)

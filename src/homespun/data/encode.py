@@ -1,4 +1,4 @@
-"""Text files of any kind to a token data set, in bounded memory, taken up again where it was interrupted."""
+"""Files of text to a token data set, in bounded memory, taken up again where it was interrupted."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homespun.config import check_at_least
+from homespun.corpus.inputs import Inputs, InputState, expand_inputs
 from homespun.corpus.segments import Place
 from homespun.data.blocks import CorpusEncoder
 from homespun.data.dataset import TokenDataset
@@ -26,7 +27,7 @@ from homespun.data.manifest import (
     write_part,
 )
 from homespun.data.shards import check_shard, write_array
-from homespun.data.source import fingerprint_inputs
+from homespun.data.source import read_source
 from homespun.data.writer import ShardWriter
 from homespun.errors import ConfigError, DataError
 from homespun.files import make_directory, sha256_of_file, storage_errors
@@ -41,7 +42,7 @@ _BATCH_BYTES_PER_THREAD = 4 << 20
 
 def encode_corpus(
     tokenizer: Tokenizer,
-    inputs: str | PathLike[str] | Sequence[str | PathLike[str]],
+    inputs: Inputs,
     out_dir: str | PathLike[str],
     *,
     separator: str = "<|endoftext|>",
@@ -51,20 +52,21 @@ def encode_corpus(
     entropy: CorpusEntropy | None = None,
     on_progress: ProgressCallback = ignore_progress,
 ) -> TokenDataset:
-    """Encode text files into the token data set `out_dir`.
+    """Encode the text of any number of files into the token data set `out_dir`.
 
-    In a .txt file the separator becomes its token and nothing else becomes a special one; the text of a .jsonl line is
-    ordinary throughout, and a separator follows it. Between files a separator stands in any case. The bytes written
-    depend on the tokenizer, the text, the separator and `shard_tokens` alone, not on threads, machine, or how often the
-    work was interrupted: shards that are finished are kept, and the same call goes on after them. A data set that is
-    finished is returned as it is.
+    In a .txt file the separator becomes its token and nothing else becomes a special one; the text of a .jsonl line or
+    a .parquet row is ordinary throughout, and a separator follows it. Between files a separator stands in any case. The
+    bytes written depend on the tokenizer, the text, the separator and `shard_tokens` alone, not on threads, machine, or
+    how often the work was interrupted: shards that are finished are kept, and the same call goes on after them. A data
+    set that is finished is returned as it is.
 
     Args:
         tokenizer: What to encode with; the separator is one of its special tokens.
-        inputs: One or more .txt or .jsonl files, also .gz or .zst, in the order in which they are to follow each other.
+        inputs: Paths, URLs and patterns (see `homespun.corpus.expand_inputs`) of .txt and .jsonl files, also .gz or
+            .zst, and of .parquet files, in the order in which they are to follow each other.
         out_dir: The directory to make.
         separator: The special token between documents.
-        text_key: The key of the text in a .jsonl line.
+        text_key: The key of the text in a .jsonl line, or its column in a .parquet file.
         shard_tokens: Tokens in every shard but the last.
         num_threads: How many to encode on; None for one a core.
         entropy: Exact bits of these documents, where they are known, to be carried along.
@@ -72,15 +74,16 @@ def encode_corpus(
 
     Raises:
         ConfigError: the separator is not a special token of this tokenizer, or a size is out of range.
-        MissingFileError: an input does not exist.
+        MissingFileError: an input does not exist, or nothing matches a pattern.
+        DownloadError: an input lies behind a URL that cannot be read.
+        MissingPackageError: an input needs a package that is not installed.
         DataError: an input is damaged or not UTF-8, or `out_dir` holds a data set made from something else.
         StorageError: the disk is full; finished shards are kept.
     """
-    paths = [Path(inputs)] if isinstance(inputs, str | PathLike) else [Path(path) for path in inputs]
-    if not paths:
-        raise ConfigError("there are no input files; name at least one")
+    files = expand_inputs(inputs)
     check_at_least("shard_tokens", shard_tokens, 1)
     directory = Path(out_dir)
+    source = read_source(files)
     origin = Origin(
         tokenizer_fingerprint=tokenizer.fingerprint,
         vocab_size=tokenizer.vocab_size,
@@ -88,28 +91,27 @@ def encode_corpus(
         separator_id=_find_separator(tokenizer, separator),
         text_key=text_key,
         shard_tokens=shard_tokens,
-        source=fingerprint_inputs(paths),
+        source=source.fingerprint,
     )
     if (directory / MANIFEST_NAME).exists():
         return _reuse(directory, origin, entropy)
     make_directory(directory)
-    progress = _resume(directory, origin, paths)
+    progress = _resume(directory, origin, source.states)
     token_bytes = _token_bytes(tokenizer)
     encoder = CorpusEncoder(
         tokenizer=tokenizer,
-        inputs=paths,
+        inputs=files,
         separator=separator,
         text_key=text_key,
         token_bytes=token_bytes,
         batch_bytes=_BATCH_BYTES_PER_THREAD * resolve_num_threads(num_threads),
         num_threads=num_threads,
     )
-    total_bytes = sum(path.stat().st_size for path in paths)
     with ShardWriter(directory, progress, token_bytes) as writer:
         cursor = progress.cursor
         for block in encoder.blocks(cursor.input_index, Place(cursor.offset, cursor.line)):
             writer.write(block)
-            on_progress(block.consumed_bytes, total_bytes)
+            on_progress(block.consumed_bytes, source.num_bytes)
     return _finish(directory, writer.progress, token_bytes, entropy)
 
 
@@ -141,9 +143,9 @@ def _reuse(directory: Path, origin: Origin, entropy: CorpusEntropy | None) -> To
     return dataset
 
 
-def _resume(directory: Path, origin: Origin, paths: Sequence[Path]) -> Progress:
+def _resume(directory: Path, origin: Origin, states: Sequence[InputState]) -> Progress:
     """How far an earlier call came, its shards checked; or the beginning, noted on disk before anything is written."""
-    modified_ns = [path.stat().st_mtime_ns for path in paths]
+    modified = [state.modified for state in states]
     progress = read_progress(directory)
     if progress is None and (strangers := sorted(directory.glob("shard-*.npy"))):
         raise DataError(f"{strangers[0]} is in the way: nothing says what it holds; choose another directory")
@@ -152,11 +154,11 @@ def _resume(directory: Path, origin: Origin, paths: Sequence[Path]) -> Progress:
             leftover.unlink()
     if progress is None or not progress.shards:
         start = Cursor(input_index=0, offset=0, line=1, num_done=0)
-        progress = Progress(version=VERSION, origin=origin, modified_ns=modified_ns, shards=[], cursor=start)
+        progress = Progress(version=VERSION, origin=origin, modified=modified, shards=[], cursor=start)
         write_part(directory, progress)
         return progress
     _check_origin(directory, progress.origin, origin, state="begun")
-    if progress.modified_ns != modified_ns:
+    if progress.modified != modified:
         raise DataError(
             f"{directory}: an input was written to after its encoding had begun; delete the directory to begin anew"
         )

@@ -83,8 +83,8 @@ class Progress:
 
     version: int
     origin: Origin
-    modified_ns: list[int]
-    """When each input was last written to."""
+    modified: list[str]
+    """`InputState.modified` of each input."""
     shards: list[ShardRecord]
     cursor: Cursor
 

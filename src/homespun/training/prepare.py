@@ -1,19 +1,20 @@
 """What a recipe needs before it can be trained: text, tokenizer, token data sets; what is there is kept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from homespun.corpus.catalogue import NAMED_TEXTS, NamedText
 from homespun.corpus.config import SourceConfig
 from homespun.corpus.downloads import download_text
+from homespun.corpus.inputs import InputFile, expand_inputs
 from homespun.corpus.reader import read_documents
 from homespun.corpus.storybook.write import entropy_path, write_storybook
 from homespun.data.dataset import TokenDataset
 from homespun.data.encode import encode_corpus
 from homespun.data.manifest import MANIFEST_NAME
-from homespun.errors import ConfigError, DataError
-from homespun.files import check_is_file, make_directory, write_atomically
+from homespun.errors import ConfigError, DataError, MissingFileError
+from homespun.files import make_directory, write_atomically
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.records import CorpusEntropy, read_json_record
 from homespun.seeding import derive_seed
@@ -63,9 +64,10 @@ class _Preparation:
         self._tell = tell
         self._show_progress = show_progress
 
-    def text(self, part: str) -> Path:
-        """The training or validation text, generated or downloaded if it is not there."""
-        path = Path(self._source.train if part == "train" else self._source.valid)
+    def text(self, part: str) -> list[InputFile]:
+        """The files of the training or validation text, generated or downloaded if they are not there."""
+        name = self._source.train if part == "train" else self._source.valid
+        path = Path(name)
         named = _named_text(self._source, part)
         if self._source.corpus == "storybook":
             self._storybook(path, part)
@@ -73,8 +75,12 @@ class _Preparation:
             with self._show_progress(f"downloading {named.file_name}", "bytes") as on_progress:
                 download = download_text(named, path, on_progress=on_progress)
             self._tell(f"downloaded {path}: {download.num_bytes:,} bytes, sha256 {download.sha256}; {named.licence}")
-        check_is_file(path, f"the text that source.{part} names", f"give its path with --source.{part}")
-        return path
+        try:
+            return expand_inputs(name)
+        except MissingFileError as error:
+            raise MissingFileError(
+                f"{error}; it is the text that source.{part} names: give its path with --source.{part}"
+            ) from error
 
     def tokenizer(self) -> Tokenizer:
         """The recipe's tokenizer, trained on the training text if it is not there."""
@@ -83,15 +89,16 @@ class _Preparation:
             tokenizer = Tokenizer.load(directory)
             self._tell(f"kept {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens")
         else:
-            text = self.text("train")
-            with self._plain_text(text) as plain, self._show_progress("training the tokenizer", "steps") as on_progress:
+            files = self.text("train")
+            make_directory(directory.parent)
+            show = self._show_progress("training the tokenizer", "steps")
+            with self._plain_text(files, directory) as plain, show as on_progress:
                 vocab, merges = train_bpe(
                     plain, wanted.vocab_size, wanted.special_tokens, pattern=wanted.pattern, on_progress=on_progress
                 )
             tokenizer = Tokenizer(vocab, merges, wanted.special_tokens, pattern=wanted.pattern)
-            make_directory(directory.parent)
             tokenizer.save(directory)
-            self._tell(f"made {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens, from {text}")
+            self._tell(f"made {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens, from {self._source.train}")
         if tokenizer.vocab_size > wanted.vocab_size:
             raise ConfigError(
                 f"data.tokenizer = {directory} has {tokenizer.vocab_size:,} tokens, more than "
@@ -104,20 +111,20 @@ class _Preparation:
         """The training or validation set, encoded from its text if it is not there."""
         directory = Path(self._config.data.train if part == "train" else self._config.data.valid)
         finished = (directory / MANIFEST_NAME).exists()
-        if finished and not Path(self._source.train if part == "train" else self._source.valid).exists():
+        if finished and not self._has_text(part):
             # The text was taken away after encoding, which needs it no more.
             dataset = TokenDataset.open(directory)
             dataset.check_tokenizer(tokenizer.fingerprint)
         else:
-            text = self.text(part)
-            with self._show_progress(f"encoding {text.name}", "bytes") as on_progress:
+            files = self.text(part)
+            with self._show_progress(f"encoding {part} text", "bytes") as on_progress:
                 dataset = encode_corpus(
                     tokenizer,
-                    text,
+                    files,
                     directory,
                     separator=self._source.separator,
                     text_key=self._source.text_key,
-                    entropy=self._entropy(text),
+                    entropy=self._entropy(files),
                     on_progress=on_progress,
                 )
         self._tell(
@@ -133,7 +140,7 @@ class _Preparation:
                 seed = derive_seed(self._source.seed, part)
                 write_storybook(path, num_stories=num_stories, seed=seed, on_progress=on_progress)
             self._tell(f"made {path}: {num_stories:,} stories")
-        entropy = self._entropy(path)
+        entropy = self._entropy([InputFile(str(path))])
         if entropy is None or entropy.num_documents != num_stories:
             found = "of unknown entropy" if entropy is None else f"of {entropy.num_documents:,} stories"
             raise DataError(
@@ -141,23 +148,34 @@ class _Preparation:
                 "delete it to make it anew, or name another file"
             )
 
-    def _entropy(self, text: Path) -> CorpusEntropy | None:
-        sidecar = entropy_path(text)
-        return read_json_record(sidecar, CorpusEntropy) if sidecar.exists() else None
+    def _has_text(self, part: str) -> bool:
+        try:
+            expand_inputs(self._source.train if part == "train" else self._source.valid)
+        except MissingFileError:
+            return False
+        return True
+
+    def _entropy(self, files: Sequence[InputFile]) -> CorpusEntropy | None:
+        """The exact bits of a text in one file that says them in another beside it."""
+        path = files[0].path
+        if len(files) > 1 or path is None or not entropy_path(path).exists():
+            return None
+        return read_json_record(entropy_path(path), CorpusEntropy)
 
     @contextmanager
-    def _plain_text(self, path: Path) -> Iterator[Path]:
-        """`path` itself, or the text of a compressed or .jsonl file in a temporary plain one beside it."""
-        if path.suffix not in (".gz", ".zst", ".jsonl"):
-            yield path
+    def _plain_text(self, files: Sequence[InputFile], directory: Path) -> Iterator[Path]:
+        """The path of the text where it is one plain file; otherwise of a temporary one with it, beside `directory`."""
+        if len(files) == 1 and files[0].plain_path is not None:
+            yield files[0].plain_path
             return
-        plain = path.with_name(f".{path.name}.txt")
+        plain = directory.with_name(f".{directory.name}.txt")
         source = self._source
         try:
             with write_atomically(plain) as file:
-                for document in read_documents(path, separator=source.separator, text_key=source.text_key):
-                    file.write(document.encode())
-                    file.write(source.separator.encode())
+                for input_file in files:
+                    for document in read_documents(input_file, separator=source.separator, text_key=source.text_key):
+                        file.write(document.encode())
+                        file.write(source.separator.encode())
             yield plain
         finally:
             plain.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 import gzip
 import json
 
+import numpy as np
 import pytest
 import yaml
 
@@ -99,3 +100,21 @@ def test_text_changed_since_it_was_encoded_is_refused(config, tmp_path):
     (tmp_path / "valid.txt").write_text(TEXT + "More.")
     with pytest.raises(DataError, match="valid: was made with inputs"):
         prepare(config())
+
+
+def test_a_pattern_names_many_files(config, tmp_path):
+    """Oracle: the same documents in one file."""
+    documents = TEXT.split("<|endoftext|>")[:-1]
+    for number in range(4):
+        half = "<|endoftext|>".join(documents[number * 10 : number * 10 + 10])
+        (tmp_path / f"part-{number}.txt").write_text(half)
+    (tmp_path / "train.txt").write_text("<|endoftext|>".join(documents))
+    (tmp_path / "valid.txt").write_text(TEXT)
+    prepare(config())
+    expected = (tmp_path / "tokenizer" / "tokenizer.json").read_bytes()
+    tokens = np.load(tmp_path / "train" / "shard-00000.npy")
+    places = {f"data.{name}": tmp_path / "parts" / name for name in ("tokenizer", "train", "valid")}
+    prepare(config(**places, **{"source.train": tmp_path / "part-*.txt"}))
+    assert (tmp_path / "parts" / "tokenizer" / "tokenizer.json").read_bytes() == expected
+    assert np.array_equal(np.load(tmp_path / "parts" / "train" / "shard-00000.npy"), tokens)
+    assert not list((tmp_path / "parts").glob(".*.txt"))
