@@ -21,6 +21,8 @@ __all__ = [
     "Encoder",
     "PretokenCounts",
     "count_pretokens",
+    "encode_documents",
+    "encode_text_files",
     "split",
     "train_merges",
 ]
@@ -101,3 +103,34 @@ class EncodeStream:
         """The ids that no later text can change."""
     def finish(self) -> npt.NDArray[np.uint32]:
         """The rest; the stream is empty and ready for another text."""
+
+def encode_text_files(
+    encoder: Encoder,
+    paths: Sequence[str | PathLike[str]],
+    start: int,
+    separator: tuple[str, int],
+    closes_last: bool,
+    num_threads: int,
+    chunk_bytes: int,
+    on_block: Callable[[tuple[int, int, int], npt.NDArray[np.unsignedinteger], tuple[int, int]], None],
+) -> None:
+    """Encode UTF-8 files one after the other, from the byte `start` of the first on.
+
+    The separator (its text and id) is the only special token, and stands between files in any case; after the last
+    one where `closes_last`, or where the file has one. `on_block` is called on this thread, while others encode, with
+
+    - the file's place in the list, the byte at which the block begins in it, and the byte after its end;
+    - the ids, uint16 where all ids of the vocabulary fit, otherwise uint32;
+    - the bytes that the ids spell, and how many of them are separators.
+
+    Encoding from the beginning of a block on gives the same ids from there on, for any threads and `chunk_bytes`.
+    """
+
+def encode_documents(
+    encoder: Encoder, documents: Sequence[str], separator: tuple[str, int], closes_last: bool, num_threads: int
+) -> tuple[npt.NDArray[np.unsignedinteger], int, int]:
+    """The ids of ordinary texts with a separator after each, after the last one only where `closes_last`.
+
+    uint16 where all ids of the vocabulary fit, otherwise uint32; with the bytes that they spell and the number of
+    separators.
+    """

@@ -1,13 +1,13 @@
 //! Reads a file in chunks that end where no token can cross.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::error::BpeError;
 use crate::special::SpecialTokens;
 use crate::split::Splitter;
-use crate::stable::stable_prefix;
+use crate::stable::{cut_context_bytes, last_cut, stable_prefix};
 
 /// Readable bytes after a chunk's text, so that 16 can be loaded from anywhere in it.
 pub(crate) const PADDING: usize = 64;
@@ -32,6 +32,7 @@ pub(crate) struct Chunk {
     text_len: usize,
     offset: u64,
     place: String,
+    is_last: bool,
 }
 
 impl Chunk {
@@ -52,6 +53,21 @@ impl Chunk {
         &self.bytes
     }
 
+    /// The file's name, for errors.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Whether the file ends with it.
+    pub fn is_last(&self) -> bool {
+        self.is_last
+    }
+
+    /// Offset in the file at which the text begins.
+    pub fn start_offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Offset in the file at which the text ends.
     pub fn end_offset(&self) -> u64 {
         self.offset + self.text_len as u64
@@ -60,11 +76,17 @@ impl Chunk {
 
 impl ChunkReader {
     pub fn open(path: &Path, chunk_bytes: usize) -> Result<Self, BpeError> {
+        Self::open_at(path, chunk_bytes, 0)
+    }
+
+    /// Reads from `offset` on, where an earlier chunk began.
+    pub fn open_at(path: &Path, chunk_bytes: usize, offset: u64) -> Result<Self, BpeError> {
         let io = |source| BpeError::Io {
             path: path.to_path_buf(),
             source,
         };
-        let file = File::open(path).map_err(io)?;
+        let mut file = File::open(path).map_err(io)?;
+        file.seek(SeekFrom::Start(offset)).map_err(io)?;
         let total_bytes = file.metadata().map_err(io)?.len();
         Ok(Self {
             file,
@@ -72,7 +94,7 @@ impl ChunkReader {
             chunk_bytes,
             total_bytes,
             carry: Vec::new(),
-            carry_offset: 0,
+            carry_offset: offset,
             is_at_end: false,
         })
     }
@@ -106,6 +128,13 @@ impl ChunkReader {
             target = chunk.bytes.len() * 2;
         }
         self.carry.extend_from_slice(&chunk.bytes[chunk.text_len..]);
+        if self.carry.is_empty() {
+            // A look further, so that the last chunk is known to be the last.
+            let mut carry = std::mem::take(&mut self.carry);
+            self.fill(&mut carry, 1)?;
+            self.carry = carry;
+        }
+        chunk.is_last = self.is_at_end && self.carry.is_empty();
         self.carry_offset += chunk.text_len as u64;
         chunk.bytes.resize(chunk.text_len + PADDING, 0);
         if chunk.text_len == 0 && self.carry_offset == 0 {
@@ -141,12 +170,27 @@ impl ChunkReader {
 /// [`stable_prefix`] of the valid beginning of `bytes`. Bytes that are no UTF-8 end it; where nothing stable precedes
 /// them they are given out as they are, for [`Chunk::text`] to refuse.
 fn stable_len(bytes: &[u8], specials: &SpecialTokens, splitter: &Splitter) -> usize {
+    if let Some(cut) = cut_near_end(bytes, specials, splitter) {
+        return cut;
+    }
+    valid_start(bytes).map_or(bytes.len(), |text| stable_prefix(text, splitter, specials))
+}
+
+/// A cut that the end of `bytes` alone shows: threads wait for their turn to read while it is searched.
+fn cut_near_end(bytes: &[u8], specials: &SpecialTokens, splitter: &Splitter) -> Option<usize> {
+    let mut start = bytes.len().checked_sub(cut_context_bytes(specials))?;
+    while bytes.get(start).is_some_and(|byte| byte & 0xc0 == 0x80) {
+        start += 1;
+    }
+    let cut = last_cut(valid_start(&bytes[start..])?, splitter, specials)?;
+    Some(start + cut)
+}
+
+/// `bytes` as text, short of a character that is not complete at the end; none where they are no UTF-8.
+fn valid_start(bytes: &[u8]) -> Option<&str> {
     match simdutf8::compat::from_utf8(bytes) {
-        Ok(text) => stable_prefix(text, splitter, specials),
-        Err(error) if error.error_len().is_some() => bytes.len(),
-        Err(error) => {
-            let text = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or("");
-            stable_prefix(text, splitter, specials)
-        }
+        Ok(text) => Some(text),
+        Err(error) if error.error_len().is_some() => None,
+        Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).ok(),
     }
 }

@@ -60,7 +60,7 @@ pub enum BpeError {
     },
 
     /// A corpus without a single byte.
-    #[error("{place}: empty, there is nothing to train on; give a text of at least one character")]
+    #[error("{place}: the file is empty; expected text of at least one character")]
     EmptyInput {
         /// The file, or "text" where it came from memory.
         place: String,
@@ -172,6 +172,26 @@ pub enum BpeError {
         vocab_size: usize,
         /// The largest id there is.
         largest_id: Option<u32>,
+    },
+
+    /// Text that no pre-token holds, and therefore no token.
+    #[error("{place}: the tokens spell {num_spelled} bytes of {num_bytes}: this tokenizer's pattern leaves text out; train one whose pattern matches every character")]
+    TextLeftOut {
+        /// The file, or "text" where it came from memory.
+        place: String,
+        /// Bytes that the tokens spell.
+        num_spelled: u64,
+        /// Bytes of the text.
+        num_bytes: u64,
+    },
+
+    /// What is wrong with the text of one file, offsets counted from its beginning.
+    #[error("{}: {error}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its text.
+        error: Box<BpeError>,
     },
 
     /// What is wrong with one of many texts.

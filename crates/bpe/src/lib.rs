@@ -2,14 +2,16 @@
 //!
 //! The way through the crate is the way of the text: [`special`] finds special tokens, [`split`] cuts what lies
 //! between them into pre-tokens, [`count`] counts those of a whole corpus, [`train`] turns counts into merges,
-//! [`encode`] and [`stream`] apply them to texts, [`vocab`] leads back from ids to bytes.
+//! [`encode`], [`stream`] and [`corpus`] apply them to texts, [`vocab`] leads back from ids to bytes.
 
 mod chunks;
 mod hash;
 mod memory;
+mod ordered;
 mod stable;
 mod unicode_tables;
 
+pub mod corpus;
 pub mod count;
 pub mod encode;
 pub mod error;

@@ -6,6 +6,8 @@ use crate::split::Splitter;
 /// How far back from its end a text is searched for a safe cut before it is read from its beginning instead.
 const LOOK_BACK_BYTES: usize = 1024;
 
+const MAX_CHAR_BYTES: usize = 4;
+
 /// Length of a prefix of `text` whose special tokens and pre-tokens no later text can change, `text` beginning where a
 /// pre-token or a special token does. What follows the prefix splits on its own as it would after it.
 ///
@@ -21,13 +23,11 @@ const LOOK_BACK_BYTES: usize = 1024;
 /// assert_eq!(stable_prefix("one  <|en", &splitter, &specials), 3); // so may the white space and the token
 /// ```
 pub fn stable_prefix(text: &str, splitter: &Splitter, specials: &SpecialTokens) -> usize {
+    if let Some(cut) = last_cut(text, splitter, specials) {
+        return cut;
+    }
     let bytes = text.as_bytes();
     let mut unfinished = specials.unfinished_from(bytes, 0);
-    if let Some(cut) = splitter.last_safe_cut(&text[..unfinished], LOOK_BACK_BYTES) {
-        if !specials.straddles(bytes, cut) {
-            return cut;
-        }
-    }
     let mut document = 0;
     while let Some((found, _)) = specials.find(bytes, document) {
         if found.start >= unfinished {
@@ -39,4 +39,17 @@ pub fn stable_prefix(text: &str, splitter: &Splitter, specials: &SpecialTokens) 
         }
     }
     document + splitter.stable_prefix(&text[document..unfinished])
+}
+
+/// How much of a text's end [`last_cut`] looks at, whole characters only.
+pub(crate) fn cut_context_bytes(specials: &SpecialTokens) -> usize {
+    LOOK_BACK_BYTES + 2 * (specials.max_len() + MAX_CHAR_BYTES)
+}
+
+/// The last place near the end of `text` at which it may be cut whatever stands before and after, if there is one.
+pub(crate) fn last_cut(text: &str, splitter: &Splitter, specials: &SpecialTokens) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let unfinished = specials.unfinished_from(bytes, 0);
+    let cut = splitter.last_safe_cut(&text[..unfinished], LOOK_BACK_BYTES)?;
+    (!specials.straddles(bytes, cut)).then_some(cut)
 }

@@ -141,6 +141,12 @@ impl Vocabulary {
         self.ids.len()
     }
 
+    /// The greatest id that a token has.
+    #[must_use]
+    pub fn largest_id(&self) -> Option<u32> {
+        self.ids.last().copied()
+    }
+
     /// Whether there is no token at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -244,7 +250,7 @@ impl Vocabulary {
             id,
             position,
             vocab_size: self.len(),
-            largest_id: self.ids.last().copied(),
+            largest_id: self.largest_id(),
         }
     }
 }

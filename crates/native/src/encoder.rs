@@ -15,7 +15,7 @@ type IdArray<'py> = Bound<'py, PyArray1<u32>>;
 
 /// Text to ids and back for one vocabulary.
 #[pyclass(frozen, module = "homespun._native")]
-pub struct Encoder(Arc<homespun_bpe::Encoder>);
+pub struct Encoder(pub Arc<homespun_bpe::Encoder>);
 
 #[pymethods]
 impl Encoder {

@@ -13,6 +13,7 @@ pub fn to_py(py: Python<'_>, error: &BpeError) -> PyErr {
         BpeError::InvalidUtf8 { .. }
         | BpeError::EmptyInput { .. }
         | BpeError::CorpusTooLarge { .. }
+        | BpeError::TextLeftOut { .. }
         | BpeError::IdOutsideVocabulary { .. } => "DataError",
         BpeError::PatternGaveUp { .. }
         | BpeError::EmptyToken { .. }
@@ -22,6 +23,7 @@ pub fn to_py(py: Python<'_>, error: &BpeError) -> PyErr {
         | BpeError::ByteOutsideVocabulary { .. }
         | BpeError::SpecialTokenInText { .. }
         | BpeError::PretokenTooLong { .. }
+        | BpeError::InFile { .. }
         | BpeError::InText { .. }
         | BpeError::Interrupted => "TokenizerError",
         BpeError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => "MissingFileError",
@@ -42,10 +44,10 @@ pub fn new_error(py: Python<'_>, class: &str, message: &str) -> PyErr {
     }
 }
 
-/// The error of the one text among many that had one.
+/// The error of the one text or file among many that had one.
 fn innermost(error: &BpeError) -> &BpeError {
     match error {
-        BpeError::InText { error, .. } => innermost(error),
+        BpeError::InFile { error, .. } | BpeError::InText { error, .. } => innermost(error),
         other => other,
     }
 }

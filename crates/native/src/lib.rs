@@ -3,6 +3,7 @@
 //! Nothing is decided here. Arguments are converted, the interpreter is released while Rust works, and each
 //! [`homespun_bpe::BpeError`] becomes one of `homespun.errors`. `src/homespun/_native.pyi` is the interface.
 
+mod corpus;
 mod counting;
 mod encoder;
 mod errors;
@@ -14,6 +15,8 @@ mod training;
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::corpus::{encode_documents, encode_text_files};
     #[pymodule_export]
     use super::counting::{count_pretokens, split, PretokenCounts};
     #[pymodule_export]

@@ -122,6 +122,11 @@ impl Encoder {
         self.workers.new_worker()
     }
 
+    /// Lends out a worker that remembers earlier texts.
+    pub(crate) fn with_worker<T>(&self, work: impl FnOnce(&mut Worker) -> T) -> T {
+        self.workers.with(work)
+    }
+
     /// The ids of `text`, by a worker that remembers earlier texts.
     ///
     /// # Errors
@@ -159,7 +164,8 @@ impl Encoder {
             .with(|worker| self.encode_by(worker, text, special, offset, out))
     }
 
-    fn encode_by(
+    /// `encode_into` for a text that stands at `offset` of what the caller knows.
+    pub(crate) fn encode_by(
         &self,
         worker: &mut Worker,
         text: &str,

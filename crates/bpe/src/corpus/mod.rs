@@ -1,0 +1,65 @@
+//! Ids of whole corpora: encoded on several threads, given out in order and in bounded memory.
+
+mod documents;
+mod files;
+mod source;
+
+use crate::encode::Encoder;
+use crate::error::BpeError;
+
+pub use documents::{encode_documents, Documents};
+pub use files::{encode_files, Stretch, TextFiles};
+
+/// Blocks that may wait for their turn, for each thread: enough to bridge a write to the disk, at a megabyte or so each.
+const BLOCKS_PER_THREAD: usize = 8;
+
+/// What stands between documents: a special token.
+#[derive(Clone, Copy, Debug)]
+pub struct Separator<'a> {
+    /// Its text.
+    pub text: &'a str,
+    /// Its id.
+    pub id: u32,
+}
+
+/// Consecutive ids.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a> {
+    /// The ids.
+    pub ids: &'a [u32],
+    /// Bytes that the ids spell, separators included.
+    pub num_bytes: u64,
+    /// How many of the ids are separators.
+    pub num_separators: u64,
+}
+
+impl<'a> Block<'a> {
+    fn new(ids: &'a [u32], num_bytes: u64, separator: Separator<'_>) -> Self {
+        Self {
+            ids,
+            num_bytes,
+            num_separators: ids.iter().filter(|&&id| id == separator.id).count() as u64,
+        }
+    }
+}
+
+/// Refuses ids that do not spell the text they came from. Only a free pattern can leave some of it out.
+fn check_complete(encoder: &Encoder, place: &str, num_bytes: u64, ids: &[u32]) -> Result<(), BpeError> {
+    if encoder.splitter().is_streamable() {
+        return Ok(());
+    }
+    let vocabulary = encoder.vocabulary();
+    let num_spelled = ids
+        .iter()
+        .map(|&id| vocabulary.bytes_of(id).map_or(0, <[u8]>::len) as u64)
+        .sum();
+    if num_spelled == num_bytes {
+        Ok(())
+    } else {
+        Err(BpeError::TextLeftOut {
+            place: place.to_owned(),
+            num_spelled,
+            num_bytes,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! Encoding whole corpora.
+
+use std::path::PathBuf;
+
+use homespun_bpe::corpus::{self, Documents, Separator, TextFiles};
+use homespun_bpe::{BpeError, Vocabulary};
+use numpy::IntoPyArray;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::encoder::Encoder;
+use crate::errors::to_py;
+
+/// Encode text files one after the other, block by block.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "Python names them")]
+pub fn encode_text_files(
+    py: Python<'_>,
+    encoder: &Encoder,
+    paths: Vec<PathBuf>,
+    start: u64,
+    separator: (String, u32),
+    closes_last: bool,
+    num_threads: usize,
+    chunk_bytes: usize,
+    on_block: Py<PyAny>,
+) -> PyResult<()> {
+    let files = TextFiles {
+        paths: &paths,
+        start,
+        separator: Separator {
+            text: &separator.0,
+            id: separator.1,
+        },
+        closes_last,
+        num_threads,
+        chunk_bytes,
+    };
+    let mut raised = None;
+    let outcome = py.detach(|| {
+        corpus::encode_files(&encoder.0, &files, |stretch, block| {
+            Python::attach(|py| {
+                py.check_signals()?;
+                let place = (stretch.file_index, stretch.start, stretch.end);
+                let mut ids = NarrowIds::new(encoder.0.vocabulary());
+                ids.extend(block.ids);
+                let counts = (block.num_bytes, block.num_separators);
+                on_block.call1(py, (place, ids.into_array(py), counts)).map(drop)
+            })
+            .map_err(|error| {
+                raised = Some(error);
+                BpeError::Interrupted
+            })
+        })
+    });
+    match raised {
+        Some(error) => Err(error),
+        None => outcome.map_err(|error| to_py(py, &error)),
+    }
+}
+
+/// Encode documents, a separator after each, into one array.
+#[pyfunction]
+pub fn encode_documents<'py>(
+    py: Python<'py>,
+    encoder: &Encoder,
+    documents: Vec<Bound<'py, PyString>>,
+    separator: (String, u32),
+    closes_last: bool,
+    num_threads: usize,
+) -> PyResult<(Bound<'py, PyAny>, u64, u64)> {
+    let texts = documents
+        .iter()
+        .map(|document| document.to_str())
+        .collect::<PyResult<Vec<_>>>()?;
+    let documents = Documents {
+        texts: &texts,
+        separator: Separator {
+            text: &separator.0,
+            id: separator.1,
+        },
+        closes_last,
+        num_threads,
+    };
+    let mut ids = NarrowIds::new(encoder.0.vocabulary());
+    let (mut num_bytes, mut num_separators) = (0, 0);
+    py.detach(|| {
+        corpus::encode_documents(&encoder.0, &documents, |block| {
+            ids.extend(block.ids);
+            num_bytes += block.num_bytes;
+            num_separators += block.num_separators;
+            Ok(())
+        })
+    })
+    .map_err(|error| to_py(py, &error))?;
+    Ok((ids.into_array(py), num_bytes, num_separators))
+}
+
+/// Ids in the narrower of two types that holds every id of a vocabulary.
+enum NarrowIds {
+    Two(Vec<u16>),
+    Four(Vec<u32>),
+}
+
+impl NarrowIds {
+    fn new(vocabulary: &Vocabulary) -> Self {
+        if vocabulary.largest_id().is_none_or(|id| id <= u32::from(u16::MAX)) {
+            Self::Two(Vec::new())
+        } else {
+            Self::Four(Vec::new())
+        }
+    }
+
+    fn extend(&mut self, ids: &[u32]) {
+        match self {
+            Self::Two(narrow) => narrow.extend(ids.iter().map(|&id| id as u16)),
+            Self::Four(narrow) => narrow.extend_from_slice(ids),
+        }
+    }
+
+    fn into_array(self, py: Python<'_>) -> Bound<'_, PyAny> {
+        match self {
+            Self::Two(ids) => ids.into_pyarray(py).into_any(),
+            Self::Four(ids) => ids.into_pyarray(py).into_any(),
+        }
+    }
+}
