@@ -1,4 +1,4 @@
-"""`homespun tokenizer`: train, encode, inspect; only the module of the one called is imported."""
+"""`homespun tokenizer`: train, encode, inspect, verify; only the module of the one called is imported."""
 
 from importlib import import_module
 
@@ -8,6 +8,7 @@ COMMANDS = {
     "train": "train a byte-level BPE tokenizer on a text file",
     "encode": "print the ids of a text",
     "inspect": "what a tokenizer is, and how it cuts a text",
+    "verify": "compare its ids and merges with the reference's and other people's",
 }
 
 

@@ -1,0 +1,229 @@
+"""`homespun tokenizer verify`: our ids and merges against the reference and other people's tokenizers.
+
+The one file of the package that imports those: an oracle must be somebody else's.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homespun.cli.parsing import CommandParser, parse_size
+from homespun.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from homespun.corpus.inputs import InputFile
+    from homespun.tokenizer.reference import Pretokenize
+    from homespun.tokenizer.sample import Excerpt
+    from homespun.tokenizer.tokenizer import Tokenizer
+    from homespun.tokenizer.verification import Finding
+
+EXIT_DIFFERS = 1
+
+_NOT_INSTALLED = "not installed: pip install 'homespun[bench]'"
+
+_DESCRIPTION = """\
+Compare a tokenizer's ids with those of tiktoken, tokenizers and the slow reference on a sample of a text, and the
+trainer's merges with the reference trainer's. Exits with 1 where anything differs."""
+
+
+def build_parser() -> CommandParser:
+    """The command's arguments."""
+    parser = CommandParser(prog="homespun tokenizer verify", description=_DESCRIPTION)
+    parser.add_argument("tokenizer", type=Path, metavar="DIR", help="a tokenizer directory")
+    parser.add_argument("text", nargs="+", metavar="TEXT", help="paths, patterns or URLs of text, of any kind")
+    parser.add_argument("--sample", type=parse_size, default="1MB", metavar="SIZE", help="text to compare on (1MB)")
+    parser.add_argument(
+        "--retrain", action="store_true", help="TEXT is what the tokenizer was trained on: train again and compare"
+    )
+    parser.add_argument("--separator", default="<|endoftext|>", metavar="TEXT", help="what stands between documents")
+    parser.add_argument(
+        "--text-key", default="text", metavar="KEY", help="key or column of JSON lines' or parquet's text"
+    )
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Compare, print the table, and say what differs first."""
+    asked = build_parser().parse_args(arguments)
+    # Imported here, so that `--help` waits for nothing.
+    from homespun.config import check_at_least
+    from homespun.corpus.inputs import expand_inputs
+    from homespun.tokenizer.sample import take_sample
+    from homespun.tokenizer.tokenizer import Tokenizer
+
+    check_at_least("--sample", asked.sample, 1)
+    tokenizer = Tokenizer.load(asked.tokenizer)
+    files = expand_inputs(asked.text)
+    with progress_bar("reading", "bytes") as on_progress:
+        sample = take_sample(
+            files, asked.sample, separator=asked.separator, text_key=asked.text_key, on_progress=on_progress
+        )
+    findings = [*find_all(tokenizer, asked.tokenizer, sample), check_own_merges(tokenizer, files, asked.retrain)]
+    print_table(findings)
+    num_bytes = sum(len(excerpt.text.encode()) for excerpt in sample)
+    print(f"sample: {num_bytes:,} bytes in {len(sample):,} excerpts, evenly spaced over {len(files):,} file(s)")
+    for finding in findings:
+        if finding.note:
+            print(f"{finding.check}, {finding.against}: {finding.outcome}: {finding.note}")
+    return EXIT_DIFFERS if any(finding.outcome == "differs" for finding in findings) else 0
+
+
+def find_all(tokenizer: "Tokenizer", directory: Path, sample: "list[Excerpt]") -> "Iterator[Finding]":
+    """Every comparison that can be made."""
+    from homespun.tokenizer.sample import Excerpt
+    from homespun.tokenizer.verification import (
+        check_decoding,
+        check_streaming,
+        check_threads,
+        check_training,
+        compare_ids,
+        reference_encoder,
+    )
+
+    # Each excerpt is followed by a special token, so that every one of them is met, and found.
+    names = list(tokenizer.special_tokens)
+    marked = [
+        Excerpt(excerpt.where, excerpt.text + (names[number % len(names)] if names else ""))
+        for number, excerpt in enumerate(sample)
+    ]
+    yield from compare_with_tiktoken(tokenizer, marked)
+    yield from compare_with_tokenizers(tokenizer, directory, marked)
+    pretokenize = find_pretokenizer(tokenizer)
+    if isinstance(pretokenize, str):
+        for check in ("ids", "merges", "decoding"):
+            yield _skipped(check, "reference", pretokenize)
+    else:
+        yield compare_ids(tokenizer, marked, reference_encoder(tokenizer, pretokenize), "reference")
+        yield from check_training(tokenizer, marked, pretokenize)
+        yield check_decoding(tokenizer, marked, pretokenize)
+    yield check_streaming(tokenizer, marked)
+    yield check_threads(tokenizer, marked)
+
+
+def check_own_merges(tokenizer: "Tokenizer", files: "list[InputFile]", is_training_text: bool) -> "Finding":
+    """Whether training on the files again gives the tokenizer's merges, where they are what it was trained on."""
+    from homespun.errors import ConfigError
+    from homespun.tokenizer.train import train_bpe
+    from homespun.tokenizer.verification import compare_merges
+
+    if not is_training_text:
+        return _skipped("merges", "training again", "say --retrain if TEXT is what this tokenizer was trained on")
+    path = files[0].plain_path
+    if len(files) > 1 or path is None:
+        raise ConfigError(f"--retrain needs one plain text file, got {', '.join(map(str, files))}")
+    specials = list(tokenizer.special_tokens)
+    with progress_bar("training again", "steps") as on_progress:
+        size = 256 + len(specials) + len(tokenizer.merges)
+        _, merges = train_bpe(path, size, specials, pattern=tokenizer.pattern, on_progress=on_progress)
+    return compare_merges(tokenizer.merges, merges, "training again")
+
+
+def compare_with_tiktoken(tokenizer: "Tokenizer", excerpts: "list[Excerpt]") -> "Iterator[Finding]":
+    """Our ids against those of tiktoken, given our vocabulary."""
+    from homespun.tokenizer.verification import compare_ids
+
+    try:
+        import tiktoken
+    except ImportError:
+        yield _skipped("ids", "tiktoken", _NOT_INSTALLED)
+        return
+    # tiktoken knows no merges, only ranks: a token's is its place among them, whatever its id is.
+    tokens = [bytes([byte]) for byte in range(256)]
+    tokens += dict.fromkeys(left + right for left, right in tokenizer.merges)
+    if missing := set(tokens) - set(tokenizer.vocab.values()):
+        yield _skipped("ids", "tiktoken", f"it needs all 256 bytes in the vocabulary, which lacks {len(missing)}")
+        return
+    specials = list(tokenizer.special_tokens)
+    ids = [*map(tokenizer.token_to_id, tokens), *tokenizer.special_tokens.values()]
+    try:
+        theirs = tiktoken.Encoding(
+            "ours",
+            pat_str=tokenizer.pattern,
+            mergeable_ranks={token: rank for rank, token in enumerate(tokens)},
+            special_tokens={name: len(tokens) + number for number, name in enumerate(specials)},
+        )
+    # It has no class of errors of its own.
+    except Exception as error:
+        yield _skipped("ids", "tiktoken", f"it cannot run this pattern ({_one_line(error)})")
+        return
+    name = f"tiktoken {tiktoken.__version__}"
+    yield compare_ids(
+        tokenizer, excerpts, lambda text: [ids[rank] for rank in theirs.encode(text, allowed_special="all")], name
+    )
+    yield compare_ids(
+        tokenizer, excerpts, lambda text: [ids[rank] for rank in theirs.encode_ordinary(text)], name, special="text"
+    )
+
+
+def compare_with_tokenizers(tokenizer: "Tokenizer", directory: Path, excerpts: "list[Excerpt]") -> "Iterator[Finding]":
+    """Our ids against those of tokenizers, which reads the same tokenizer.json, or the one we write."""
+    from homespun.errors import TokenizerError
+    from homespun.tokenizer.verification import compare_ids
+
+    try:
+        import tokenizers
+    except ImportError:
+        yield _skipped("ids", "tokenizers", _NOT_INSTALLED)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = directory / "tokenizer.json"
+        try:
+            if not path.exists():
+                tokenizer.save(folder)
+                path = Path(folder, "tokenizer.json")
+            theirs = tokenizers.Tokenizer.from_file(str(path))
+        except TokenizerError as error:
+            yield _skipped("ids", "tokenizers", str(error))
+            return
+        # It raises bare Exceptions.
+        except Exception as error:
+            yield _skipped("ids", "tokenizers", f"it cannot read {path.name} ({_one_line(error)})")
+            return
+    yield compare_ids(
+        tokenizer,
+        excerpts,
+        lambda text: theirs.encode(text, add_special_tokens=False).ids,
+        f"tokenizers {tokenizers.__version__}",
+    )
+
+
+def find_pretokenizer(tokenizer: "Tokenizer") -> "Pretokenize | str":
+    """The reference's splitter for the tokenizer's pattern, Python's `regex` for a free one, or why there is none."""
+    from homespun.tokenizer import reference
+    from homespun.tokenizer.patterns import name_of_pattern
+
+    by_hand = {"gpt2": reference.split_gpt2, "gpt4": reference.split_gpt4}
+    name = name_of_pattern(tokenizer.pattern)
+    if name in by_hand:
+        return by_hand[name]
+    try:
+        import regex
+    except ImportError:
+        return f"a pattern of its own needs the package regex, which is {_NOT_INSTALLED}"
+    try:
+        compiled = regex.compile(tokenizer.pattern)
+    except regex.error as error:
+        return f"Python's regex cannot run this pattern ({_one_line(error)})"
+    return lambda text: (match[0] for match in compiled.finditer(text) if match[0])
+
+
+def print_table(findings: "list[Finding]") -> None:
+    """One line a comparison."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("check", "against", "result", "on", box=None, pad_edge=False)
+    for finding in findings:
+        table.add_row(finding.check, finding.against, finding.outcome, finding.extent)
+    Console(highlight=False, markup=False).print(table)
+
+
+def _skipped(check: str, against: str, reason: str) -> "Finding":
+    from homespun.tokenizer.verification import Finding
+
+    return Finding(check=check, against=against, outcome="skipped", note=reason)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,87 @@
+"""A bounded, evenly spaced sample of a text of any size."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from homespun.corpus.inputs import InputFile
+from homespun.corpus.reader import SegmentReader
+from homespun.corpus.segments import Batch
+from homespun.progress import ProgressCallback, ignore_progress
+
+_READ_BYTES = 1 << 20
+_NUM_EXCERPTS = 64
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A document, or a piece of a long one."""
+
+    where: str
+    text: str
+
+
+def take_sample(
+    files: Sequence[InputFile],
+    num_bytes: int,
+    *,
+    separator: str,
+    text_key: str,
+    on_progress: ProgressCallback = ignore_progress,
+) -> list[Excerpt]:
+    """At most about `num_bytes` of text from all over the files; the whole text where it is no longer.
+
+    Of all excerpts in order every n-th is kept, where n is the smallest power of two for which they fit. So they are
+    spread evenly, and the same text has the same sample. Documents are taken whole up to a 64th of the sample, and
+    above that in pieces that end with a line or a word where they can. The text is read once, from end to end.
+
+    Raises:
+        MissingFileError: a file does not exist.
+        DataError: a file is damaged, or not what its name says.
+    """
+    kept: list[Excerpt] = []
+    stride, kept_bytes = 1, 0
+    excerpts = _excerpts(files, max(1, num_bytes // _NUM_EXCERPTS), separator, text_key, on_progress)
+    for index, excerpt in enumerate(excerpts):
+        if index % stride:
+            continue
+        kept.append(excerpt)
+        kept_bytes += len(excerpt.text.encode())
+        while kept_bytes > num_bytes and len(kept) > 1:
+            kept = kept[::2]
+            stride *= 2
+            kept_bytes = sum(len(excerpt.text.encode()) for excerpt in kept)
+    return kept
+
+
+def _excerpts(
+    files: Sequence[InputFile], longest: int, separator: str, text_key: str, on_progress: ProgressCallback
+) -> Iterator[Excerpt]:
+    total, read_before = sum(file.state().num_bytes for file in files), 0
+    for file in files:
+        reader = SegmentReader(file, separator=separator, text_key=text_key, batch_bytes=_READ_BYTES)
+        number = 1
+        for segment in reader:
+            on_progress(read_before + reader.consumed_bytes, total)
+            if isinstance(segment, Batch):
+                for document in segment.documents:
+                    yield from _cut(document, longest, f"{file}: document {number}")
+                    number += 1
+                continue
+            # Pieces of a document that is not held whole are looked at one by one.
+            yield from _cut(segment.text, longest, f"{file}: document {number}")
+            number += segment.is_last
+        read_before += reader.consumed_bytes
+
+
+def _cut(text: str, longest: int, where: str) -> Iterator[Excerpt]:
+    """`text` in pieces of at most `longest` characters, none of them empty."""
+    start = 0
+    while start < len(text):
+        end = len(text)
+        if end - start > longest:
+            end = start + longest
+            # The mark itself stays with what is before it.
+            found = text.rfind("\n", start, end) + 1 or text.rfind(" ", start, end) + 1
+            end = found or end
+        yield Excerpt(where, text[start:end])
+        start = end
