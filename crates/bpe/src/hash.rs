@@ -4,6 +4,12 @@
 const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 const OTHER_SEED: u64 = 0x243F_6A88_85A3_08D3;
 
+/// Hash eight bytes, into the highest bits; of the product's low half only, which vectors of numbers have too.
+#[inline(always)]
+pub(crate) fn hash_half_word(word: u64) -> u64 {
+    (word ^ word >> 32).wrapping_mul(SEED)
+}
+
 /// Hash sixteen bytes: both halves of a product, folded into one, so that every bit reaches the low ones.
 #[inline]
 pub(crate) fn hash_word(word: u128) -> u64 {

@@ -6,8 +6,12 @@ pub(crate) fn prefetch<T>(slice: &[T], index: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
-        // SAFETY: a prefetch reads nothing and may be given any address, in the slice or not.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(slice.as_ptr().wrapping_add(index).cast()) };
+        const LINE_BYTES: usize = 64;
+        let first = slice.as_ptr().wrapping_add(index).cast::<i8>();
+        for line in 0..size_of::<T>().div_ceil(LINE_BYTES) {
+            // SAFETY: a prefetch reads nothing and may be given any address, in the slice or not.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(line * LINE_BYTES)) };
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (slice, index);
@@ -21,6 +25,7 @@ mod tests {
         for index in [0, 1, 1 << 40, usize::MAX] {
             super::prefetch(&[1u8, 2], index);
             super::prefetch::<u64>(&[], index);
+            super::prefetch(&[[0u64; 20]; 2], index);
         }
     }
 }

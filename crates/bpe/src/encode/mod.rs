@@ -8,6 +8,7 @@ mod batch;
 mod cache;
 mod long;
 mod pairs;
+mod pretokens;
 mod short;
 mod workers;
 
@@ -19,17 +20,15 @@ use crate::special::SpecialTokens;
 use crate::split::Splitter;
 use crate::vocab::{Symbol, Vocabulary};
 
-use cache::{Cache, Found, Key, MAX_INLINE_IDS};
+use cache::Cache;
 use long::{LongMerger, MAX_LONG};
 use pairs::PairTable;
+use pretokens::{Batch, Pretokens};
 use short::{ShortPiece, MAX_SHORT};
 use workers::Workers;
 
 /// Stands for a byte that is no token.
 const NO_SYMBOL: Symbol = Symbol::MAX;
-
-/// Pre-tokens looked up together: enough for their cache lines to arrive, few enough to stay in the first-level cache.
-const BATCH: usize = 32;
 
 /// What a special token's text in the input becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,14 +57,10 @@ pub struct Encoder {
 #[derive(Debug)]
 pub struct Worker {
     cache: Cache,
+    batch: Box<Batch>,
+    /// The ids of the pre-token merged last.
+    merged: Vec<u32>,
     long: LongMerger,
-}
-
-/// Pre-tokens on their way through the cache.
-struct Batch {
-    keys: [Key; BATCH],
-    spans: [(usize, usize); BATCH],
-    len: usize,
 }
 
 impl Encoder {
@@ -215,71 +210,31 @@ impl Encoder {
         offset: usize,
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
-        let bytes = text.as_bytes();
-        let mut batch = Batch {
-            keys: [Key::default(); BATCH],
-            spans: [(0, 0); BATCH],
-            len: 0,
-        };
         let mut outcome = Ok(());
-        self.splitter.for_each(text, |start, end| {
-            let key = Key::new(bytes, start, end);
-            worker.cache.prefetch(key);
-            batch.keys[batch.len] = key;
-            batch.spans[batch.len] = (start, end);
-            batch.len += 1;
-            if batch.len == BATCH {
-                if outcome.is_ok() {
-                    outcome = self.encode_pretokens(worker, bytes, offset, &batch, out);
-                }
-                batch.len = 0;
+        self.splitter.for_each_batch(text, |start, ends| {
+            if outcome.is_ok() {
+                let text = text.as_bytes();
+                let pretokens = Pretokens {
+                    text,
+                    offset,
+                    start,
+                    ends,
+                };
+                outcome = self.encode_pretokens(worker, pretokens, out);
             }
         })?;
-        outcome?;
-        self.encode_pretokens(worker, bytes, offset, &batch, out)
+        outcome
     }
 
-    /// Append the ids of a batch's pre-tokens.
-    #[inline]
-    fn encode_pretokens(
-        &self,
-        worker: &mut Worker,
-        text: &[u8],
-        offset: usize,
-        batch: &Batch,
-        out: &mut Vec<u32>,
-    ) -> Result<(), BpeError> {
-        // Ids are gathered here, three copied for each pre-token whatever their number, and appended in one go.
-        let mut gathered = [0; MAX_INLINE_IDS * BATCH];
-        let mut num_gathered = 0;
-        for (&key, &(start, end)) in batch.keys[..batch.len].iter().zip(&batch.spans) {
-            let pretoken = &text[start..end];
-            match worker.cache.get(key, pretoken) {
-                Found::Inline(ids, count) => {
-                    gathered[num_gathered..num_gathered + MAX_INLINE_IDS].copy_from_slice(&ids);
-                    num_gathered += count;
-                    continue;
-                }
-                Found::Spilled(ids) => {
-                    out.extend_from_slice(&gathered[..num_gathered]);
-                    out.extend_from_slice(ids);
-                }
-                Found::Missing => {
-                    out.extend_from_slice(&gathered[..num_gathered]);
-                    let first = out.len();
-                    self.merge(&mut worker.long, pretoken, offset + start, out)?;
-                    worker.cache.insert(key, pretoken, &out[first..]);
-                }
-            }
-            num_gathered = 0;
-        }
-        out.extend_from_slice(&gathered[..num_gathered]);
-        Ok(())
-    }
-
-    /// Append the ids of one pre-token, which stands at `offset`, by merging.
+    /// Hand each id of one pre-token, which stands at `offset`, to `emit`, by merging.
     #[inline(never)]
-    fn merge(&self, long: &mut LongMerger, pretoken: &[u8], offset: usize, out: &mut Vec<u32>) -> Result<(), BpeError> {
+    fn merge(
+        &self,
+        long: &mut LongMerger,
+        pretoken: &[u8],
+        offset: usize,
+        mut emit: impl FnMut(u32),
+    ) -> Result<(), BpeError> {
         let symbol_at = |place: usize| match self.byte_symbols[pretoken[place] as usize] {
             NO_SYMBOL => Err(BpeError::ByteOutsideVocabulary {
                 byte: pretoken[place],
@@ -292,7 +247,7 @@ impl Encoder {
             for place in 0..pretoken.len() {
                 short.push(symbol_at(place)?);
             }
-            short.merge(&self.pairs, pretoken, |symbol| out.push(self.vocabulary.id(symbol)));
+            short.merge(&self.pairs, pretoken, |symbol| emit(self.vocabulary.id(symbol)));
             return Ok(());
         }
         if pretoken.len() > MAX_LONG {
@@ -306,7 +261,7 @@ impl Encoder {
         for place in 0..pretoken.len() {
             long.push(symbol_at(place)?);
         }
-        long.merge(&self.pairs, pretoken, |symbol| out.push(self.vocabulary.id(symbol)));
+        long.merge(&self.pairs, pretoken, |symbol| emit(self.vocabulary.id(symbol)));
         Ok(())
     }
 }

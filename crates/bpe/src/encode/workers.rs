@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::cache::Cache;
 use super::long::LongMerger;
+use super::pretokens::Batch;
 use super::Worker;
 
 /// Workers kept between texts; further ones, at work at the same moment, are dropped when done.
@@ -30,6 +31,8 @@ impl Workers {
     pub fn new_worker(&self) -> Worker {
         Worker {
             cache: Cache::new(self.cache_bytes),
+            batch: Batch::new(),
+            merged: Vec::new(),
             long: LongMerger::default(),
         }
     }

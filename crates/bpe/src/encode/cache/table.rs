@@ -1,0 +1,113 @@
+//! A set-associative table from keys to 64-bit values, as in a processor's cache.
+
+use crate::memory::prefetch;
+
+/// What a table is searched by; the default one marks an empty entry and is never looked up.
+pub trait Key: Copy + Eq + Default {
+    /// Chooses the set, by its highest bits.
+    fn hash(self) -> u64;
+}
+
+/// The entries that a key may lie in: whole cache lines.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+struct Set<K, const WAYS: usize> {
+    keys: [K; WAYS],
+    values: [u64; WAYS],
+}
+
+impl<K: Key, const WAYS: usize> Set<K, WAYS> {
+    fn empty() -> Self {
+        Self {
+            keys: [K::default(); WAYS],
+            values: [0; WAYS],
+        }
+    }
+}
+
+/// See the head of this file. Values are not 0.
+#[derive(Debug)]
+pub struct Table<K, const WAYS: usize> {
+    sets: Vec<Set<K, WAYS>>,
+    /// Bits of a hash that do not choose the set.
+    shift: u32,
+    num_inserted: usize,
+}
+
+/// Sets of a new table: four or eight KiB.
+const FIRST_NUM_SETS: usize = 1 << 6;
+
+impl<K: Key, const WAYS: usize> Table<K, WAYS> {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::with_num_sets(FIRST_NUM_SETS)
+    }
+
+    fn with_num_sets(num_sets: usize) -> Self {
+        Self {
+            sets: vec![Set::empty(); num_sets],
+            shift: 64 - num_sets.trailing_zeros(),
+            num_inserted: 0,
+        }
+    }
+
+    /// The memory it takes.
+    pub fn num_bytes(&self) -> usize {
+        self.sets.len() * size_of::<Set<K, WAYS>>()
+    }
+
+    /// Where `key` lies, if it does.
+    #[inline(always)]
+    pub fn set_of(&self, key: K) -> usize {
+        (key.hash() >> self.shift) as usize
+    }
+
+    /// Asks for the memory of a set.
+    #[inline(always)]
+    pub fn prefetch(&self, set: usize) {
+        prefetch(&self.sets, set);
+    }
+
+    /// The value of `key`, which lies in `set` if anywhere, or 0. Without a branch that depends on where it lies.
+    #[inline(always)]
+    pub fn get(&self, set: usize, key: K) -> u64 {
+        let set = &self.sets[set];
+        let mut value = 0;
+        for (&other, &its_value) in set.keys.iter().zip(&set.values) {
+            value |= its_value & u64::from(other == key).wrapping_neg();
+        }
+        value
+    }
+
+    /// Gives `key` this value; where its set is full, `clock` says which entry gives way. When half full the table doubles,
+    /// if the larger one fits into `room` bytes beside the smaller.
+    pub fn insert(&mut self, key: K, value: u64, clock: usize, room: usize) {
+        if self.num_inserted * 2 > self.sets.len() * WAYS && self.num_bytes() * 2 <= room {
+            self.grow();
+        }
+        self.num_inserted += 1;
+        self.place(key, value, clock);
+    }
+
+    fn place(&mut self, key: K, value: u64, clock: usize) {
+        let index = self.set_of(key);
+        let set = &mut self.sets[index];
+        let free = set.keys.iter().position(|&other| other == key || other == K::default());
+        let way = free.unwrap_or(clock % WAYS);
+        (set.keys[way], set.values[way]) = (key, value);
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let larger = Self::with_num_sets(self.sets.len() * 2);
+        let smaller = std::mem::replace(self, larger).sets;
+        for set in &smaller {
+            for (&key, &value) in set.keys.iter().zip(&set.values) {
+                if key != K::default() {
+                    self.num_inserted += 1;
+                    self.place(key, value, 0);
+                }
+            }
+        }
+    }
+}
