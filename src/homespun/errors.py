@@ -48,5 +48,9 @@ class DownloadError(HomespunError, OSError):
     """A download failed, or what arrived is not what was promised."""
 
 
+class ClusterError(HomespunError, RuntimeError):
+    """A cluster cannot be reached, or does not do what it is given to do."""
+
+
 class MissingPackageError(HomespunError, ImportError):
     """An optional package is needed; the message names the extra that installs it."""

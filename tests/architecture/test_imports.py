@@ -8,7 +8,7 @@ import pytest
 # A package may import only from ranks above its own line; never from its own rank.
 RANKS = (
     ("errors",),
-    ("_native", "shapes", "config", "files", "progress", "records", "seeding"),
+    ("_native", "cluster", "shapes", "config", "files", "progress", "records", "seeding"),
     ("corpus", "model", "optim", "reporting"),
     ("tokenizer", "accounting", "checkpoint"),
     ("data", "generation"),

@@ -1,0 +1,145 @@
+"""Work cut into tasks that run one after another here, or side by side on a Ray cluster that is there already.
+
+A task must be idempotent: it leaves its result as a whole file or none, and finds what an earlier run of it left. So a
+worker that is killed loses its own task, which is given to another, and a caller that is killed is called again.
+"""
+
+import logging
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from homespun.errors import ClusterError, MissingPackageError
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+Shared = TypeVar("Shared")
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+OnDone = Callable[[Any], None]
+
+MAX_RETRIES = 5
+"""How often a task is given to another worker after its own has died; what kills five is the task."""
+_TASKS_PER_CPU = 2
+_PATIENCE_SECONDS = 10.0
+
+
+def ignore_result(_result: object) -> None:
+    """For callers that wait for all results."""
+
+
+def run_tasks(
+    work: Callable[[Shared, Task], Result],
+    shared: Shared,
+    tasks: Sequence[Task],
+    *,
+    cluster: str | None = None,
+    on_done: OnDone = ignore_result,
+) -> list[Result]:
+    """`work(shared, task)` of every task, in the order of the tasks.
+
+    On a cluster a task takes one CPU, and every machine needs this version of homespun and the same paths: those that
+    tasks name must be on a file system that all of them see.
+
+    Args:
+        work: A function of a module.
+        shared: What every task needs, sent once; it and the tasks are pickled.
+        tasks: Each is also what an error calls the task by.
+        cluster: None for here; else the address of a Ray cluster: "auto" for that of this machine, "host:port", or
+            "ray://host:port". A connection that the program has made already is used instead.
+        on_done: Called with each result as it comes.
+
+    Raises:
+        MissingPackageError: ray is not installed.
+        ClusterError: the cluster cannot be reached, has another version of homespun, or a task's workers keep dying.
+        Exception: what `work` raises; tasks that have begun are cancelled, the others not begun.
+    """
+    if cluster is None:
+        results = []
+        for task in tasks:
+            results.append(work(shared, task))
+            on_done(results[-1])
+        return results
+    with _connect(cluster):
+        return _run_on_ray(work, shared, tasks, on_done)
+
+
+def _run_on_ray(
+    work: Callable[[Shared, Task], Result], shared: Shared, tasks: Sequence[Task], on_done: OnDone
+) -> list[Result]:
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    from homespun import __version__
+
+    remote = ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(_work_remotely)
+    shared_ref = ray.put(shared)
+    # So many tasks that no CPU waits, and no more: a corpus may have a hundred thousand.
+    limit = max(1, int(ray.cluster_resources().get("CPU", 1))) * _TASKS_PER_CPU
+    results: dict[int, Result] = {}
+    running: dict[ObjectRef, int] = {}
+    waiting = iter(range(len(tasks)))
+    try:
+        while True:
+            while len(running) < limit and (index := next(waiting, None)) is not None:
+                running[remote.remote(__version__, work, shared_ref, tasks[index])] = index
+            if not running:
+                return [results[index] for index in range(len(tasks))]
+            done, _ = ray.wait(list(running))
+            for ref in done:
+                index = running.pop(ref)
+                try:
+                    results[index] = ray.get(ref)
+                except RayTaskError as error:
+                    raise error.cause from None
+                except RayError as error:
+                    raise ClusterError(
+                        f"{tasks[index]}: its worker died {MAX_RETRIES + 1} times ({_first_line(error)}); "
+                        "look for its end in the cluster's logs, then run the same command again"
+                    ) from error
+                on_done(results[index])
+    finally:
+        for ref in running:
+            ray.cancel(ref, force=True)
+
+
+def _work_remotely(version: str, work: Callable[[Shared, Task], Result], shared: Shared, task: Task) -> Result:
+    from homespun import __version__
+
+    if version != __version__:
+        raise ClusterError(
+            f"a worker has homespun {__version__}, but you have {version}; install the same version on every machine"
+        )
+    return work(shared, task)
+
+
+@contextmanager
+def _connect(address: str) -> Iterator[None]:
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingPackageError("clusters need the package ray: pip install 'homespun[scale]'") from error
+    if ray.is_initialized():
+        yield
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        if host and port.isdecimal():
+            # Ray itself tries for two minutes, and then ends the process.
+            socket.create_connection((host, int(port)), _PATIENCE_SECONDS).close()
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError, RuntimeError, SystemExit) as error:
+        raise ClusterError(
+            f"cannot reach a Ray cluster at {address!r} ({_first_line(error)}); start one with `ray start --head`, "
+            "give the host:port of one, or see that RAY_AUTH_TOKEN is its token"
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,124 @@
+"""Work on a Ray cluster of several workers, some of which are killed in the middle."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+NUM_WORKERS = 3
+
+TASKS = """
+import os, sys, time
+from pathlib import Path
+from homespun.cluster import run_tasks
+from homespun.errors import DataError
+
+def double_slowly(folder: Path, number: int) -> int:
+    if number < 0:
+        raise DataError(f"{number} is below 0")
+    (folder / f"{number}-{os.getpid()}").touch()
+    time.sleep(0.3)
+    return 2 * number
+
+folder, done = Path(sys.argv[2]), []
+assert run_tasks(double_slowly, folder, [*range(8)], cluster=sys.argv[1], on_done=done.append) == [*range(0, 16, 2)]
+assert sorted(done) == [*range(0, 16, 2)]
+try:
+    run_tasks(double_slowly, folder, [100, -1, 101], cluster=sys.argv[1])
+except DataError as error:
+    assert str(error) == "-1 is below 0"
+else:
+    raise AssertionError("no error")
+"""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster on this machine, whose workers are processes of their own."""
+
+    address: str
+    environment: dict[str, str]
+    """What its callers must have: its token too."""
+    folder: str
+
+    def call(self, *program: str) -> subprocess.Popen[str]:
+        """Start Python with these arguments as a caller of the cluster."""
+        command = [sys.executable, "-W", "error", *program]
+        return subprocess.Popen(
+            command, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def busy_workers(self) -> set[int]:
+        """The processes that are working on a task: Ray names them so."""
+        found = set()
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                is_ours = folder.name.isdecimal() and self.folder in (folder / "environ").read_text(errors="replace")
+                if is_ours and (folder / "cmdline").read_bytes().startswith(b"ray::_work_remotely"):
+                    found.add(int(folder.name))
+        return found
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    """Wait for a caller that must end well."""
+    out, error = process.communicate(timeout=25)
+    assert process.returncode == 0, out + error
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    # Not pytest's own folder: the paths of sockets must be short.
+    folder = tempfile.mkdtemp(prefix="ray-")
+    scripts = Path(sys.executable).parent
+    environment = os.environ | {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+        "HOMESPUN_TEST_CLUSTER": folder,
+    }
+    command = (
+        f"ray start --head --block --port={port} --num-cpus={NUM_WORKERS} --include-dashboard=false "
+        f"--disable-usage-stats --temp-dir={folder}"
+    )
+    process = subprocess.Popen(command.split(), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 25
+    while True:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        assert process.poll() is None, "ray start ended"
+        assert time.monotonic() < deadline, "ray did not start"
+        time.sleep(0.05)
+    yield Cluster(f"127.0.0.1:{port}", environment, folder)
+    process.terminate()
+    process.wait(20)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_killed_worker_loses_nothing_and_errors_are_their_own(cluster, tmp_path):
+    """Oracle: the program's own asserts. A worker is killed at its task, which another then does."""
+    process = cluster.call("-c", TASKS, cluster.address, str(tmp_path))
+    while not (marks := list(tmp_path.iterdir())):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    number, killed = marks[0].name.split("-")
+    os.kill(int(killed), signal.SIGKILL)
+    finish(process)
+    attempts = [mark.name.split("-") for mark in tmp_path.iterdir()]
+    assert len([other for other, _ in attempts if other == number]) == 2
+    assert len({pid for _, pid in attempts}) > 2
