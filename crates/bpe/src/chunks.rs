@@ -1,7 +1,8 @@
-//! Reads a file in chunks that end where no token can cross.
+//! Reads a text in chunks that end where no token can cross.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Take};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::BpeError;
@@ -12,12 +13,11 @@ use crate::stable::{cut_context_bytes, last_cut, stable_prefix};
 /// Readable bytes after a chunk's text, so that 16 can be loaded from anywhere in it.
 pub(crate) const PADDING: usize = 64;
 
-/// A file, and what of it was read but not given out.
-pub(crate) struct ChunkReader {
-    file: File,
-    path: PathBuf,
+/// A text, and what of it was read but not given out.
+pub(crate) struct ChunkReader<R = Take<File>> {
+    source: R,
+    place: PathBuf,
     chunk_bytes: usize,
-    total_bytes: u64,
     /// Begins where a pre-token or a special token does.
     carry: Vec<u8>,
     carry_offset: u64,
@@ -75,32 +75,45 @@ impl Chunk {
 }
 
 impl ChunkReader {
-    pub fn open(path: &Path, chunk_bytes: usize) -> Result<Self, BpeError> {
-        Self::open_at(path, chunk_bytes, 0)
+    /// Reads a file from `offset` on, where an earlier chunk began.
+    pub fn open_at(path: &Path, chunk_bytes: usize, offset: u64) -> Result<Self, BpeError> {
+        Self::open_range(path, offset..u64::MAX, chunk_bytes)
     }
 
-    /// Reads from `offset` on, where an earlier chunk began.
-    pub fn open_at(path: &Path, chunk_bytes: usize, offset: u64) -> Result<Self, BpeError> {
+    /// Reads a stretch of a file that can be cut out of it.
+    pub fn open_range(path: &Path, range: Range<u64>, chunk_bytes: usize) -> Result<Self, BpeError> {
         let io = |source| BpeError::Io {
             path: path.to_path_buf(),
             source,
         };
         let mut file = File::open(path).map_err(io)?;
-        file.seek(SeekFrom::Start(offset)).map_err(io)?;
-        let total_bytes = file.metadata().map_err(io)?.len();
-        Ok(Self {
-            file,
-            path: path.to_path_buf(),
+        file.seek(SeekFrom::Start(range.start)).map_err(io)?;
+        let source = file.take(range.end.saturating_sub(range.start));
+        Ok(Self::new(source, path, range.start, chunk_bytes))
+    }
+}
+
+impl<R: Read> ChunkReader<R> {
+    /// Reads what `source` gives, which begins `offset` bytes into the text of `place`.
+    pub fn new(source: R, place: &Path, offset: u64, chunk_bytes: usize) -> Self {
+        Self {
+            source,
+            place: place.to_path_buf(),
             chunk_bytes,
-            total_bytes,
             carry: Vec::new(),
             carry_offset: offset,
             is_at_end: false,
-        })
+        }
     }
 
-    pub fn total_bytes(&self) -> u64 {
-        self.total_bytes
+    /// Where the next chunk begins, in bytes from the beginning of the text.
+    pub fn offset(&self) -> u64 {
+        self.carry_offset
+    }
+
+    /// What was read and not given out.
+    pub fn into_rest(self) -> Vec<u8> {
+        self.carry
     }
 
     /// Fills `chunk` with the next stretch of text; false where there is none.
@@ -110,7 +123,7 @@ impl ChunkReader {
         specials: &SpecialTokens,
         splitter: &Splitter,
     ) -> Result<bool, BpeError> {
-        chunk.place = self.path.display().to_string();
+        chunk.place = self.place.display().to_string();
         chunk.offset = self.carry_offset;
         chunk.bytes.clear();
         chunk.bytes.append(&mut self.carry);
@@ -150,13 +163,13 @@ impl ChunkReader {
         let mut filled = bytes.len();
         bytes.resize(target.max(filled), 0);
         while filled < target && !self.is_at_end {
-            match self.file.read(&mut bytes[filled..]) {
+            match self.source.read(&mut bytes[filled..]) {
                 Ok(0) => self.is_at_end = true,
                 Ok(num_bytes) => filled += num_bytes,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(source) => {
                     return Err(BpeError::Io {
-                        path: self.path.clone(),
+                        path: self.place.clone(),
                         source,
                     })
                 }

@@ -84,6 +84,45 @@ pub enum BpeError {
         limit: u64,
     },
 
+    /// A file of counts that is not as it was written.
+    #[error("{}: not an intact file of counts: {reason}; copy it again, or count again", path.display())]
+    DamagedCounts {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: &'static str,
+    },
+
+    /// A file of counts of a format yet to come, or given up.
+    #[error("{}: a file of counts of version {version}, of which this version of homespun reads {known}; count again", path.display())]
+    OtherCountsVersion {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        version: u32,
+        /// What can be read.
+        known: u32,
+    },
+
+    /// Counts whose sum is no number of 64 bits.
+    #[error(
+        "the counts of all pre-tokens up to {} add up to more than 64 bits hold; check where they come from",
+        show(pretoken)
+    )]
+    CountTooLarge {
+        /// Where the sum was too much.
+        pretoken: Vec<u8>,
+    },
+
+    /// More distinct pre-tokens than the memory allowed can hold.
+    #[error("the counts of all distinct pre-tokens take {needed} bytes of memory, more than the {max_bytes} left for them; allow more, or count into a file")]
+    CountsExceedMemory {
+        /// Bytes that they take.
+        needed: usize,
+        /// Bytes that they may take.
+        max_bytes: usize,
+    },
+
     /// The caller's progress callback asked to stop.
     #[error("stopped by the progress callback; nothing was kept")]
     Interrupted,

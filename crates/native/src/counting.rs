@@ -1,14 +1,10 @@
-//! Splitting and counting.
+//! Splitting, and what counting comes to.
 
-use std::path::PathBuf;
-
-use homespun_bpe::count::{count_file, CountOptions};
-use homespun_bpe::{BpeError, Counts, SpecialTokens, Splitter};
+use homespun_bpe::{BpeError, Counts, Splitter};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::to_py;
-use crate::progress::working;
 
 /// The pre-tokens of a text.
 #[pyfunction]
@@ -50,29 +46,4 @@ impl PretokenCounts {
             .map(|(pretoken, count)| (PyBytes::new(py, pretoken), count))
             .collect()
     }
-}
-
-/// Count the pre-tokens of a file.
-#[pyfunction]
-pub fn count_pretokens(
-    py: Python<'_>,
-    path: PathBuf,
-    special_tokens: Vec<String>,
-    pattern: &str,
-    num_threads: usize,
-    chunk_bytes: usize,
-    on_progress: Py<PyAny>,
-) -> PyResult<PretokenCounts> {
-    let options = CountOptions {
-        num_threads,
-        chunk_bytes,
-    };
-    working(py, on_progress, |progress| {
-        let specials = SpecialTokens::new(special_tokens)?;
-        let splitter = Splitter::new(pattern)?;
-        count_file(&path, &specials, &splitter, options, &|done, total| {
-            progress.report(done, total)
-        })
-    })
-    .map(PretokenCounts)
 }

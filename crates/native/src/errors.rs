@@ -9,11 +9,15 @@ pub fn to_py(py: Python<'_>, error: &BpeError) -> PyErr {
         BpeError::InvalidPattern { .. }
         | BpeError::EmptySpecialToken { .. }
         | BpeError::DuplicateSpecialToken { .. }
-        | BpeError::TooManySpecialTokens { .. } => "ConfigError",
+        | BpeError::TooManySpecialTokens { .. }
+        | BpeError::CountsExceedMemory { .. } => "ConfigError",
         BpeError::InvalidUtf8 { .. }
         | BpeError::EmptyInput { .. }
         | BpeError::CorpusTooLarge { .. }
         | BpeError::TextLeftOut { .. }
+        | BpeError::DamagedCounts { .. }
+        | BpeError::OtherCountsVersion { .. }
+        | BpeError::CountTooLarge { .. }
         | BpeError::IdOutsideVocabulary { .. } => "DataError",
         BpeError::PatternGaveUp { .. }
         | BpeError::EmptyToken { .. }

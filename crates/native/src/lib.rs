@@ -4,7 +4,9 @@
 //! [`homespun_bpe::BpeError`] becomes one of `homespun.errors`. `src/homespun/_native.pyi` is the interface.
 
 mod corpus;
+mod counter;
 mod counting;
+mod counts_files;
 mod encoder;
 mod errors;
 mod ids;
@@ -18,7 +20,11 @@ mod _native {
     #[pymodule_export]
     use super::corpus::{encode_documents, encode_text_files};
     #[pymodule_export]
-    use super::counting::{count_pretokens, split, PretokenCounts};
+    use super::counter::Counter;
+    #[pymodule_export]
+    use super::counting::{split, PretokenCounts};
+    #[pymodule_export]
+    use super::counts_files::{first_cut, merge_counts_files, read_counts, read_counts_header};
     #[pymodule_export]
     use super::encoder::{EncodeStream, Encoder};
     #[pymodule_export]

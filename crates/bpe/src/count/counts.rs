@@ -1,6 +1,8 @@
 //! The counts of a whole corpus.
 
-use super::table::Table;
+use super::entries::{merge, Entries};
+use super::file::Sums;
+use crate::error::BpeError;
 
 /// Distinct pre-tokens in ascending order of their bytes, with how often each occurs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,40 +29,34 @@ impl Counts {
         counts
     }
 
-    /// Sums the threads' tables.
-    pub(super) fn from_tables(tables: Vec<Table>) -> Self {
-        let mut tables = tables.into_iter();
-        let Some(mut sum) = tables.next() else {
-            return Self::default();
-        };
-        for table in tables {
-            sum.absorb(&table);
+    /// Sums `sources`.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::CountsExceedMemory`] where the result takes more than `max_bytes`, and says how much.
+    pub(super) fn merge(sources: Vec<Box<dyn Entries + '_>>, max_bytes: usize) -> Result<Self, BpeError> {
+        let mut counts = Self::default();
+        let mut sums = Sums::default();
+        let mut needed = 0;
+        merge(sources, |word, count| {
+            sums.add(word, count)?;
+            needed = Self::memory_bytes(sums.num_entries as usize, sums.num_bytes as usize);
+            if needed <= max_bytes {
+                counts.push(word, count);
+            } else if !counts.is_empty() {
+                counts = Self::default();
+            }
+            Ok(())
+        })?;
+        if needed > max_bytes {
+            return Err(BpeError::CountsExceedMemory { needed, max_bytes });
         }
-        let mut bytes = Vec::new();
-        let mut entries: Vec<Entry> = Vec::with_capacity(sum.len());
-        sum.for_each(|word, count| {
-            let mut prefix = [0; 16];
-            let len = word.len().min(16);
-            prefix[..len].copy_from_slice(&word[..len]);
-            entries.push(Entry {
-                prefix: u128::from_be_bytes(prefix),
-                start: bytes.len(),
-                len: word.len(),
-                count,
-            });
-            bytes.extend_from_slice(word);
-        });
-        let word = |entry: &Entry| &bytes[entry.start..entry.start + entry.len];
-        entries.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| word(a).cmp(word(b))));
-        let mut counts = Self {
-            bytes: Vec::with_capacity(bytes.len()),
-            ends: Vec::with_capacity(entries.len()),
-            counts: Vec::with_capacity(entries.len()),
-        };
-        for entry in &entries {
-            counts.push(word(entry), entry.count);
-        }
-        counts
+        Ok(counts)
+    }
+
+    /// Memory of so many pre-tokens with so many bytes together.
+    pub fn memory_bytes(num_words: usize, num_bytes: usize) -> usize {
+        num_bytes + num_words * (size_of::<usize>() + size_of::<u64>())
     }
 
     /// Appends a word not less than the last, or adds to the last.
@@ -105,12 +101,4 @@ impl Counts {
             .zip(&self.counts)
             .map(|((start, &end), &count)| (&self.bytes[start..end], count))
     }
-}
-
-struct Entry {
-    /// The first 16 bytes as a number, so that most comparisons need no more.
-    prefix: u128,
-    start: usize,
-    len: usize,
-    count: u64,
 }

@@ -1,40 +1,46 @@
-//! One thread's counts: an open-addressing table with short keys inline.
+//! One thread's counts: an open-addressing table with short keys inline, kept under a stated size.
 
 use crate::hash::{hash_bytes, hash_word};
 use crate::memory::prefetch;
 use crate::split::MAX_BATCH;
 
 /// Longest key that is kept inside its slot.
-const MAX_INLINE: usize = 15;
+pub(super) const MAX_INLINE: usize = 15;
 
 /// A pre-token of at most [`MAX_INLINE`] bytes, or an empty slot where `count` is 0.
 #[derive(Clone, Copy, Default)]
-struct Slot {
+pub(super) struct Slot {
     /// The bytes, zeros, and in the last byte the length.
-    key: [u64; 2],
-    count: u64,
+    pub(super) key: [u64; 2],
+    pub(super) count: u64,
 }
 
 /// A longer pre-token, whose bytes lie in the arena, or an empty slot where `count` is 0.
 #[derive(Clone, Copy, Default)]
-struct LongSlot {
+pub(super) struct LongSlot {
     hash: u64,
-    start: usize,
-    len: usize,
-    count: u64,
+    pub(super) start: usize,
+    pub(super) len: usize,
+    pub(super) count: u64,
 }
 
 /// Counts of pre-tokens.
 pub(super) struct Table {
-    slots: Vec<Slot>,
-    num_short: usize,
-    long_slots: Vec<LongSlot>,
-    num_long: usize,
-    arena: Vec<u8>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) num_short: usize,
+    pub(super) long_slots: Vec<LongSlot>,
+    pub(super) num_long: usize,
+    pub(super) arena: Vec<u8>,
+    max_bytes: usize,
 }
 
+/// What an unlimited table begins with.
 const FIRST_CAPACITY: usize = 1 << 14;
-const FIRST_LONG_CAPACITY: usize = 1 << 10;
+/// The smallest that takes a batch whatever is in it.
+const LEAST_CAPACITY: usize = 2 * MAX_BATCH;
+/// Bytes of long pre-tokens for which there is room before a batch; only one that holds more makes the arena grow
+/// unasked.
+const ARENA_ROOM: usize = 1 << 12;
 
 /// `KEEP[len]` has ones in the low `len` bytes.
 static KEEP: [[u64; 2]; MAX_INLINE + 1] = {
@@ -64,18 +70,103 @@ fn load(bytes: &[u8], at: usize) -> [u64; 2] {
 }
 
 impl Table {
-    pub fn new() -> Self {
+    /// The least that a table needs, however little is asked for.
+    pub const LEAST_BYTES: usize = LEAST_CAPACITY * (size_of::<Slot>() + size_of::<LongSlot>()) + 2 * ARENA_ROOM;
+
+    /// An empty table that will hold no more than `max_bytes`, the copy it makes to grow included; no less than
+    /// [`Table::LEAST_BYTES`], and a longer pre-token is held whole nevertheless.
+    pub fn new(max_bytes: usize) -> Self {
+        let roomy = FIRST_CAPACITY * size_of::<Slot>() * 2 <= max_bytes;
+        let capacity = if roomy { FIRST_CAPACITY } else { LEAST_CAPACITY };
         Self {
-            slots: vec![Slot::default(); FIRST_CAPACITY],
+            slots: vec![Slot::default(); capacity],
             num_short: 0,
-            long_slots: vec![LongSlot::default(); FIRST_LONG_CAPACITY],
+            long_slots: vec![LongSlot::default(); LEAST_CAPACITY],
             num_long: 0,
-            arena: Vec::new(),
+            arena: Vec::with_capacity(2 * ARENA_ROOM),
+            max_bytes,
+        }
+    }
+
+    /// Memory held.
+    pub fn num_bytes(&self) -> usize {
+        size_of_val(&self.slots[..]) + size_of_val(&self.long_slots[..]) + self.arena.capacity()
+    }
+
+    /// Distinct pre-tokens, and at most how many bytes they hold.
+    pub fn size(&self) -> (usize, usize) {
+        (
+            self.num_short + self.num_long,
+            self.num_short * MAX_INLINE + self.arena.len(),
+        )
+    }
+
+    /// Makes room for a batch more; false where that takes more memory than allowed.
+    #[inline(always)]
+    pub fn make_room(&mut self) -> bool {
+        let has_room = (self.num_short + MAX_BATCH) * 8 <= self.slots.len() * 5
+            && (self.num_long + MAX_BATCH) * 4 <= self.long_slots.len() * 3
+            && self.arena.len() + ARENA_ROOM <= self.arena.capacity();
+        has_room || self.grow()
+    }
+
+    /// Grows what is full, if that keeps within the memory allowed.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) -> bool {
+        let allowed = self.max_bytes.saturating_sub(self.num_bytes());
+        if (self.num_short + MAX_BATCH) * 8 > self.slots.len() * 5 {
+            if 2 * size_of_val(&self.slots[..]) > allowed {
+                return false;
+            }
+            self.grow_short();
+        }
+        let allowed = self.max_bytes.saturating_sub(self.num_bytes());
+        if (self.num_long + MAX_BATCH) * 4 > self.long_slots.len() * 3 {
+            if 2 * size_of_val(&self.long_slots[..]) > allowed {
+                return false;
+            }
+            self.grow_long();
+        }
+        let allowed = self.max_bytes.saturating_sub(self.num_bytes());
+        if self.arena.len() + ARENA_ROOM > self.arena.capacity() {
+            if 2 * self.arena.capacity() > allowed {
+                return false;
+            }
+            self.arena.reserve_exact(self.arena.capacity() * 2 - self.arena.len());
+        }
+        true
+    }
+
+    fn grow_short(&mut self) {
+        let larger = vec![Slot::default(); self.slots.len() * 2];
+        let mask = larger.len() - 1;
+        let smaller = std::mem::replace(&mut self.slots, larger);
+        for slot in smaller.into_iter().filter(|slot| slot.count > 0) {
+            let mut index = hash_of(slot.key) as usize & mask;
+            while self.slots[index].count > 0 {
+                index = (index + 1) & mask;
+            }
+            self.slots[index] = slot;
+        }
+    }
+
+    fn grow_long(&mut self) {
+        let larger = vec![LongSlot::default(); self.long_slots.len() * 2];
+        let mask = larger.len() - 1;
+        let smaller = std::mem::replace(&mut self.long_slots, larger);
+        for slot in smaller.into_iter().filter(|slot| slot.count > 0) {
+            let mut index = slot.hash as usize & mask;
+            while self.long_slots[index].count > 0 {
+                index = (index + 1) & mask;
+            }
+            self.long_slots[index] = slot;
         }
     }
 
     /// Counts pre-tokens once more: the first begins at `start` in `padded`, each other where the one before it ends, and 16
-    /// bytes can be read from the start of each.
+    /// bytes can be read from the start of each. There must be room: see [`Table::make_room`].
+    #[inline]
     pub fn add_batch(&mut self, padded: &[u8], mut start: usize, ends: &[usize]) {
         let mut keys = [([0; 2], 0); MAX_BATCH];
         let mut num_keys = 0;
@@ -91,54 +182,36 @@ impl Table {
                 keys[num_keys] = (key, hash);
                 num_keys += 1;
             } else {
-                self.add_long(&padded[start..end], 1);
+                self.add_long(&padded[start..end]);
             }
             start = end;
         }
         for &(key, hash) in &keys[..num_keys] {
-            self.add_short(key, hash, 1);
+            self.add_short(key, hash);
         }
     }
 
     #[inline(always)]
-    fn add_short(&mut self, key: [u64; 2], hash: u64, count: u64) {
+    fn add_short(&mut self, key: [u64; 2], hash: u64) {
         let mask = self.slots.len() - 1;
         let mut index = hash as usize & mask;
         loop {
             let slot = &mut self.slots[index];
             if slot.key == key {
-                slot.count += count;
+                slot.count += 1;
                 return;
             }
             if slot.count == 0 {
-                *slot = Slot { key, count };
+                *slot = Slot { key, count: 1 };
                 self.num_short += 1;
-                if self.num_short * 8 > self.slots.len() * 5 {
-                    self.grow();
-                }
                 return;
             }
             index = (index + 1) & mask;
         }
     }
 
-    #[cold]
     #[inline(never)]
-    fn grow(&mut self) {
-        let larger = vec![Slot::default(); self.slots.len() * 2];
-        let mask = larger.len() - 1;
-        let smaller = std::mem::replace(&mut self.slots, larger);
-        for slot in smaller.into_iter().filter(|slot| slot.count > 0) {
-            let mut index = hash_of(slot.key) as usize & mask;
-            while self.slots[index].count > 0 {
-                index = (index + 1) & mask;
-            }
-            self.slots[index] = slot;
-        }
-    }
-
-    #[inline(never)]
-    fn add_long(&mut self, bytes: &[u8], count: u64) {
+    fn add_long(&mut self, bytes: &[u8]) {
         let hash = hash_bytes(bytes);
         let mask = self.long_slots.len() - 1;
         let mut index = hash as usize & mask;
@@ -148,7 +221,7 @@ impl Table {
                 break;
             }
             if slot.hash == hash && self.arena[slot.start..slot.start + slot.len] == *bytes {
-                slot.count += count;
+                slot.count += 1;
                 return;
             }
             index = (index + 1) & mask;
@@ -157,54 +230,30 @@ impl Table {
             hash,
             start: self.arena.len(),
             len: bytes.len(),
-            count,
+            count: 1,
         };
         self.arena.extend_from_slice(bytes);
         self.num_long += 1;
-        if self.num_long * 2 > self.long_slots.len() {
-            self.grow_long();
-        }
     }
 
-    #[cold]
-    fn grow_long(&mut self) {
-        let larger = vec![LongSlot::default(); self.long_slots.len() * 4];
-        let mask = larger.len() - 1;
-        let smaller = std::mem::replace(&mut self.long_slots, larger);
-        for slot in smaller.into_iter().filter(|slot| slot.count > 0) {
-            let mut index = slot.hash as usize & mask;
-            while self.long_slots[index].count > 0 {
-                index = (index + 1) & mask;
-            }
-            self.long_slots[index] = slot;
+    /// Forgets everything and keeps the memory. Slots that were too few become more where that is allowed now that there is
+    /// nothing to copy.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        if self.num_bytes() > self.max_bytes {
+            self.arena.shrink_to(2 * ARENA_ROOM);
         }
-    }
-
-    /// Adds the counts of `other`.
-    pub fn absorb(&mut self, other: &Self) {
-        for slot in other.slots.iter().filter(|slot| slot.count > 0) {
-            self.add_short(slot.key, hash_of(slot.key), slot.count);
+        let were_few = self.num_short * 2 > self.slots.len();
+        let others = self.num_bytes() - size_of_val(&self.slots[..]);
+        if were_few && 2 * (size_of_val(&self.slots[..]) + others) <= self.max_bytes {
+            let capacity = 2 * self.slots.len();
+            self.slots = Vec::new();
+            self.slots = vec![Slot::default(); capacity];
+        } else {
+            self.slots.fill(Slot::default());
         }
-        for slot in other.long_slots.iter().filter(|slot| slot.count > 0) {
-            self.add_long(&other.arena[slot.start..slot.start + slot.len], slot.count);
-        }
-    }
-
-    /// Distinct pre-tokens.
-    pub fn len(&self) -> usize {
-        self.num_short + self.num_long
-    }
-
-    /// Calls `on_entry(bytes, count)` for every pre-token, in no particular order.
-    pub fn for_each(&self, mut on_entry: impl FnMut(&[u8], u64)) {
-        for slot in self.slots.iter().filter(|slot| slot.count > 0) {
-            let mut bytes = [0; 16];
-            bytes[..8].copy_from_slice(&slot.key[0].to_le_bytes());
-            bytes[8..].copy_from_slice(&slot.key[1].to_le_bytes());
-            on_entry(&bytes[..bytes[15] as usize], slot.count);
-        }
-        for slot in self.long_slots.iter().filter(|slot| slot.count > 0) {
-            on_entry(&self.arena[slot.start..slot.start + slot.len], slot.count);
-        }
+        self.long_slots.fill(LongSlot::default());
+        self.num_short = 0;
+        self.num_long = 0;
     }
 }

@@ -48,6 +48,25 @@ pub(super) fn last_safe_cut<P: Pattern>(pattern: P, text: &[u8], max_bytes: usiz
     None
 }
 
+/// See [`super::Splitter::first_safe_cut`].
+pub(super) fn first_safe_cut<P: Pattern>(pattern: P, text: &str, from: usize) -> Option<usize> {
+    let from = (from.max(1)..text.len()).find(|&at| text.is_char_boundary(at))?;
+    let bytes = text.as_bytes();
+    let cut_at = |start: usize| Cut {
+        class: class_at(bytes, start).0,
+        byte: bytes[start],
+    };
+    let mut before = cut_at(char_start(bytes, from));
+    for (at, _) in text[from..].char_indices() {
+        let after = cut_at(from + at);
+        if pattern.is_safe_cut(before, after) {
+            return Some(from + at);
+        }
+        before = after;
+    }
+    None
+}
+
 /// Whether the pre-token is nothing but white space: no other holds two, or ends with its first.
 fn is_space(text: &[u8], start: usize, end: usize) -> bool {
     let (class, len) = class_at(text, start);

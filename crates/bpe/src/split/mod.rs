@@ -146,6 +146,16 @@ impl Splitter {
         }
     }
 
+    /// The first place in `text`, at or after `from` and not at its beginning, at which it may be cut whatever stands before
+    /// and after; none for a free pattern.
+    pub fn first_safe_cut(&self, text: &str, from: usize) -> Option<usize> {
+        match &self.0 {
+            Kind::Gpt2(pattern) => cut::first_safe_cut(*pattern, text, from),
+            Kind::Gpt4(pattern) => cut::first_safe_cut(*pattern, text, from),
+            Kind::Free(_) => None,
+        }
+    }
+
     /// The last place in `text` at which it may be cut whatever stands before and after, looking back at most
     /// `max_bytes` from its end; none for a free pattern.
     pub fn last_safe_cut(&self, text: &str, max_bytes: usize) -> Option<usize> {

@@ -1,62 +1,20 @@
 //! Counting files against counting by hand.
 
-use std::collections::BTreeMap;
+mod cuts;
+mod files;
+mod helpers;
+mod memory;
+
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use homespun_bpe::count::{count_file, count_text, CountOptions, Counts};
 use homespun_bpe::progress::ignore_progress;
-use homespun_bpe::special::Piece;
 use homespun_bpe::split::{GPT2_PATTERN, GPT4_PATTERN};
 use homespun_bpe::{BpeError, SpecialTokens, Splitter};
 use proptest::prelude::*;
 
-/// A file that goes away with its test.
-struct TextFile(PathBuf);
-
-impl TextFile {
-    fn new(name: &str, text: &[u8]) -> Self {
-        let path = std::env::temp_dir().join(format!("homespun-{}-{name}", std::process::id()));
-        std::fs::write(&path, text).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for TextFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-fn naive(text: &str, specials: &SpecialTokens, splitter: &Splitter) -> BTreeMap<Vec<u8>, u64> {
-    let mut counts = BTreeMap::new();
-    for piece in specials.pieces(text.as_bytes()) {
-        if let Piece::Text(range) = piece {
-            let document = &text[range];
-            for token in splitter.split(document).unwrap() {
-                *counts.entry(document.as_bytes()[token].to_vec()).or_default() += 1;
-            }
-        }
-    }
-    counts
-}
-
-fn as_map(counts: &Counts) -> BTreeMap<Vec<u8>, u64> {
-    let entries: Vec<_> = counts.iter().map(|(word, count)| (word.to_vec(), count)).collect();
-    assert!(
-        entries.windows(2).all(|pair| pair[0].0 < pair[1].0),
-        "not in ascending order"
-    );
-    entries.into_iter().collect()
-}
-
-fn options(num_threads: usize, chunk_bytes: usize) -> CountOptions {
-    CountOptions {
-        num_threads,
-        chunk_bytes,
-    }
-}
+use helpers::{as_map, naive, options, TextFile};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
@@ -73,7 +31,7 @@ proptest! {
         for pattern in [GPT2_PATTERN, GPT4_PATTERN, r"\w+|\W"] {
             let splitter = Splitter::new(pattern).unwrap();
             let expected = naive(&text, &specials, &splitter);
-            let counted = count_file(&file.0, &specials, &splitter, options(num_threads, chunk_bytes), &ignore_progress);
+            let counted = count_file(&file.0, &specials, &splitter, &options(num_threads, chunk_bytes), &ignore_progress);
             prop_assert_eq!(as_map(&counted.unwrap()), expected.clone());
             prop_assert_eq!(as_map(&count_text(&text, &specials, &splitter).unwrap()), expected);
         }
@@ -90,7 +48,7 @@ fn a_callback_can_stop_counting() {
         &file.0,
         &SpecialTokens::new([""; 0]).unwrap(),
         &splitter,
-        options(3, 100),
+        &options(3, 100),
         &|_, _| {
             calls.fetch_add(1, Ordering::Relaxed);
             ControlFlow::Break(())
@@ -106,7 +64,7 @@ fn one_endless_word_is_one_pretoken() {
     let file = TextFile::new("endless", "a".repeat(300_000).as_bytes());
     let specials = SpecialTokens::new(["<|end|>"]).unwrap();
     let splitter = Splitter::new(GPT2_PATTERN).unwrap();
-    let counts = count_file(&file.0, &specials, &splitter, options(2, 1000), &ignore_progress).unwrap();
+    let counts = count_file(&file.0, &specials, &splitter, &options(2, 1000), &ignore_progress).unwrap();
     assert_eq!((counts.len(), counts.total(), counts.num_bytes()), (1, 1, 300_000));
 }
 
@@ -118,10 +76,10 @@ fn many_distinct_words_outgrow_the_first_table() {
     let file = TextFile::new("distinct", text.as_bytes());
     let specials = SpecialTokens::new(Vec::<String>::new()).unwrap();
     let splitter = Splitter::new(r"\S+").unwrap();
-    let counts = count_file(&file.0, &specials, &splitter, options(3, 4096), &ignore_progress).unwrap();
+    let counts = count_file(&file.0, &specials, &splitter, &options(3, 4096), &ignore_progress).unwrap();
     assert_eq!(as_map(&counts), naive(&text, &specials, &splitter));
     let gpt2 = Splitter::new(GPT2_PATTERN).unwrap();
-    let counts = count_file(&file.0, &specials, &gpt2, options(3, 4096), &ignore_progress).unwrap();
+    let counts = count_file(&file.0, &specials, &gpt2, &options(3, 4096), &ignore_progress).unwrap();
     assert_eq!(as_map(&counts), naive(&text, &specials, &gpt2));
 }
 
@@ -139,7 +97,13 @@ fn invalid_utf8_is_refused_with_its_offset() {
         let text = [b"some good words \xc3\xa9 ".repeat(5), tail.to_vec()].concat();
         let offset = std::str::from_utf8(&text).unwrap_err().valid_up_to() as u64;
         let file = TextFile::new("invalid", &text);
-        let refused = count_file(&file.0, &specials, &splitter, options(1, chunk_bytes), &ignore_progress);
+        let refused = count_file(
+            &file.0,
+            &specials,
+            &splitter,
+            &options(1, chunk_bytes),
+            &ignore_progress,
+        );
         assert!(
             matches!(refused, Err(BpeError::InvalidUtf8 { offset: at, .. }) if at == offset),
             "{refused:?}"
@@ -153,7 +117,7 @@ fn empty_and_missing_files_are_refused() {
     let splitter = Splitter::new(GPT2_PATTERN).unwrap();
     let file = TextFile::new("empty", b"");
     let count =
-        |path: &std::path::Path| count_file(path, &specials, &splitter, CountOptions::default(), &ignore_progress);
+        |path: &std::path::Path| count_file(path, &specials, &splitter, &CountOptions::default(), &ignore_progress);
     assert!(matches!(count(&file.0), Err(BpeError::EmptyInput { .. })));
     assert!(matches!(
         count(&file.0.with_extension("missing")),

@@ -1,0 +1,372 @@
+//! Counts texts one after the other, on many threads and in stated memory.
+
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{sync_channel, Receiver};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ScopedJoinHandle;
+
+use super::budget::{Budget, FAN_IN};
+use super::counts::Counts;
+use super::documents::Documents;
+use super::entries::Entries;
+use super::file::Sums;
+use super::runs::{write_merged, Run, Runs};
+use super::table::Table;
+use super::CountOptions;
+use crate::chunks::{Chunk, ChunkReader};
+use crate::error::BpeError;
+use crate::progress::OnProgress;
+use crate::special::{Piece, SpecialTokens};
+use crate::split::Splitter;
+
+/// The counts of several texts together, as they come in.
+///
+/// Each thread counts into a table of its own. One that is full is sorted and put aside on disk as a run, and the table
+/// begins anew; in the end runs and tables are merged. The result is the same whatever the memory, threads and chunks.
+/// After an error a counter is of no use any more.
+pub struct Counter {
+    tables: Vec<Table>,
+    shared: Shared,
+    budget: Budget,
+}
+
+/// What the threads have in common.
+struct Shared {
+    specials: SpecialTokens,
+    splitter: Splitter,
+    runs: Mutex<Runs>,
+    /// One thread's error ends the others' work too.
+    stop: AtomicBool,
+}
+
+/// What a thread is given to count.
+enum Job {
+    Text(Chunk),
+    Documents(Documents),
+}
+
+impl Counter {
+    /// A counter that puts runs, if it needs any, into a directory of their own in `options.spill_directory`. It is
+    /// removed with the counter.
+    pub fn new(specials: SpecialTokens, splitter: Splitter, options: &CountOptions) -> Self {
+        let runs = Runs::temporary(&options.spill_directory, FAN_IN);
+        Self::with_runs(specials, splitter, options, runs)
+    }
+
+    /// A counter whose runs lie in `directory` and stay there, and which goes on from those that [`Counter::keep`] named.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::Io`], and [`BpeError::DamagedCounts`] where a run is not as it was written.
+    pub fn resume(
+        specials: SpecialTokens,
+        splitter: Splitter,
+        options: &CountOptions,
+        directory: &Path,
+        kept: Vec<Run>,
+    ) -> Result<Self, BpeError> {
+        let runs = Runs::resume(directory, kept, FAN_IN)?;
+        Ok(Self::with_runs(specials, splitter, options, runs))
+    }
+
+    fn with_runs(specials: SpecialTokens, splitter: Splitter, options: &CountOptions, runs: Runs) -> Self {
+        let budget = Budget::new(options);
+        let num_threads = options.num_threads.max(1);
+        Self {
+            tables: (0..num_threads).map(|_| Table::new(budget.table_bytes)).collect(),
+            shared: Shared {
+                specials,
+                splitter,
+                runs: Mutex::new(runs),
+                stop: AtomicBool::new(false),
+            },
+            budget,
+        }
+    }
+
+    /// Counts a stretch of a UTF-8 file between its special tokens, up to its end or to the first chunk with which
+    /// `max_bytes` are reached; returns the offset in the file from which to go on.
+    ///
+    /// The file must allow to be cut at both ends of `range`: see [`first_cut`](super::first_cut).
+    /// `on_progress(offset, end)` is called after each chunk, from any thread.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::Io`], [`BpeError::InvalidUtf8`] with the offset in the file, [`BpeError::EmptyInput`],
+    /// [`BpeError::PatternGaveUp`] from free patterns, and [`BpeError::Interrupted`].
+    pub fn count_file(
+        &mut self,
+        path: &Path,
+        range: Range<u64>,
+        max_bytes: u64,
+        on_progress: OnProgress<'_>,
+    ) -> Result<u64, BpeError> {
+        let last = range.start.saturating_add(max_bytes);
+        let reader = Mutex::new(ChunkReader::open_range(path, range.clone(), self.budget.chunk_bytes)?);
+        let shared = &self.shared;
+        let work = |table: &mut Table| {
+            let mut chunk = Chunk::default();
+            while !shared.is_stopped() {
+                let is_filled = match reader.lock() {
+                    Ok(mut reader) => {
+                        reader.offset() < last && reader.next_chunk(&mut chunk, &shared.specials, &shared.splitter)?
+                    }
+                    // Another thread panicked; its panic is passed on when it is joined.
+                    Err(_) => false,
+                };
+                if !is_filled {
+                    break;
+                }
+                shared.add_text(table, &chunk)?;
+                if on_progress(chunk.end_offset(), range.end).is_break() {
+                    return Err(BpeError::Interrupted);
+                }
+            }
+            Ok(())
+        };
+        let num_chunks = (range.end - range.start).div_ceil(self.budget.chunk_bytes as u64);
+        let num_threads = self
+            .tables
+            .len()
+            .min(num_chunks.try_into().unwrap_or(usize::MAX))
+            .max(1);
+        shared.on_each(&mut self.tables[..num_threads], work)?;
+        Ok(reader.into_inner().unwrap_or_else(PoisonError::into_inner).offset())
+    }
+
+    /// Counts a UTF-8 text as it arrives, which begins `offset` bytes into the text of `place`; otherwise as
+    /// [`Counter::count_file`]. Where it stopped before the end it returns also what it has read and not counted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Counter::count_file`], with `place` for the file.
+    pub fn count_stream(
+        &mut self,
+        source: impl Read,
+        place: &Path,
+        offset: u64,
+        max_bytes: u64,
+    ) -> Result<(u64, Option<Vec<u8>>), BpeError> {
+        let mut reader = ChunkReader::new(source, place, offset, self.budget.chunk_bytes);
+        let last = offset.saturating_add(max_bytes);
+        let mut is_at_end = false;
+        let (specials, splitter) = (self.shared.specials.clone(), self.shared.splitter.clone());
+        self.count_jobs(|| {
+            if reader.offset() >= last {
+                return Ok(None);
+            }
+            let mut chunk = Chunk::default();
+            is_at_end = !reader.next_chunk(&mut chunk, &specials, &splitter)?;
+            Ok((!is_at_end).then_some(Job::Text(chunk)))
+        })?;
+        Ok((reader.offset(), (!is_at_end).then(|| reader.into_rest())))
+    }
+
+    /// Counts documents in which nothing is a special token, until `next` has no more.
+    ///
+    /// # Errors
+    ///
+    /// What `next` returns, [`BpeError::PatternGaveUp`], and [`BpeError::Io`] about a run.
+    pub fn count_documents(
+        &mut self,
+        mut next: impl FnMut() -> Result<Option<Documents>, BpeError>,
+    ) -> Result<(), BpeError> {
+        self.count_jobs(|| Ok(next()?.map(Job::Documents)))
+    }
+
+    /// Puts everything counted so far on the disk; the runs returned are what [`Counter::resume`] goes on from.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::Io`] about a run.
+    pub fn keep(&mut self) -> Result<Vec<Run>, BpeError> {
+        self.sort_tables()?;
+        let mut runs = self.shared.lock_runs();
+        let path = runs.new_path()?;
+        write_merged(entries_of(&self.tables), &path, b"", true)?;
+        self.tables.iter_mut().for_each(Table::clear);
+        runs.push(&path)?;
+        Ok(runs.keep().to_vec())
+    }
+
+    /// Removes runs that are not among those kept: once it is written down which these are.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::Io`] about a run.
+    pub fn remove_others(&mut self) -> Result<(), BpeError> {
+        self.shared.lock_runs().remove_all_but_kept()
+    }
+
+    /// The counts.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::Io`] about a run, [`BpeError::CountTooLarge`], and [`BpeError::CountsExceedMemory`].
+    pub fn finish(mut self) -> Result<Counts, BpeError> {
+        self.sort_tables()?;
+        let mut runs = self.shared.lock_runs();
+        let held: usize = self.tables.iter().map(Table::num_bytes).sum();
+        let (num_words, num_bytes) = self
+            .tables
+            .iter()
+            .map(Table::size)
+            .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        if !runs.is_empty() || held + Counts::memory_bytes(num_words, num_bytes) > self.budget.max_bytes {
+            let path = runs.new_path()?;
+            write_merged(entries_of(&self.tables), &path, b"", false)?;
+            runs.push(&path)?;
+            self.tables.clear();
+        }
+        runs.reduce(0)?;
+        let mut sources = runs.open()?;
+        sources.extend(entries_of(&self.tables));
+        Counts::merge(sources, self.budget.max_bytes)
+    }
+
+    /// Writes the counts to a file, without holding all of them; `header` stands at its beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::Io`], [`BpeError::CountTooLarge`].
+    pub fn write(mut self, path: &Path, header: &[u8]) -> Result<Sums, BpeError> {
+        self.sort_tables()?;
+        let mut runs = self.shared.lock_runs();
+        runs.reduce(self.tables.len())?;
+        let mut sources = runs.open()?;
+        sources.extend(entries_of(&self.tables));
+        write_merged(sources, path, header, true)
+    }
+
+    fn sort_tables(&mut self) -> Result<(), BpeError> {
+        self.shared.on_each(&mut self.tables, |table| {
+            table.sort();
+            Ok(())
+        })
+    }
+
+    /// Hands out what `next` makes on this thread to the others.
+    fn count_jobs(&mut self, mut next: impl FnMut() -> Result<Option<Job>, BpeError>) -> Result<(), BpeError> {
+        let shared = &self.shared;
+        let (sender, receiver) = sync_channel(self.tables.len());
+        // The last thread to end closes the channel, so that this one does not wait for nobody.
+        let receiver = Arc::new(Mutex::new(receiver));
+        std::thread::scope(|scope| {
+            let start = |table| {
+                let receiver = Arc::clone(&receiver);
+                scope.spawn(move || shared.stopping_others(|| shared.count_received(table, &receiver)))
+            };
+            let threads: Vec<_> = self.tables.iter_mut().map(start).collect();
+            drop(receiver);
+            let mut produce = || -> Result<(), BpeError> {
+                while let Some(job) = next()? {
+                    if shared.is_stopped() || sender.send(job).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            };
+            let produced = produce();
+            drop(sender);
+            threads.into_iter().map(join).fold(produced, Result::and)
+        })
+    }
+}
+
+impl Shared {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn stopping_others(&self, work: impl FnOnce() -> Result<(), BpeError>) -> Result<(), BpeError> {
+        let result = work();
+        if result.is_err() {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// Does `work` with every table on a thread of its own, with the first on this one.
+    fn on_each(
+        &self,
+        tables: &mut [Table],
+        work: impl Fn(&mut Table) -> Result<(), BpeError> + Sync,
+    ) -> Result<(), BpeError> {
+        let work = &work;
+        let Some((first, others)) = tables.split_first_mut() else {
+            return Ok(());
+        };
+        std::thread::scope(|scope| {
+            let start = |table| scope.spawn(move || self.stopping_others(|| work(table)));
+            let threads: Vec<_> = others.iter_mut().map(start).collect();
+            let result = self.stopping_others(|| work(first));
+            threads.into_iter().map(join).fold(result, Result::and)
+        })
+    }
+
+    /// Counts what comes in until nothing more can.
+    fn count_received(&self, table: &mut Table, receiver: &Mutex<Receiver<Job>>) -> Result<(), BpeError> {
+        loop {
+            let received = receiver.lock().map(|receiver| receiver.recv());
+            match received {
+                Ok(Ok(Job::Text(chunk))) => self.add_text(table, &chunk)?,
+                Ok(Ok(Job::Documents(documents))) => {
+                    documents.for_each(|text, padded| self.add_document(table, text, padded))?;
+                }
+                // Either there is no more, or another thread panicked; its panic is passed on when it is joined.
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Adds the pre-tokens of a text between its special tokens.
+    fn add_text(&self, table: &mut Table, chunk: &Chunk) -> Result<(), BpeError> {
+        let text = chunk.text()?;
+        for piece in self.specials.pieces(text.as_bytes()) {
+            if let Piece::Text(range) = piece {
+                self.add_document(table, &text[range.clone()], &chunk.padded()[range.start..])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the pre-tokens of `text`; `padded` begins with it, and 16 bytes can be read from anywhere in it.
+    fn add_document(&self, table: &mut Table, text: &str, padded: &[u8]) -> Result<(), BpeError> {
+        let mut spilled = Ok(());
+        self.splitter.for_each_batch(text, |start, ends| {
+            if !table.make_room() && spilled.is_ok() {
+                spilled = self.spill(table);
+            }
+            if spilled.is_ok() {
+                table.add_batch(padded, start, ends);
+            }
+        })?;
+        spilled
+    }
+
+    #[cold]
+    fn spill(&self, table: &mut Table) -> Result<(), BpeError> {
+        table.sort();
+        let path = self.lock_runs().new_path()?;
+        write_merged(vec![Box::new(table.entries())], &path, b"", false)?;
+        table.clear();
+        self.lock_runs().push(&path)
+    }
+
+    fn lock_runs(&self) -> MutexGuard<'_, Runs> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn entries_of(tables: &[Table]) -> Vec<Box<dyn Entries + '_>> {
+    let entries = |table| Box::new(Table::entries(table)) as Box<dyn Entries + '_>;
+    tables.iter().map(entries).collect()
+}
+
+/// What a thread returned; its panic goes on in this one.
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

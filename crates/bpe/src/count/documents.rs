@@ -1,0 +1,35 @@
+//! Documents that arrive as strings.
+
+use crate::chunks::PADDING;
+use crate::error::BpeError;
+
+/// Whole documents in which nothing is a special token.
+#[derive(Clone, Debug, Default)]
+pub struct Documents {
+    /// One after the other.
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Documents {
+    /// Appends a document.
+    pub fn push(&mut self, document: &str) {
+        self.text.push_str(document);
+        self.ends.push(self.text.len());
+    }
+
+    /// Calls `on_document(text, padded)` for each, where `padded` begins with `text` and goes on for at least [`PADDING`]
+    /// bytes.
+    pub(super) fn for_each(
+        mut self,
+        mut on_document: impl FnMut(&str, &[u8]) -> Result<(), BpeError>,
+    ) -> Result<(), BpeError> {
+        self.text.extend([' '; PADDING]);
+        let mut start = 0;
+        for end in self.ends {
+            on_document(&self.text[start..end], &self.text.as_bytes()[start..])?;
+            start = end;
+        }
+        Ok(())
+    }
+}

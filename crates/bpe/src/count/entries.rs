@@ -1,0 +1,107 @@
+//! Sorted entries from many sources, added up as one sorted sequence.
+
+use crate::error::BpeError;
+
+/// Pre-tokens in strictly ascending order of their bytes, each with its count: a walk that begins before the first.
+pub(super) trait Entries {
+    /// Goes to the next entry; false where there is none.
+    fn advance(&mut self) -> Result<bool, BpeError>;
+
+    /// The pre-token here.
+    fn word(&self) -> &[u8];
+
+    /// How often it occurs.
+    fn count(&self) -> u64;
+}
+
+/// Calls `on_entry(bytes, count)` for every pre-token of `sources` once, with the sum of its counts, in ascending order.
+///
+/// A binary heap of the sources by the pre-token where each stands, the first 16 bytes at hand as a number.
+pub(super) fn merge(
+    sources: Vec<Box<dyn Entries + '_>>,
+    mut on_entry: impl FnMut(&[u8], u64) -> Result<(), BpeError>,
+) -> Result<(), BpeError> {
+    let mut heap = Heap::new(sources)?;
+    let mut word = Vec::new();
+    while let Some(first) = heap.0.first() {
+        word.clear();
+        word.extend_from_slice(first.source.word());
+        let prefix = first.prefix;
+        let mut count = 0u64;
+        while let Some(first) = heap.0.first().filter(|f| f.prefix == prefix && f.source.word() == word) {
+            count = count
+                .checked_add(first.source.count())
+                .ok_or_else(|| BpeError::CountTooLarge { pretoken: word.clone() })?;
+            heap.advance_first()?;
+        }
+        on_entry(&word, count)?;
+    }
+    Ok(())
+}
+
+struct Standing<'a> {
+    /// The first 16 bytes of the word, zeros after its end: orders as the words do, but for ties.
+    prefix: u128,
+    source: Box<dyn Entries + 'a>,
+}
+
+impl Standing<'_> {
+    fn advance(&mut self) -> Result<bool, BpeError> {
+        let is_there = self.source.advance()?;
+        let word = self.source.word();
+        let mut prefix = [0; 16];
+        let len = word.len().min(16);
+        prefix[..len].copy_from_slice(&word[..len]);
+        self.prefix = u128::from_be_bytes(prefix);
+        Ok(is_there)
+    }
+
+    fn is_before(&self, other: &Self) -> bool {
+        self.prefix < other.prefix || self.prefix == other.prefix && self.source.word() < other.source.word()
+    }
+}
+
+/// The children of `i` are at `2 * i + 1` and `2 * i + 2`, none before it.
+struct Heap<'a>(Vec<Standing<'a>>);
+
+impl<'a> Heap<'a> {
+    fn new(sources: Vec<Box<dyn Entries + 'a>>) -> Result<Self, BpeError> {
+        let mut heap = Self(Vec::with_capacity(sources.len()));
+        for source in sources {
+            let mut standing = Standing { prefix: 0, source };
+            if standing.advance()? {
+                heap.0.push(standing);
+            }
+        }
+        for parent in (0..heap.0.len() / 2).rev() {
+            heap.sift_down(parent);
+        }
+        Ok(heap)
+    }
+
+    fn advance_first(&mut self) -> Result<(), BpeError> {
+        if !self.0[0].advance()? {
+            self.0.swap_remove(0);
+        }
+        self.sift_down(0);
+        Ok(())
+    }
+
+    fn sift_down(&mut self, mut parent: usize) {
+        loop {
+            let left = 2 * parent + 1;
+            let right = left + 1;
+            let Some(mut least) = self.0.get(left).map(|_| left) else {
+                return;
+            };
+            if right < self.0.len() && self.0[right].is_before(&self.0[left]) {
+                least = right;
+            }
+            if !self.0[least].is_before(&self.0[parent]) {
+                return;
+            }
+            self.0.swap(least, parent);
+            parent = least;
+        }
+    }
+}

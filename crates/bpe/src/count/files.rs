@@ -1,0 +1,59 @@
+//! Files of counts, merged and read.
+
+use std::path::{Path, PathBuf};
+
+use super::budget::FAN_IN;
+use super::counts::Counts;
+use super::entries::Entries;
+use super::file::Sums;
+use super::reader::CountsReader;
+use super::runs::{write_merged, Runs};
+use crate::error::BpeError;
+
+/// The header of a file of counts, as its writer gave it. Whether the file is whole is seen only when its counts are read.
+///
+/// # Errors
+///
+/// [`BpeError::Io`], [`BpeError::DamagedCounts`], [`BpeError::OtherCountsVersion`].
+pub fn read_header(path: &Path) -> Result<Vec<u8>, BpeError> {
+    Ok(CountsReader::open(path)?.into_header())
+}
+
+/// The counts of several files, added up, if that takes no more memory than `max_bytes`.
+///
+/// Of many files some are merged first, in a directory of their own in `spill_directory`.
+///
+/// # Errors
+///
+/// [`BpeError::Io`], [`BpeError::DamagedCounts`] for any file that is not as it was written,
+/// [`BpeError::OtherCountsVersion`], [`BpeError::CountTooLarge`], and [`BpeError::CountsExceedMemory`].
+pub fn read_counts(paths: &[PathBuf], spill_directory: &Path, max_bytes: Option<usize>) -> Result<Counts, BpeError> {
+    let mut runs = Runs::temporary(spill_directory, FAN_IN);
+    Counts::merge(open_few(paths, &mut runs)?, max_bytes.unwrap_or(usize::MAX))
+}
+
+/// Adds up several files of counts into another, with `header` at its beginning, without holding all of them.
+///
+/// # Errors
+///
+/// As [`read_counts`].
+pub fn merge_files(paths: &[PathBuf], spill_directory: &Path, out: &Path, header: &[u8]) -> Result<Sums, BpeError> {
+    let mut runs = Runs::temporary(spill_directory, FAN_IN);
+    write_merged(open_few(paths, &mut runs)?, out, header, true)
+}
+
+/// Opens `paths`, or runs that add up to the same where those are too many to be read at a time.
+fn open_few(paths: &[PathBuf], runs: &mut Runs) -> Result<Vec<Box<dyn Entries>>, BpeError> {
+    let open = |path: &PathBuf| Ok(Box::new(CountsReader::open(path)?) as Box<dyn Entries>);
+    if paths.len() <= FAN_IN {
+        return paths.iter().map(open).collect();
+    }
+    for group in paths.chunks(FAN_IN) {
+        let sources = group.iter().map(open).collect::<Result<_, _>>()?;
+        let path = runs.new_path()?;
+        write_merged(sources, &path, b"", false)?;
+        runs.push(&path)?;
+    }
+    runs.reduce(0)?;
+    runs.open()
+}
