@@ -17,14 +17,19 @@ __all__ = [
     "GPT2_PATTERN",
     "GPT4_PATTERN",
     "UNICODE_VERSION",
+    "Counter",
     "EncodeStream",
     "Encoder",
     "PretokenCounts",
-    "count_pretokens",
     "encode_documents",
     "encode_text_files",
+    "first_cut",
+    "merge_counts_files",
+    "read_counts",
+    "read_counts_header",
     "split",
     "train_merges",
+    "verify_counts",
 ]
 
 UNICODE_VERSION: str
@@ -44,18 +49,79 @@ class PretokenCounts:
     def __len__(self) -> int: ...
     @property
     def total(self) -> int: ...
+    @property
+    def num_bytes(self) -> int:
+        """Of all distinct pre-tokens together."""
     def items(self) -> list[tuple[bytes, int]]:
         """In ascending order of the bytes, whatever the thread count."""
 
-def count_pretokens(
-    path: str | PathLike[str],
-    special_tokens: Sequence[str],
-    pattern: str,
-    num_threads: int,
-    chunk_bytes: int,
-    on_progress: Callable[[int, int], None],
+@final
+class Counter:
+    """The counts of several texts together, as they come in; of no use any more after an error.
+
+    Runs of counts are put aside in `directory` where memory is limited. Without `kept` they lie in a directory of their
+    own in it, which goes with the counter; with it they stay, and the counter goes on from the runs that `keep` gave.
+    """
+
+    def __new__(
+        cls,
+        special_tokens: Sequence[str],
+        pattern: str,
+        num_threads: int,
+        chunk_bytes: int,
+        max_memory_bytes: int | None,
+        directory: str | PathLike[str],
+        kept: Sequence[tuple[str, int]] | None,
+    ) -> Self: ...
+    def count_file(
+        self,
+        path: str | PathLike[str],
+        start: int,
+        end: int,
+        max_bytes: int,
+        on_progress: Callable[[int, int], None],
+    ) -> int:
+        """Count a stretch of a UTF-8 file, or so much of it as reaches `max_bytes`; the offset reached.
+
+        Both ends are places that `first_cut` or an earlier call gave. Progress in offsets. Invalid UTF-8: DataError
+        with the offset.
+        """
+    def count_text(
+        self, pieces: Iterable[bytes], place: str | PathLike[str], offset: int, max_bytes: int
+    ) -> tuple[int, bytes | None]:
+        """Count UTF-8 text that begins `offset` bytes into the text of `place`, while `pieces` gives more of it.
+
+        The offset reached, and what was taken from `pieces` and not counted, or None where they ended.
+        """
+    def count_documents(self, batches: Iterable[Sequence[str]]) -> None:
+        """Count documents in which special tokens are ordinary text."""
+    def keep(self) -> list[tuple[str, int]]:
+        """Put everything counted on the disk: the names of the runs, and how often each was merged."""
+    def remove_others(self) -> None:
+        """Remove runs that are not among those kept, once it is written down which these are."""
+    def finish(self) -> PretokenCounts:
+        """The counts, which are given away: the counter is of no use any more."""
+    def write(self, path: str | PathLike[str], header: bytes) -> tuple[int, int, int]:
+        """Write the counts to a file, as `finish`; see `verify_counts` for what is returned."""
+
+def first_cut(path: str | PathLike[str], start: int, special_tokens: Sequence[str], pattern: str) -> int:
+    """The first offset from `start` on at which a text file can be cut and its parts counted apart, or its size."""
+
+def read_counts_header(path: str | PathLike[str]) -> bytes:
+    """What the writer of a file of counts put at its beginning; the rest is not looked at."""
+
+def verify_counts(path: str | PathLike[str]) -> tuple[int, int, int]:
+    """Distinct pre-tokens, their bytes, and occurrences in a file of counts; any damage is a DataError."""
+
+def read_counts(
+    paths: Sequence[str | PathLike[str]], directory: str | PathLike[str], max_bytes: int | None
 ) -> PretokenCounts:
-    """Count a UTF-8 file's pre-tokens, read in pieces; progress in bytes. Invalid UTF-8: DataError with the offset."""
+    """The sum of files of counts, if it fits into `max_bytes`; many are first merged in `directory`."""
+
+def merge_counts_files(
+    paths: Sequence[str | PathLike[str]], directory: str | PathLike[str], out: str | PathLike[str], header: bytes
+) -> tuple[int, int, int]:
+    """Write the sum of files of counts to another; see `verify_counts` for what is returned."""
 
 def train_merges(
     counts: PretokenCounts,

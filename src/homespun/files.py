@@ -33,8 +33,8 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def write_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that takes the name `path` only once the block has ended well.
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A path to write to in the block, whose file takes the name `path` only once the block has ended well.
 
     Until then the bytes lie in a temporary neighbour, which is removed if the block raises. The file is fsynced before
     it is renamed and its directory after, so that a power cut leaves the old file or the new one, never half a file.
@@ -45,9 +45,8 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with storage_errors(path):
         try:
-            with temporary.open("wb") as file:
-                yield file
-                file.flush()
+            yield temporary
+            with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             temporary.replace(path)
             sync_directory(path.parent)
@@ -55,6 +54,17 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes the name `path` only once the block has ended well: see `atomic_path`.
+
+    Raises:
+        StorageError: the disk is full or refuses to be written to.
+    """
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        yield file
 
 
 def write_text_atomically(path: Path, text: str) -> None:

@@ -83,10 +83,17 @@ impl Counter {
             failure: None,
         };
         let counted = py.detach(|| core.count_stream(&mut source, &place, offset, max_bytes));
-        let (offset, rest) = source
-            .failure
-            .map_or_else(|| counted.map_err(|error| to_py(py, &error)), Err)?;
-        Ok((offset, rest.map(|bytes| PyBytes::new(py, &bytes))))
+        if let Some(failure) = source.failure {
+            return Err(failure);
+        }
+        let (offset, rest) = counted.map_err(|error| to_py(py, &error))?;
+        let rest = rest.map(|mut bytes| {
+            if let Some((piece, used)) = source.piece {
+                bytes.extend_from_slice(&piece[used..]);
+            }
+            PyBytes::new(py, &bytes)
+        });
+        Ok((offset, rest))
     }
 
     fn count_documents(&mut self, py: Python<'_>, batches: &Bound<'_, PyAny>) -> PyResult<()> {

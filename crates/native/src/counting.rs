@@ -40,6 +40,11 @@ impl PretokenCounts {
         self.0.total()
     }
 
+    #[getter]
+    fn num_bytes(&self) -> usize {
+        self.0.num_bytes()
+    }
+
     fn items<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyBytes>, u64)> {
         self.0
             .iter()

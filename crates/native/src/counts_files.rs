@@ -18,6 +18,15 @@ pub fn read_counts_header(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, P
     Ok(PyBytes::new(py, &header))
 }
 
+/// What a file of counts adds up to, every byte of it checked.
+#[pyfunction]
+pub fn verify_counts(py: Python<'_>, path: PathBuf) -> PyResult<(u64, u64, u64)> {
+    let sums = py
+        .detach(|| count::verify_counts(&path))
+        .map_err(|error| to_py(py, &error))?;
+    Ok((sums.num_entries, sums.num_bytes, sums.total))
+}
+
 /// The sum of files of counts.
 #[pyfunction]
 #[pyo3(signature = (paths, directory, max_bytes))]

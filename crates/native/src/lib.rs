@@ -24,7 +24,7 @@ mod _native {
     #[pymodule_export]
     use super::counting::{split, PretokenCounts};
     #[pymodule_export]
-    use super::counts_files::{first_cut, merge_counts_files, read_counts, read_counts_header};
+    use super::counts_files::{first_cut, merge_counts_files, read_counts, read_counts_header, verify_counts};
     #[pymodule_export]
     use super::encoder::{EncodeStream, Encoder};
     #[pymodule_export]

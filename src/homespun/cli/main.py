@@ -9,7 +9,7 @@ from homespun.errors import HomespunError
 COMMANDS = {
     "demo": "the whole way on the built-in storybook: ends with stories and a report",
     "corpus": "list | get NAME | storybook: text to train on",
-    "tokenizer": "train | encode | inspect | verify: byte-level BPE",
+    "tokenizer": "count | train | encode | inspect | verify: byte-level BPE",
     "prepare": "make what a recipe needs: text, tokenizer, token data sets",
     "train": "train a model by a recipe; resumes by itself",
     "evaluate": "loss, perplexity and bits per byte of a run on held-out text",

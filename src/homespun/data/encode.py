@@ -11,6 +11,7 @@ import numpy.typing as npt
 from homespun.config import check_at_least
 from homespun.corpus.inputs import Inputs, InputState, expand_inputs
 from homespun.corpus.segments import Place
+from homespun.corpus.source import read_source
 from homespun.data.blocks import CorpusEncoder
 from homespun.data.dataset import TokenDataset
 from homespun.data.manifest import (
@@ -27,7 +28,6 @@ from homespun.data.manifest import (
     write_part,
 )
 from homespun.data.shards import check_shard, write_array
-from homespun.data.source import read_source
 from homespun.data.writer import ShardWriter
 from homespun.errors import ConfigError, DataError
 from homespun.files import make_directory, sha256_of_file, storage_errors

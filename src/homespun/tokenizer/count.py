@@ -1,39 +1,74 @@
 """Counting: how often each pre-token occurs, the first half of training."""
 
-import os
+import tempfile
 from collections.abc import Sequence
-from pathlib import Path
+from os import PathLike
 
 from homespun import _native
 from homespun.config import check_at_least
-from homespun.files import check_is_file
+from homespun.corpus.inputs import Inputs, expand_inputs
+from homespun.corpus.source import read_source
+from homespun.errors import ConfigError
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import check_special_tokens, resolve_num_threads
+from homespun.tokenizer.counting import Counting
+from homespun.tokenizer.parts import WHOLE, plan_parts
 from homespun.tokenizer.patterns import resolve_pattern
 
-CHUNK_BYTES = 4 * 2**20
-"""Text that a thread reads at a time: enough to hide the reading, little enough to bound memory."""
+CHUNK_BYTES = 1 << 18
+"""Text that a thread reads at a time: enough to hide the reading, little enough to stay near the processor."""
+
+INTERPRETER_BYTES = 24 << 20
+"""Of a memory budget, what Python and its packages take before the first byte is counted."""
+
+_LEAST_MEMORY_BYTES = INTERPRETER_BYTES + (8 << 20)
 
 
 def count_pretokens(
-    input_path: str | os.PathLike[str],
+    inputs: Inputs,
     special_tokens: Sequence[str],
     *,
     pattern: str = "gpt2",
+    text_key: str = "text",
     num_threads: int | None = None,
     chunk_bytes: int = CHUNK_BYTES,
+    max_memory_bytes: int | None = None,
+    spill_dir: str | PathLike[str] | None = None,
     on_progress: ProgressCallback = ignore_progress,
 ) -> _native.PretokenCounts:
-    """How often each pre-token occurs in a file: the first half of `train_bpe`, with its arguments and errors."""
-    path = Path(input_path)
+    """How often each pre-token occurs in a corpus: the first half of `train_bpe`, with its arguments and errors."""
     check_special_tokens("special_tokens", special_tokens)
     check_at_least("chunk_bytes", chunk_bytes, 1)
-    check_is_file(path, "a text to train on", "name a UTF-8 text file")
-    return _native.count_pretokens(
-        path,
-        list(special_tokens),
-        resolve_pattern(pattern),
-        resolve_num_threads(num_threads),
+    regex = resolve_pattern(pattern)
+    threads = resolve_num_threads(num_threads)
+    files = expand_inputs(inputs)
+    source = read_source(files)
+    counter = _native.Counter(
+        special_tokens,
+        regex,
+        threads,
         chunk_bytes,
-        on_progress,
+        counting_memory(max_memory_bytes),
+        tempfile.gettempdir() if spill_dir is None else spill_dir,
+        None,
     )
+    counting = Counting(counter, plan_parts(files, source, WHOLE, special_tokens, regex), text_key, on_progress)
+    for _ in counting.run():
+        pass
+    return counter.finish()
+
+
+def counting_memory(max_memory_bytes: int | None) -> int | None:
+    """What a memory budget leaves for counting.
+
+    Raises:
+        ConfigError: it leaves nothing worth the name.
+    """
+    if max_memory_bytes is None:
+        return None
+    if max_memory_bytes < _LEAST_MEMORY_BYTES:
+        raise ConfigError(
+            f"max_memory = {max_memory_bytes:,} bytes is too little: Python alone takes about {INTERPRETER_BYTES:,}; "
+            f"allow at least {_LEAST_MEMORY_BYTES:,}"
+        )
+    return max_memory_bytes - INTERPRETER_BYTES

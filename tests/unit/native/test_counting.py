@@ -2,6 +2,10 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +17,10 @@ GPT2 = _native.GPT2_PATTERN
 
 
 def count(path, *, special_tokens=(), pattern=GPT2, num_threads=2, chunk_bytes=64, on_progress=ignore_progress):
-    return _native.count_pretokens(path, list(special_tokens), pattern, num_threads, chunk_bytes, on_progress)
+    counter = _native.Counter(list(special_tokens), pattern, num_threads, chunk_bytes, None, ".", None)
+    num_bytes = Path(path).stat().st_size if Path(path).exists() else 1
+    counter.count_file(path, 0, num_bytes, 2**40, on_progress)
+    return counter.finish()
 
 
 def test_split_gives_the_text_back():
@@ -99,3 +106,46 @@ def test_bad_input_is_refused(tmp_path):
         count(path, special_tokens=["a", "a"])
     with pytest.raises(UnicodeEncodeError):
         _native.split("\ud800", GPT2)
+
+
+def test_what_an_iterator_raises_is_raised():
+    """Of whatever kind, in the midst of counting; the threads that count have ended then."""
+    counter = _native.Counter([], GPT2, 2, 4, None, ".", None)
+
+    def fail_after(*items: Any) -> Iterator[Any]:
+        yield from items
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        counter.count_documents(fail_after(["some words"], ["more"]))
+    with pytest.raises(RuntimeError, match="enough"):
+        counter.count_text(fail_after(b"some words", b" more"), "place", 0, 2**40)
+    with pytest.raises(UnicodeEncodeError):
+        counter.count_documents([["\ud800"]])
+    with pytest.raises(TypeError):
+        counter.count_documents([[b"bytes"]])
+    with pytest.raises(TypeError):
+        counter.count_text(["text"], "place", 0, 2**40)
+
+
+@pytest.mark.parametrize("max_bytes", [1, 7, 50, 2**40])
+def test_text_is_counted_in_goes(max_bytes):
+    """Oracle: counting at once. What a go has taken and not counted comes back, to be given to the next."""
+    pieces = [b"some wo", b"rds<|e", b"nd|>", b"", b"and so", b"me more " * 9, b"end"]
+    whole = _native.Counter(["<|end|>"], GPT2, 1, 8, None, ".", None)
+    assert whole.count_text(pieces, "place", 0, 2**40) == (sum(map(len, pieces)), None)
+    counter = _native.Counter(["<|end|>"], GPT2, 2, 8, None, ".", None)
+    iterator, offset, rest = iter(pieces), 0, b""
+    while rest is not None:
+        offset, rest = counter.count_text(chain([rest], iterator), "place", offset, max_bytes)
+    assert counter.finish().items() == whole.finish().items()
+
+
+def test_a_counter_gives_its_counts_once(tmp_path):
+    """Derived by hand."""
+    counter = _native.Counter([], GPT2, 1, 64, None, tmp_path, None)
+    counter.count_documents([["low low"], ["low"]])
+    assert counter.finish().items() == [(b" low", 1), (b"low", 2)]
+    for use in (counter.finish, counter.keep, lambda: counter.count_documents([])):
+        with pytest.raises(RuntimeError, match="given its counts away"):
+            use()

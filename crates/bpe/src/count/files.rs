@@ -19,6 +19,15 @@ pub fn read_header(path: &Path) -> Result<Vec<u8>, BpeError> {
     Ok(CountsReader::open(path)?.into_header())
 }
 
+/// Reads a whole file of counts; what its entries add up to.
+///
+/// # Errors
+///
+/// As [`read_header`], for any byte that is not as it was written.
+pub fn verify_counts(path: &Path) -> Result<Sums, BpeError> {
+    CountsReader::open(path)?.verify()
+}
+
 /// The counts of several files, added up, if that takes no more memory than `max_bytes`.
 ///
 /// Of many files some are merged first, in a directory of their own in `spill_directory`.

@@ -26,7 +26,7 @@ pub use counts::Counts;
 pub use cut::first_cut;
 pub use documents::Documents;
 pub use file::Sums;
-pub use files::{merge_files, read_counts, read_header};
+pub use files::{merge_files, read_counts, read_header, verify_counts};
 pub use runs::Run;
 
 /// How to count: the same counts for any of it.

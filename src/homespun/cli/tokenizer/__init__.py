@@ -1,10 +1,11 @@
-"""`homespun tokenizer`: train, encode, inspect, verify; only the module of the one called is imported."""
+"""`homespun tokenizer`: count, train, encode, inspect, verify; only the module of the one called is imported."""
 
 from importlib import import_module
 
 from homespun.errors import ConfigError
 
 COMMANDS = {
+    "count": "count the pre-tokens of a corpus, as a file to train from",
     "train": "train a byte-level BPE tokenizer on a text file",
     "encode": "print the ids of a text",
     "inspect": "what a tokenizer is, and how it cuts a text",

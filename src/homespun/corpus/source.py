@@ -15,7 +15,7 @@ _NUM_READERS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The inputs of a data set, as they are now."""
+    """Input files, as they are now."""
 
     states: list[InputState]
     fingerprint: str
@@ -31,7 +31,8 @@ def read_source(files: Sequence[InputFile]) -> Source:
     """Look at every file.
 
     Of files above 16 MiB, 16 samples of 1 MiB count, evenly spaced from the first byte to the last: a corpus of
-    terabytes must not be read twice. Names do not count, so that a data set stays valid when its text moves.
+    terabytes must not be read twice. Names do not count, so that what is made from a text
+    stays valid when the text moves.
 
     Raises:
         MissingFileError: there is no such file.
