@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = CountOptions {
         num_threads: number(2, 2)?,
         chunk_bytes: number(3, 1 << 18)?,
+        ..CountOptions::default()
     };
     let pattern = match arguments.get(4).map(String::as_str) {
         Some("gpt4") => GPT4_PATTERN,
@@ -34,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let splitter = Splitter::new(pattern)?;
 
     let start = Instant::now();
-    let counts = count_file(path, &specials, &splitter, options, &ignore_progress)?;
+    let counts = count_file(path, &specials, &splitter, &options, &ignore_progress)?;
     let counted = start.elapsed();
     let merges = train(&counts, num_tokens, &ignore_progress)?;
     let trained = start.elapsed();
