@@ -20,15 +20,16 @@ __all__ = [
     "Counter",
     "EncodeStream",
     "Encoder",
+    "MergeTrainer",
     "PretokenCounts",
     "encode_documents",
     "encode_text_files",
+    "feed_counts",
     "first_cut",
     "merge_counts_files",
     "read_counts",
     "read_counts_header",
     "split",
-    "train_merges",
     "verify_counts",
 ]
 
@@ -123,13 +124,38 @@ def merge_counts_files(
 ) -> tuple[int, int, int]:
     """Write the sum of files of counts to another; see `verify_counts` for what is returned."""
 
-def train_merges(
-    counts: PretokenCounts,
-    num_tokens: int,
-    num_threads: int,
-    on_progress: Callable[[int, int], None],
-) -> list[tuple[bytes, bytes]]:
-    """Merge until `num_tokens` distinct tokens stand beside the 256 bytes, or no pair is left; progress in tokens."""
+def feed_counts(counts: PretokenCounts, sink: Callable[[bytes], object]) -> None:
+    """Hand `sink` all pre-tokens in ascending order, piece by piece: each its length, its bytes and its count.
+
+    Length and count are unsigned, of 64 bits, little-endian.
+    """
+
+@final
+class MergeTrainer:
+    """Training on counts, which can be carried on."""
+
+    def __new__(
+        cls,
+        counts: PretokenCounts,
+        known_merges: Sequence[tuple[bytes, bytes]],
+        ties: Literal["bytes", "ids"],
+        special_tokens: Sequence[bytes],
+        num_threads: int,
+    ) -> Self:
+        """Prepare to go on after `known_merges`, in their order.
+
+        `special_tokens`, as bytes of the printable alphabet, matter to "ids" alone.
+        """
+    @property
+    def num_tokens(self) -> int:
+        """Distinct tokens beside the 256 bytes, those of known merges included."""
+    def merge(
+        self, num_tokens: int, seconds: float, on_progress: Callable[[int, int], None]
+    ) -> list[tuple[bytes, bytes]]:
+        """Merge until there are `num_tokens`, no pair is left, or the time is over, but at least once if possible.
+
+        Returns the merges made. Progress in tokens.
+        """
 
 @final
 class Encoder:

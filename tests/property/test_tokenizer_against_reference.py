@@ -65,10 +65,30 @@ def test_training_equals_the_reference(pattern, text, num_merges, num_specials, 
     assert found == reference.train_bpe(text + "a", vocab_size, specials, SPLITS[pattern])
 
 
-@given(counts=st.dictionaries(st.binary(max_size=12) | st.text("ab", max_size=20).map(str.encode), st.integers(0, 9)))
-def test_training_from_counts_equals_the_reference(counts):
+COUNTS = st.dictionaries(st.binary(max_size=12) | st.text("ab", max_size=20).map(str.encode), st.integers(0, 9))
+
+
+@given(counts=COUNTS, specials=st.sampled_from([[], ["ab"], ["<|e|>", "b", "aba", "\u0120a"]]))
+def test_training_from_counts_equals_the_reference(counts, specials):
     """Oracle: the slow reference; runs of a and b make overlapping pairs and many ties."""
-    assert train_bpe_from_counts(counts, 300, [])[1] == reference.train_merges(counts, 44)
+    for ties in ("bytes", "ids"):
+        merges = train_bpe_from_counts(counts, 300 + len(specials), specials, ties=ties)[1]
+        assert merges == reference.train_merges(counts, 44, specials, ties)
+
+
+@given(counts=COUNTS, sizes=st.lists(st.integers(257, 300), min_size=2, max_size=3).map(sorted))
+def test_training_in_parts_equals_training_at_once(counts, sizes):
+    """Oracle: one training of the largest size; by a journal, and from one tokenizer to the next."""
+    for ties in ("bytes", "ids"):
+        whole = train_bpe_from_counts(counts, sizes[-1], ["<|e|>"], ties=ties)
+        grown = None
+        with tempfile.TemporaryDirectory() as directory:
+            journal = Path(directory) / "merges.journal"
+            for size in sizes:
+                journaled = train_bpe_from_counts(counts, size, ["<|e|>"], ties=ties, journal=journal)
+                extended = train_bpe_from_counts(counts, size, ["<|e|>"], ties=ties, extend=grown)
+                grown = Tokenizer(*extended, ["<|e|>"])
+        assert journaled == extended == whole
 
 
 @given(corpus=TEXTS | PLAIN, text=TEXTS | WILD, num_merges=st.integers(0, 60))

@@ -5,12 +5,12 @@
 use std::error::Error;
 use std::io::Write;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use homespun_bpe::count::{count_file, CountOptions};
 use homespun_bpe::progress::ignore_progress;
 use homespun_bpe::split::{GPT2_PATTERN, GPT4_PATTERN};
-use homespun_bpe::train::train;
+use homespun_bpe::train::{Ties, TrainOptions, Trainer};
 use homespun_bpe::{SpecialTokens, Splitter};
 
 fn hex(bytes: &[u8]) -> String {
@@ -37,7 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let counts = count_file(path, &specials, &splitter, &options, &ignore_progress)?;
     let counted = start.elapsed();
-    let merges = train(&counts, num_tokens, &ignore_progress)?;
+    let train_options = TrainOptions {
+        ties: Ties::Bytes,
+        num_threads: options.num_threads,
+    };
+    let mut trainer = Trainer::new(&counts, &[], train_options)?;
+    let merges = trainer.merge(num_tokens, Duration::MAX, &ignore_progress)?;
     let trained = start.elapsed();
     println!(
         "count {:.3} s ({} distinct, {} in all), train {:.3} s ({} merges), {:.3} s together; {}",

@@ -1,20 +1,31 @@
 //! Training against recounting everything after every merge.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use homespun_bpe::progress::ignore_progress;
-use homespun_bpe::train::{train, Merge};
+use homespun_bpe::train::{Merge, Ties, TrainOptions, Trainer};
 use homespun_bpe::{BpeError, Counts};
 use proptest::prelude::*;
 
-/// Algorithm 1 of Sennrich et al. (arXiv:1508.07909), with the greater pair of byte strings first among equals.
-fn naive(counts: &Counts, num_tokens: usize) -> Vec<Merge> {
+/// Algorithm 1 of Sennrich et al. (arXiv:1508.07909), with ties by bytes, or by ids as Hugging Face numbers them.
+fn naive(counts: &Counts, num_tokens: usize, ties: &Ties) -> Vec<Merge> {
     let mut words: Vec<(Vec<Vec<u8>>, u64)> = counts
         .iter()
         .map(|(word, count)| (word.iter().map(|&byte| vec![byte]).collect(), count))
         .collect();
     let (mut merges, mut tokens) = (Vec::new(), HashSet::new());
+    let mut ids: HashMap<Vec<u8>, usize> = HashMap::new();
+    if let Ties::Ids { special_tokens } = ties {
+        // What Latin-1 shows stands for itself; the others follow in order.
+        let shown = |byte: &u8| matches!(byte, 33..=126 | 161..=172 | 174..=255);
+        let bytes = (0..=255).filter(shown).chain((0..=255).filter(|byte| !shown(byte)));
+        for token in special_tokens.iter().cloned().chain(bytes.map(|byte| vec![byte])) {
+            let id = ids.len();
+            ids.entry(token).or_insert(id);
+        }
+    }
     while tokens.len() < num_tokens {
         let mut pairs: BTreeMap<Merge, u64> = BTreeMap::new();
         for (word, count) in &words {
@@ -22,9 +33,13 @@ fn naive(counts: &Counts, num_tokens: usize) -> Vec<Merge> {
                 *pairs.entry((pair[0].clone(), pair[1].clone())).or_default() += count;
             }
         }
+        let by_ties = |a: &Merge, b: &Merge| match ties {
+            Ties::Bytes => a.cmp(b),
+            Ties::Ids { .. } => (ids[&b.0], ids[&b.1]).cmp(&(ids[&a.0], ids[&a.1])),
+        };
         let Some((best, _)) = pairs
             .into_iter()
-            .max_by(|a, b| a.1.cmp(&b.1).then_with(|| a.0.cmp(&b.0)))
+            .max_by(|a, b| a.1.cmp(&b.1).then_with(|| by_ties(&a.0, &b.0)))
         else {
             break;
         };
@@ -38,16 +53,31 @@ fn naive(counts: &Counts, num_tokens: usize) -> Vec<Merge> {
                 at += 1;
             }
         }
-        tokens.insert([best.0.clone(), best.1.clone()].concat());
+        let joined = [best.0.clone(), best.1.clone()].concat();
+        let id = ids.len();
+        ids.entry(joined.clone()).or_insert(id);
+        tokens.insert(joined);
         merges.push(best);
     }
     merges
 }
 
+fn trainer(counts: &Counts, known: &[Merge], ties: &Ties) -> Trainer {
+    let options = TrainOptions {
+        ties: ties.clone(),
+        num_threads: 2,
+    };
+    Trainer::new(counts, known, options).unwrap()
+}
+
+fn train(counts: &Counts, num_tokens: usize, ties: &Ties) -> Vec<Merge> {
+    let mut trainer = trainer(counts, &[], ties);
+    trainer.merge(num_tokens, Duration::MAX, &ignore_progress).unwrap()
+}
+
 fn merges_of(words: &[(&str, u64)], num_tokens: usize) -> Vec<String> {
     let counts = Counts::from_pairs(words.iter().copied());
-    let merges = train(&counts, num_tokens, &ignore_progress).unwrap();
-    merges
+    train(&counts, num_tokens, &Ties::Bytes)
         .into_iter()
         .map(|(left, right)| {
             format!(
@@ -89,7 +119,7 @@ fn overlapping_pairs_are_counted_each() {
 fn one_long_word_of_one_letter() {
     let word = "a".repeat(1000);
     let counts = Counts::from_pairs([(word.as_bytes(), 3)]);
-    assert_eq!(train(&counts, 40, &ignore_progress).unwrap(), naive(&counts, 40));
+    assert_eq!(train(&counts, 40, &Ties::Bytes), naive(&counts, 40, &Ties::Bytes));
 }
 
 /// Oracle: time, in that a quadratic trainer would not end. 4 MB of one letter, and of two in turn.
@@ -97,7 +127,7 @@ fn one_long_word_of_one_letter() {
 fn long_words_take_linear_time() {
     for unit in ["a", "ab"] {
         let counts = Counts::from_pairs([(unit.repeat((4 << 20) / unit.len()), 1)]);
-        let merges = train(&counts, 1000, &ignore_progress).unwrap();
+        let merges = train(&counts, 1000, &Ties::Bytes);
         assert_eq!(merges.len(), 22, "2**22 letters, joined by doubling");
     }
 }
@@ -105,19 +135,54 @@ fn long_words_take_linear_time() {
 #[test]
 fn progress_ends_at_what_was_reached() {
     let last = std::sync::Mutex::new((0, 0));
-    train(&Counts::from_pairs([("abcd", 2)]), 10, &|done, all| {
+    let mut trainer = trainer(&Counts::from_pairs([("abcd", 2)]), &[], &Ties::Bytes);
+    let on_progress = |done, all| {
         *last.lock().unwrap() = (done, all);
         ControlFlow::Continue(())
-    })
-    .unwrap();
+    };
+    trainer.merge(10, Duration::MAX, &on_progress).unwrap();
     assert_eq!(*last.lock().unwrap(), (3, 10));
 }
 
 #[test]
 fn a_callback_can_stop_training() {
     let counts = Counts::from_pairs((0..2000).map(|i| (format!("{i}"), 1)));
-    let stopped = train(&counts, 2000, &|_, _| ControlFlow::Break(()));
+    let stopped = trainer(&counts, &[], &Ties::Bytes).merge(2000, Duration::MAX, &|_, _| ControlFlow::Break(()));
     assert!(matches!(stopped, Err(BpeError::Interrupted)));
+}
+
+/// Oracle: one call without end.
+#[test]
+fn training_pauses_when_time_is_over() {
+    let counts = Counts::from_pairs((0..2000).map(|i| (format!("{i}"), 1)));
+    let whole = train(&counts, 1000, &Ties::Bytes);
+    let mut trainer = trainer(&counts, &[], &Ties::Bytes);
+    let mut merges = Vec::new();
+    let mut num_calls = 0;
+    while trainer.num_tokens() < 1000 {
+        merges.extend(trainer.merge(1000, Duration::ZERO, &ignore_progress).unwrap());
+        num_calls += 1;
+    }
+    assert_eq!(merges, whole);
+    assert!(num_calls > 5);
+}
+
+/// Oracle: the merge's number in the message.
+#[test]
+fn known_merges_must_follow_one_another() {
+    let counts = Counts::from_pairs([("abc", 2)]);
+    let known = [(b"a".to_vec(), b"b".to_vec()), (b"bc".to_vec(), b"a".to_vec())];
+    let options = TrainOptions {
+        ties: Ties::Bytes,
+        num_threads: 1,
+    };
+    let refused = Trainer::new(&counts, &known, options).err().unwrap();
+    assert!(
+        refused
+            .to_string()
+            .starts_with("merge 1 joins \"bc\" and \"a\", but \"bc\""),
+        "{refused}"
+    );
 }
 
 fn words(letters: &'static str, max_len: usize) -> impl Strategy<Value = Vec<(String, u64)>> {
@@ -134,12 +199,29 @@ proptest! {
 
     /// Oracle: recounting everything after every merge. Two letters make overlaps, ties and tokens made in two ways.
     #[test]
-    fn equals_recounting(few in words("ab", 24), more in words("abcdef", 12), single in words("a", 60)) {
+    fn equals_recounting(few in words("ab", 24), more in words("abc \n\u{e9}", 12), single in words("a", 60)) {
         for pairs in [few, more, single] {
             let counts = Counts::from_pairs(pairs);
-            for num_tokens in [5, 1000] {
-                prop_assert_eq!(train(&counts, num_tokens, &ignore_progress).unwrap(), naive(&counts, num_tokens));
+            let special_tokens = ["ab", " ", "c", "caa"].map(|token| token.as_bytes().to_vec()).into();
+            for ties in [Ties::Bytes, Ties::Ids { special_tokens }] {
+                for num_tokens in [5, 1000] {
+                    prop_assert_eq!(train(&counts, num_tokens, &ties), naive(&counts, num_tokens, &ties));
+                }
             }
+        }
+    }
+
+    /// Oracle: training at once. Long words and short ones are carried to where they were in two ways.
+    #[test]
+    fn goes_on_from_known_merges(pairs in words("abc", 90), num_known in 0..30usize) {
+        let counts = Counts::from_pairs(pairs);
+        for ties in [Ties::Bytes, Ties::Ids { special_tokens: Vec::new() }] {
+            let whole = train(&counts, 60, &ties);
+            let known = &whole[..num_known.min(whole.len())];
+            let mut trainer = trainer(&counts, known, &ties);
+            prop_assert_eq!(trainer.num_tokens(), known.len());
+            let rest = trainer.merge(60, Duration::MAX, &ignore_progress).unwrap();
+            prop_assert_eq!([known, &rest].concat(), whole);
         }
     }
 }

@@ -28,7 +28,7 @@ mod _native {
     #[pymodule_export]
     use super::encoder::{EncodeStream, Encoder};
     #[pymodule_export]
-    use super::training::train_merges;
+    use super::training::{feed_counts, MergeTrainer};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

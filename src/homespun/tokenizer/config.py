@@ -3,11 +3,17 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
-from homespun.config import check_at_least
+from homespun.config import check_at_least, check_choice
 from homespun.errors import ConfigError
 
 NUM_BYTES = 256
+
+Ties = Literal["bytes", "ids"]
+"""A rule for pairs that are equally frequent: see `train_bpe`."""
+
+TIES = ("bytes", "ids")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +26,16 @@ class TokenizerConfig:
     pattern: str = "gpt2"
     """How text is cut before merging: "gpt2", "gpt4", or a regular expression of your own."""
 
+    ties: Ties = "bytes"
+    """Which of equally frequent pairs is merged: "bytes", the greater byte strings; "ids", as Hugging Face does."""
+
     special_tokens: list[str] = field(default_factory=lambda: ["<|endoftext|>"])
     """Strings that are one token each and never part of another; their ids count from 0."""
 
     def __post_init__(self) -> None:
         check_special_tokens("tokenizer.special_tokens", self.special_tokens)
         check_vocab_size("tokenizer.vocab_size", self.vocab_size, len(self.special_tokens))
+        check_choice("tokenizer.ties", self.ties, TIES)
         if not self.pattern:
             raise ConfigError("tokenizer.pattern is empty; write gpt2, gpt4 or a regular expression")
 

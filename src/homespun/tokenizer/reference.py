@@ -127,12 +127,21 @@ def count_pretokens(text: str, special_tokens: Sequence[str], pretokenize: Preto
     )
 
 
-def train_merges(counts: Mapping[bytes, int], num_tokens: int) -> list[tuple[bytes, bytes]]:
-    """Merge the most frequent pair, ties to the greater pair, until `num_tokens` new tokens exist or no pair does.
+def train_merges(
+    counts: Mapping[bytes, int], num_tokens: int, special_tokens: Sequence[str] = (), ties: str = "bytes"
+) -> list[tuple[bytes, bytes]]:
+    """Merge the most frequent pair again and again, until `num_tokens` new tokens exist or no pair does.
 
-    Every merge makes a new token: whatever spells an old one between the same two ends was merged in the same way.
+    Of pairs equally frequent, by "bytes" the greater pair of byte strings is merged; by "ids" the smaller pair of ids,
+    for which alone the special tokens count. Every merge makes a new token: whatever spells an old one between the same
+    two ends was merged in the same way.
     """
     words = [([bytes([byte]) for byte in word], count) for word, count in counts.items() if count > 0]
+    ids = _HuggingFaceIds(special_tokens) if ties == "ids" else None
+
+    def order(pair: tuple[bytes, bytes]) -> tuple[bytes, bytes] | tuple[int, int]:
+        return pair if ids is None else (-ids[pair[0]], -ids[pair[1]])
+
     merges: list[tuple[bytes, bytes]] = []
     while len(merges) < num_tokens:
         pairs: Counter[tuple[bytes, bytes]] = Counter()
@@ -141,10 +150,34 @@ def train_merges(counts: Mapping[bytes, int], num_tokens: int) -> list[tuple[byt
                 pairs[pair] += count
         if not pairs:
             break
-        best = max(pairs, key=lambda pair: (pairs[pair], pair))
+        best = max(pairs, key=lambda pair: (pairs[pair], order(pair)))
         words = [(merge_pair(symbols, best), count) for symbols, count in words]
         merges.append(best)
+        if ids is not None:
+            ids.add(best[0] + best[1])
     return merges
+
+
+class _HuggingFaceIds(dict[bytes, int]):
+    """Ids of tokens as Hugging Face's trainer gives them: special tokens, the bytes by their characters, merged tokens.
+
+    There a token is a string, with a character for each byte; so one that is spelled like a special token has its id.
+    """
+
+    def __init__(self, special_tokens: Sequence[str]) -> None:
+        shown = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+        others = [byte for byte in range(256) if byte not in shown]
+        codes = {byte: byte for byte in shown} | {byte: 0x100 + index for index, byte in enumerate(others)}
+        self._characters = [chr(codes[byte]) for byte in range(256)]
+        self._named: dict[str, int] = {}
+        for name in special_tokens:
+            self._named.setdefault(name, len(self._named))
+        for byte in sorted(range(256), key=self._characters.__getitem__):
+            self.add(bytes([byte]))
+
+    def add(self, token: bytes) -> None:
+        name = "".join(self._characters[byte] for byte in token)
+        self[token] = self._named.setdefault(name, len(self._named))
 
 
 def merge_pair(symbols: list[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:

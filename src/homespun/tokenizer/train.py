@@ -5,12 +5,24 @@ The result is a function of the text, the special tokens and the pattern alone: 
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from math import inf
+from pathlib import Path
 
 from homespun import _native
-from homespun.errors import DataError
+from homespun.config import check_choice
+from homespun.errors import ConfigError, DataError
 from homespun.progress import ProgressCallback, ignore_progress
-from homespun.tokenizer.config import NUM_BYTES, check_special_tokens, check_vocab_size, resolve_num_threads
+from homespun.tokenizer.config import TIES, Ties, check_special_tokens, check_vocab_size, resolve_num_threads
 from homespun.tokenizer.count import CHUNK_BYTES, count_pretokens
+from homespun.tokenizer.journal import Journal, JournalOrigin, fingerprint_of_counts
+from homespun.tokenizer.patterns import resolve_pattern
+from homespun.tokenizer.storage.printable import from_printable
+from homespun.tokenizer.tokenizer import Tokenizer
+from homespun.tokenizer.vocabulary import build_vocab, check_can_be_extended, grow_vocab
+
+JOURNAL_SECONDS = 1.0
+"""Between two writes of a journal: what an interruption can cost."""
 
 
 def train_bpe(
@@ -19,6 +31,9 @@ def train_bpe(
     special_tokens: Sequence[str],
     *,
     pattern: str = "gpt2",
+    ties: Ties = "bytes",
+    extend: Tokenizer | None = None,
+    journal: str | os.PathLike[str] | None = None,
     num_threads: int | None = None,
     chunk_bytes: int = CHUNK_BYTES,
     on_progress: ProgressCallback = ignore_progress,
@@ -26,24 +41,37 @@ def train_bpe(
     """Vocabulary and merges of a UTF-8 text file.
 
     The vocabulary holds the special tokens in the order given (ids from 0), the 256 bytes, then the merged tokens: at
-    most `vocab_size` in all, fewer where no pair is left to merge. Of pairs that are equally frequent the greater pair
-    of byte strings is merged. Special tokens are cut from the text before counting.
+    most `vocab_size` in all, fewer where no pair is left to merge. Special tokens are cut from the text before
+    counting.
 
     Args:
         input_path: Read in pieces; it may be larger than memory.
         vocab_size: At least 256 plus the number of special tokens.
         special_tokens: Strings, none empty, none twice.
         pattern: "gpt2", "gpt4" or a regular expression.
+        ties: Which of equally frequent pairs is merged: "bytes" for the greater pair of byte strings; "ids" for the
+            smaller pair of ids, numbered as Hugging Face's trainer does, whose merges these are (of a text from which
+            special tokens have been cut).
+        extend: A tokenizer whose tokens keep their ids, with the same special tokens and pattern; merging goes on after
+            its last merge. If it came from the same text by the same rule for ties, the result is that of training at
+            once.
+        journal: A file in which the merges are recorded as they are made, about once a second. Where it exists, merging
+            goes on from it: to finish what was interrupted, or to a larger vocabulary. The result is the same.
         num_threads: None for one thread a core.
         chunk_bytes: Bytes a thread reads at a time.
         on_progress: Called with bytes while counting, then with tokens while merging.
 
     Raises:
         MissingFileError: `input_path` does not exist.
-        DataError: it is a directory, empty, or not UTF-8 (with the byte offset).
+        DataError: it is a directory, empty, or not UTF-8 (with the byte offset); or the journal is of another training.
         ConfigError: an argument cannot work, a malformed regular expression included.
+        StorageError: the journal cannot be written.
     """
     check_vocab_size("vocab_size", vocab_size, len(special_tokens))
+    if extend is not None:
+        check_can_be_extended(extend, vocab_size, special_tokens)
+        if extend.pattern != resolve_pattern(pattern):
+            raise ConfigError(f"pattern = {pattern!r} is not that of the tokenizer to extend, {extend.pattern!r}")
     counts = count_pretokens(
         input_path,
         special_tokens,
@@ -52,7 +80,16 @@ def train_bpe(
         chunk_bytes=chunk_bytes,
         on_progress=on_progress,
     )
-    return merge_counts(counts, vocab_size, special_tokens, num_threads=num_threads, on_progress=on_progress)
+    return merge_counts(
+        counts,
+        vocab_size,
+        special_tokens,
+        ties=ties,
+        extend=extend,
+        journal=journal,
+        num_threads=num_threads,
+        on_progress=on_progress,
+    )
 
 
 def train_bpe_from_counts(
@@ -60,6 +97,9 @@ def train_bpe_from_counts(
     vocab_size: int,
     special_tokens: Sequence[str],
     *,
+    ties: Ties = "bytes",
+    extend: Tokenizer | None = None,
+    journal: str | os.PathLike[str] | None = None,
     num_threads: int | None = None,
     on_progress: ProgressCallback = ignore_progress,
 ) -> tuple[dict[int, bytes], list[tuple[bytes, bytes]]]:
@@ -69,12 +109,16 @@ def train_bpe_from_counts(
         counts: How often each pre-token occurs, which may be 0.
         vocab_size: At least 256 plus the number of special tokens.
         special_tokens: Strings, none empty, none twice; the counts are expected to be without them.
+        ties: As for `train_bpe`; so are `extend` and `journal`.
+        extend: A tokenizer whose tokens keep their ids.
+        journal: A file in which the merges are recorded.
         num_threads: None for one thread a core.
         on_progress: Called with tokens.
 
     Raises:
-        DataError: a count is negative, or they do not add up in 64 bits.
+        DataError: a count is negative, or they do not add up in 64 bits; or the journal is of another training.
         ConfigError: an argument cannot work.
+        StorageError: the journal cannot be written.
     """
     for pretoken, count in counts.items():
         if not 0 <= count < 2**63:
@@ -82,7 +126,16 @@ def train_bpe_from_counts(
     native_counts = _native.PretokenCounts(
         (pretoken, count) for pretoken, count in counts.items() if count and pretoken
     )
-    return merge_counts(native_counts, vocab_size, special_tokens, num_threads=num_threads, on_progress=on_progress)
+    return merge_counts(
+        native_counts,
+        vocab_size,
+        special_tokens,
+        ties=ties,
+        extend=extend,
+        journal=journal,
+        num_threads=num_threads,
+        on_progress=on_progress,
+    )
 
 
 def merge_counts(
@@ -90,19 +143,41 @@ def merge_counts(
     vocab_size: int,
     special_tokens: Sequence[str],
     *,
+    ties: Ties = "bytes",
+    extend: Tokenizer | None = None,
+    journal: str | os.PathLike[str] | None = None,
     num_threads: int | None = None,
     on_progress: ProgressCallback = ignore_progress,
 ) -> tuple[dict[int, bytes], list[tuple[bytes, bytes]]]:
-    """Vocabulary and merges of counted pre-tokens: the second half of `train_bpe`."""
+    """Vocabulary and merges of counted pre-tokens: the second half of `train_bpe`, with its arguments and errors."""
     check_special_tokens("special_tokens", special_tokens)
     check_vocab_size("vocab_size", vocab_size, len(special_tokens))
-    num_tokens = vocab_size - NUM_BYTES - len(special_tokens)
-    merges = _native.train_merges(counts, num_tokens, resolve_num_threads(num_threads), on_progress)
-    return build_vocab(special_tokens, merges), merges
-
-
-def build_vocab(special_tokens: Sequence[str], merges: Sequence[tuple[bytes, bytes]]) -> dict[int, bytes]:
-    """The vocabulary in its order: special tokens, the 256 bytes, merged tokens, each where a merge first makes it."""
-    merged = dict.fromkeys(left + right for left, right in merges)
-    tokens = [*(name.encode() for name in special_tokens), *(bytes([byte]) for byte in range(NUM_BYTES)), *merged]
-    return dict(enumerate(tokens))
+    check_choice("ties", ties, TIES)
+    if extend is not None:
+        check_can_be_extended(extend, vocab_size, special_tokens)
+    vocab = build_vocab(special_tokens, []) if extend is None else extend.vocab
+    merges = [] if extend is None else extend.merges
+    num_merges = vocab_size - max(vocab) - 1
+    num_threads = resolve_num_threads(num_threads)
+    with ExitStack() as stack:
+        record = None
+        if journal is not None:
+            origin = JournalOrigin(
+                counts_sha256=fingerprint_of_counts(counts),
+                special_tokens=list(special_tokens),
+                ties=ties,
+                extends=extend.fingerprint if extend is not None else None,
+            )
+            record = stack.enter_context(Journal(Path(journal), origin))
+            merges += record.merges[:num_merges]
+            num_merges -= len(record.merges[:num_merges])
+        # Hugging Face's trainer gives a token that is spelled like a special one the special one's id.
+        spelled = [token for name in special_tokens if (token := from_printable(name)) is not None]
+        trainer = _native.MergeTrainer(counts, merges, ties, spelled, num_threads)
+        num_tokens = trainer.num_tokens + num_merges
+        while made := trainer.merge(num_tokens, JOURNAL_SECONDS if record else inf, on_progress):
+            merges += made
+            if record is not None:
+                record.append(made)
+    special_ids = extend.special_tokens.values() if extend is not None else range(len(special_tokens))
+    return grow_vocab(vocab, special_ids, merges), merges

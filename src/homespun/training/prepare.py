@@ -94,7 +94,12 @@ class _Preparation:
             show = self._show_progress("training the tokenizer", "steps")
             with self._plain_text(files, directory) as plain, show as on_progress:
                 vocab, merges = train_bpe(
-                    plain, wanted.vocab_size, wanted.special_tokens, pattern=wanted.pattern, on_progress=on_progress
+                    plain,
+                    wanted.vocab_size,
+                    wanted.special_tokens,
+                    pattern=wanted.pattern,
+                    ties=wanted.ties,
+                    on_progress=on_progress,
                 )
             tokenizer = Tokenizer(vocab, merges, wanted.special_tokens, pattern=wanted.pattern)
             tokenizer.save(directory)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from math import inf
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_a_file_is_counted(tmp_path):
 def test_worked_example():
     """Derived by hand from the assignment's example."""
     counts = _native.PretokenCounts([(b"low", 5), (b"lower", 2), (b"widest", 3), (b"newest", 6)])
-    merges = _native.train_merges(counts, 6, 1, ignore_progress)
+    merges = _native.MergeTrainer(counts, [], "bytes", [], 1).merge(6, inf, ignore_progress)
     assert [left + right for left, right in merges] == [b"st", b"est", b"ow", b"low", b"west", b"ne"]
 
 
@@ -56,7 +57,7 @@ def test_the_last_news_always_arrives(tmp_path):
     news = []
     counts = count(path, on_progress=lambda done, total: news.append((done, total)))
     assert news[-1] == (1100, 1100)
-    _native.train_merges(counts, 4, 1, lambda done, total: news.append((done, total)))
+    _native.MergeTrainer(counts, [], "bytes", [], 1).merge(4, inf, lambda done, total: news.append((done, total)))
     assert news[-1] == (4, 4)
 
 

@@ -93,6 +93,12 @@ impl Counts {
         self.bytes.len()
     }
 
+    /// The pre-token at `index` of the order of [`Counts::iter`], and its count.
+    pub fn get(&self, index: usize) -> (&[u8], u64) {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        (&self.bytes[start..self.ends[index]], self.counts[index])
+    }
+
     /// Pre-tokens and counts, in ascending order of the bytes.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());

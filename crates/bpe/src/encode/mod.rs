@@ -6,10 +6,10 @@
 
 mod batch;
 mod cache;
-mod long;
-mod pairs;
+pub(crate) mod long;
+pub(crate) mod pairs;
 mod pretokens;
-mod short;
+pub(crate) mod short;
 mod workers;
 
 #[cfg(test)]

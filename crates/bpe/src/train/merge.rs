@@ -2,256 +2,204 @@
 
 use std::ops::Range;
 
+use super::beside::{Note, Side};
+use super::gather::{compare, gather, Watched};
+use super::known::Known;
+use super::limits::Limits;
 use super::pairs::{Pair, Pairs};
 use super::queue::Queue;
-use super::tokens::Tokens;
-use super::words::{Place, Words};
-use super::Merge;
+use super::tokens::{Tokens, BORDER};
+use super::words::Words;
+use super::{Merge, Ties};
 use crate::count::Counts;
 use crate::error::BpeError;
 
-/// The words as they are split now, their pairs, and the pairs' order.
-pub(super) struct Trainer {
+/// The words as they are split now, the pairs that are watched, and their order.
+///
+/// Only the most frequent pairs are watched. A pair's count can only fall after the step that made it, so that the others
+/// need no attention before the watched ones have become as rare: then, in another round, all words are looked at anew.
+pub(super) struct Merger {
     words: Words,
     tokens: Tokens,
-    pairs: Pairs,
+    watched: Watched,
     queue: Queue,
-    beside: Beside,
+    before: Side,
+    after: Side,
+    limits: Limits,
+    num_threads: usize,
+    has_begun_round: bool,
 }
 
-impl Trainer {
-    pub fn new(counts: &Counts) -> Result<Self, BpeError> {
-        let words = Words::new(counts)?;
-        let tokens = Tokens::new();
-        let mut pairs = Pairs::of_bytes(&words);
-        let mut queue = Queue::default();
-        for pair in 0..pairs.len() as u32 {
-            queue.push(pair, &mut pairs, &tokens);
-        }
+impl Merger {
+    pub fn new(
+        counts: &Counts,
+        known: &[Merge],
+        ties: Ties,
+        limits: Limits,
+        num_threads: usize,
+    ) -> Result<Self, BpeError> {
+        let mut tokens = Tokens::new(ties);
+        let known = Known::new(known, &mut tokens)?;
+        let words = Words::new(counts, &known, tokens.len(), num_threads)?;
+        let watched = gather(&words, &tokens, &limits, num_threads);
         Ok(Self {
+            queue: Queue::new(&watched.pairs, &tokens),
             words,
             tokens,
-            pairs,
-            queue,
-            beside: Beside::default(),
+            watched,
+            before: Side::default(),
+            after: Side::default(),
+            limits,
+            num_threads,
+            has_begun_round: false,
         })
     }
 
     /// Tokens beside the 256 bytes.
     pub fn num_new_tokens(&self) -> usize {
-        self.tokens.len() - 256
+        self.tokens.num_new()
+    }
+
+    /// Whether the last step looked through all words, and so may have taken its time.
+    pub fn has_begun_round(&self) -> bool {
+        self.has_begun_round
     }
 
     /// Merges the next pair everywhere; none where no pair is left.
     pub fn step(&mut self) -> Option<Merge> {
-        let index = self.queue.pop(&mut self.pairs, &self.tokens)?;
-        let pair = *self.pairs.get(index);
-        let (joined, _) = self.tokens.join(pair.left, pair.right);
-        self.beside.clear(self.tokens.len());
-        self.join_all(index, joined);
-        let free = self.pairs.clear(index);
-        self.settle(pair.left, pair.right, joined, free);
+        self.has_begun_round = false;
+        let index = self.next_pair()?;
+        let pair = *self.watched.pairs.get(index);
+        let (joined, is_new) = self.tokens.join(pair.left, pair.right);
+        if is_new {
+            self.words.add_symbol(pair.left, pair.right, joined);
+        }
+        if !is_new || self.limits.is_dense(pair.num_places as usize, self.words.len()) {
+            // A token that was known before may stand beside its neighbours already, in pairs whose count now rises.
+            self.words.close_up_joining(pair.left, pair.right, joined);
+            self.start_round();
+        } else {
+            self.queue.remove_first(&self.watched.pairs, &self.tokens);
+            self.join_all(index, joined);
+            let free = self.watched.pairs.clear(index);
+            self.settle(&pair, joined, free);
+        }
         Some((
             self.tokens.bytes(pair.left).to_vec(),
             self.tokens.bytes(pair.right).to_vec(),
         ))
     }
 
+    /// The pair to merge next; it stays first in the queue.
+    fn next_pair(&mut self) -> Option<u32> {
+        loop {
+            let Watched { pairs, last } = &self.watched;
+            let next = self.queue.next(pairs, &self.tokens);
+            let is_full = pairs.num_places() > self.limits.max_places(self.words.len())
+                || pairs.len() > 2 * self.limits.max_pairs(self.words.len());
+            let is_certain =
+                last.is_none_or(|last| next.is_some_and(|next| compare(pairs.get(next), &last, &self.tokens).is_ge()));
+            if is_certain && !is_full {
+                return next;
+            }
+            self.words.close_up();
+            self.start_round();
+        }
+    }
+
+    fn start_round(&mut self) {
+        self.has_begun_round = true;
+        // What is watched no longer makes room first.
+        self.watched.pairs = Default::default();
+        self.queue = Queue::default();
+        self.watched = gather(&self.words, &self.tokens, &self.limits, self.num_threads);
+        self.queue = Queue::new(&self.watched.pairs, &self.tokens);
+    }
+
     /// Joins the symbols of `pair` wherever they still stand, from left to right, noting what stands beside them.
     fn join_all(&mut self, pair: u32, joined: u32) {
-        let places = &self.pairs.places()[self.pairs.places_of(pair)];
-        let Pair { left, right, .. } = *self.pairs.get(pair);
-        let left_len = self.tokens.byte_len(left);
-        let joined_len = left_len + self.tokens.byte_len(right);
+        let places = self.watched.pairs.places_of(pair);
+        let Pair { left, right, .. } = *self.watched.pairs.get(pair);
+        let (words, before, after) = (&mut self.words, &mut self.before, &mut self.after);
+        before.clear(self.tokens.len(), places.len());
+        after.clear(self.tokens.len(), places.len());
+        let left_len = words.cell_len(left);
+        let joined_len = words.cell_len(joined);
+        let mut cursor = words.cursor_at(places.first().copied().unwrap_or(0));
         let mut last_end = 0;
         for (at, &place) in places.iter().enumerate() {
-            if let Some(&soon) = places.get(at + LOOK_AHEAD_PLACES) {
-                self.words.prefetch(soon);
+            if let Some(&soon) = places.get(at + LOOK_AHEAD) {
+                words.prefetch(soon);
             }
-            let pos = place.pos as usize;
+            let pos = place as usize;
             let middle = pos + left_len;
-            if self.words.at(pos) != left || self.words.at(middle) != right {
+            if words.at(pos) != left || words.at(middle) != right {
                 continue;
             }
             let end = pos + joined_len;
-            let count = self.words.count(place.word);
-            if let Some(before) = self.words.before(pos) {
-                let before_place = Place {
-                    pos: (pos - self.tokens.byte_len(before)) as u32,
-                    word: place.word,
-                };
-                // Where `before` was made in this very step, the pair of it and `left` was never counted.
-                let lost = if last_end == pos { 0 } else { count };
-                self.beside.note_before(before, count, lost, before_place);
+            let count = words.count_at(place, &mut cursor);
+            let symbol = words.at(pos - 1);
+            // Where it was made in this very step, the pair of it and `left` was never counted.
+            let lost = if last_end == pos { 0 } else { count };
+            before.gain(symbol, count, lost, (pos - words.cell_len(symbol)) as u32);
+            let symbol = words.at(end);
+            if symbol == left && words.at(end + left_len) == right {
+                // The pair of both joined ones is noted there, as what stands before.
+                after.lose(symbol, count);
+            } else {
+                after.gain(symbol, count, count, place);
             }
-            if let Some(after) = self.words.after(end) {
-                let is_joined_next = after == left && self.words.after(end + left_len) == Some(right);
-                if is_joined_next {
-                    // The pair of both joined ones is noted there, as what stands before.
-                    self.beside.note_lost_after(after, count);
-                } else if after == joined {
-                    // A token that was known before: the same pair as that noted on the other side.
-                    self.beside.note_lost_after(after, count);
-                    self.beside.note_before(joined, count, 0, place);
-                } else {
-                    self.beside.note_after(after, count, place);
-                }
-            }
-            self.words.join(pos, middle, end, joined);
+            words.join(pos, middle, end, joined);
             last_end = end;
         }
     }
 
     /// Brings pairs and queue up to date with what was noted; the places in `free` may be written over.
-    fn settle(&mut self, left: u32, right: u32, joined: u32, mut free: Range<usize>) {
+    fn settle(&mut self, merged: &Pair, joined: u32, mut free: Range<usize>) {
         let Self {
-            pairs,
+            watched: Watched { pairs, last },
             queue,
             tokens,
-            beside,
+            before,
+            after,
             ..
         } = self;
-        for (symbol, _) in beside.before.notes() {
-            pairs.prefetch(symbol, left);
-            pairs.prefetch(symbol, joined);
+        let Pair { left, right, .. } = *merged;
+        for note in before.notes() {
+            pairs.prefetch(note.symbol, left);
         }
-        for (symbol, _) in beside.after.notes() {
-            pairs.prefetch(right, symbol);
-            pairs.prefetch(joined, symbol);
+        for note in after.notes() {
+            pairs.prefetch(right, note.symbol);
         }
-        for (symbol, note) in beside.before.notes() {
-            if left != right || symbol != left {
-                pairs.lower(symbol, left, note.lost);
-            }
+        let is_merged = |symbol| left == right && symbol == left;
+        for note in before.notes().iter().filter(|note| !is_merged(note.symbol)) {
+            pairs.lower(note.symbol, left, note.lost);
         }
-        for (symbol, note) in beside.after.notes() {
-            if left != right || symbol != left {
-                pairs.lower(right, symbol, note.lost);
-            }
+        for note in after.notes().iter().filter(|note| !is_merged(note.symbol)) {
+            pairs.lower(right, note.symbol, note.lost);
         }
-        beside.before.sort_places(pairs, &mut free);
-        for (symbol, note) in beside.before.notes().filter(|(_, note)| note.num_places > 0) {
-            let pair = pairs.add(symbol, joined, note.gained, note.places());
-            queue.push(pair, pairs, tokens);
+        let least = last.map_or(1, |last| last.count);
+        let is_watched = |note: &Note| note.gained >= least && note.symbol != BORDER;
+        let mut watch = |pairs: &mut Pairs, left, right, note: &Note| {
+            let added = pairs.add(Pair {
+                left,
+                right,
+                count: note.gained,
+                first: note.first,
+                num_places: note.num_places,
+            });
+            queue.push(added, pairs, tokens);
+        };
+        before.sort_places(pairs, &mut free, is_watched);
+        for note in before.notes().iter().filter(|note| note.num_places > 0) {
+            watch(pairs, note.symbol, joined, note);
         }
-        beside.after.sort_places(pairs, &mut free);
-        for (symbol, note) in beside.after.notes().filter(|(_, note)| note.num_places > 0) {
-            let pair = pairs.add(joined, symbol, note.gained, note.places());
-            queue.push(pair, pairs, tokens);
+        after.sort_places(pairs, &mut free, is_watched);
+        for note in after.notes().iter().filter(|note| note.num_places > 0) {
+            watch(pairs, joined, note.symbol, note);
         }
     }
 }
 
 /// How many places ahead the words are asked for.
-const LOOK_AHEAD_PLACES: usize = 12;
-
-/// What stands beside the pair being merged.
-#[derive(Default)]
-struct Beside {
-    before: Side,
-    after: Side,
-}
-
-impl Beside {
-    fn clear(&mut self, num_tokens: usize) {
-        self.before.clear(num_tokens);
-        self.after.clear(num_tokens);
-    }
-
-    fn note_before(&mut self, symbol: u32, gained: u64, lost: u64, place: Place) {
-        self.before.gain(symbol, gained, place);
-        self.before.note(symbol).lost += lost;
-    }
-
-    fn note_after(&mut self, symbol: u32, gained: u64, place: Place) {
-        self.after.gain(symbol, gained, place);
-        self.after.note(symbol).lost += gained;
-    }
-
-    fn note_lost_after(&mut self, symbol: u32, lost: u64) {
-        self.after.note(symbol).lost += lost;
-    }
-}
-
-/// The symbols on one side of the merged pair.
-#[derive(Default)]
-struct Side {
-    /// Index in `noted` by symbol, where that one's symbol is the same.
-    slots: Vec<u32>,
-    noted: Vec<(u32, Note)>,
-    /// New places, each with its symbol's index in `noted`.
-    places: Vec<(u32, Place)>,
-    ends: Vec<usize>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Note {
-    /// Occurrences of the pair with the old symbol that are gone.
-    lost: u64,
-    /// Occurrences of the pair with the new symbol.
-    gained: u64,
-    /// The new places are `places[first..first + num_places]` of all pairs' places.
-    first: usize,
-    num_places: usize,
-}
-
-impl Note {
-    fn places(&self) -> Range<usize> {
-        self.first..self.first + self.num_places
-    }
-}
-
-impl Side {
-    fn clear(&mut self, num_tokens: usize) {
-        self.slots.resize(num_tokens, 0);
-        self.noted.clear();
-        self.places.clear();
-    }
-
-    #[inline]
-    fn slot(&mut self, symbol: u32) -> usize {
-        let slot = self.slots[symbol as usize] as usize;
-        if self.noted.get(slot).is_some_and(|noted| noted.0 == symbol) {
-            return slot;
-        }
-        self.slots[symbol as usize] = self.noted.len() as u32;
-        self.noted.push((symbol, Note::default()));
-        self.noted.len() - 1
-    }
-
-    #[inline]
-    fn note(&mut self, symbol: u32) -> &mut Note {
-        let slot = self.slot(symbol);
-        &mut self.noted[slot].1
-    }
-
-    #[inline]
-    fn gain(&mut self, symbol: u32, gained: u64, place: Place) {
-        let slot = self.slot(symbol);
-        let note = &mut self.noted[slot].1;
-        note.gained += gained;
-        note.num_places += 1;
-        self.places.push((slot as u32, place));
-    }
-
-    fn notes(&self) -> impl Iterator<Item = (u32, Note)> + '_ {
-        self.noted.iter().copied()
-    }
-
-    /// Moves the new places, symbol by symbol, to those of all pairs.
-    fn sort_places(&mut self, pairs: &mut Pairs, free: &mut Range<usize>) {
-        let (mut first, sorted) = pairs.make_room(self.places.len(), free);
-        let base = first;
-        self.ends.clear();
-        for (_, note) in &mut self.noted {
-            note.first = first;
-            self.ends.push(first - base);
-            first += note.num_places;
-        }
-        for &(slot, place) in &self.places {
-            let end = &mut self.ends[slot as usize];
-            sorted[*end] = place;
-            *end += 1;
-        }
-    }
-}
+const LOOK_AHEAD: usize = 12;

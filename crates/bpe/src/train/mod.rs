@@ -1,49 +1,114 @@
 //! Training: the most frequent pair is merged, again and again.
 //!
-//! Exact: after every merge the counts are those that recounting all words would give. A merge touches only the places
+//! Exact: every merge is the one that recounting all words after the last would give. A merge touches only the places
 //! where its pair stands, and only the pairs beside them change.
 
+mod beside;
+mod gather;
+mod known;
+mod limits;
 mod merge;
 mod pairs;
 mod queue;
 mod tokens;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
 use crate::count::Counts;
 use crate::error::BpeError;
 use crate::progress::OnProgress;
 
-use merge::Trainer;
+use limits::Limits;
+use merge::Merger;
 
 /// A merge: the bytes of the left and of the right token.
 pub type Merge = (Vec<u8>, Vec<u8>);
 
-/// Merges until `num_tokens` tokens stand beside the 256 bytes, or no pair is left.
-///
-/// Of pairs equally frequent the one whose left bytes are greater goes first, then whose right bytes are. Tokens are
-/// told apart by their bytes: a merge that yields bytes of an earlier token is listed, but adds no token.
-/// `on_progress(tokens_done, num_tokens)` is called now and then.
-///
-/// # Errors
-///
-/// [`BpeError::CorpusTooLarge`], [`BpeError::Interrupted`].
-pub fn train(counts: &Counts, num_tokens: usize, on_progress: OnProgress<'_>) -> Result<Vec<Merge>, BpeError> {
-    let mut trainer = Trainer::new(counts)?;
-    let mut merges = Vec::new();
-    let mut reported = 0;
-    while trainer.num_new_tokens() < num_tokens {
-        let Some(merge) = trainer.step() else { break };
-        merges.push(merge);
-        if trainer.num_new_tokens() >= reported + PROGRESS_TOKENS {
-            reported = trainer.num_new_tokens();
-            if on_progress(reported as u64, num_tokens as u64).is_break() {
-                return Err(BpeError::Interrupted);
-            }
-        }
-    }
-    let _ = on_progress(trainer.num_new_tokens() as u64, num_tokens as u64); // nothing is left to stop
-    Ok(merges)
+/// Which of several pairs equally frequent is merged first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ties {
+    /// The one whose left token's bytes are greater, then whose right token's are.
+    #[default]
+    Bytes,
+    /// The one whose left token's id is smaller, then whose right token's is, as Hugging Face's trainer numbers tokens:
+    /// special tokens, then bytes by the characters of GPT-2's printable alphabet, then what merges make. A token that is
+    /// spelled like a special one has the special one's id.
+    Ids {
+        /// What the special tokens spell in the printable alphabet, but for those with characters that are not in it.
+        special_tokens: Vec<Vec<u8>>,
+    },
 }
 
-/// Tokens between two reports of progress.
-const PROGRESS_TOKENS: usize = 256;
+/// How to train; but for `ties`, nothing here changes the result.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// Which of several pairs equally frequent is merged first.
+    pub ties: Ties,
+    /// Threads that look through all words where that is needed; one merges.
+    pub num_threads: usize,
+}
+
+/// Training that can be carried on: the words as they are split now.
+pub struct Trainer {
+    merger: Merger,
+}
+
+impl Trainer {
+    /// Prepares to merge `counts`, to which the merges of `known` have been applied, in their order, by an earlier trainer
+    /// or another. Merges that this trainer would have made itself lead to where it would be.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::CorpusTooLarge`]; [`BpeError::MergeOutsideVocabulary`] where a known merge joins what no earlier one makes.
+    pub fn new(counts: &Counts, known: &[Merge], options: TrainOptions) -> Result<Self, BpeError> {
+        let num_threads = options.num_threads.max(1);
+        let merger = Merger::new(counts, known, options.ties, Limits::default(), num_threads)?;
+        Ok(Self { merger })
+    }
+
+    /// Tokens beside the 256 bytes, those of known merges included.
+    #[must_use]
+    pub fn num_tokens(&self) -> usize {
+        self.merger.num_new_tokens()
+    }
+
+    /// Merges until `num_tokens` tokens stand beside the 256 bytes, no pair is left, or `time` is over; returns the merges
+    /// that were made.
+    ///
+    /// Tokens are told apart by their bytes: a merge that yields bytes of an earlier token is listed, but adds no token.
+    /// `on_progress(tokens_done, num_tokens)` is called now and then.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::Interrupted`].
+    pub fn merge(
+        &mut self,
+        num_tokens: usize,
+        time: Duration,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Vec<Merge>, BpeError> {
+        let began = Instant::now();
+        let mut merges = Vec::new();
+        while self.num_tokens() < num_tokens {
+            let Some(merge) = self.merger.step() else { break };
+            merges.push(merge);
+            if merges.len() % MERGES_BETWEEN_REPORTS == 0 || self.merger.has_begun_round() {
+                if on_progress(self.num_tokens() as u64, num_tokens as u64).is_break() {
+                    return Err(BpeError::Interrupted);
+                }
+                if began.elapsed() >= time {
+                    return Ok(merges);
+                }
+            }
+        }
+        let _ = on_progress(self.num_tokens() as u64, num_tokens as u64); // nothing is left to stop
+        Ok(merges)
+    }
+}
+
+/// Merges between two reports of progress, at most.
+const MERGES_BETWEEN_REPORTS: usize = 64;

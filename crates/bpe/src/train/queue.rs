@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use super::pairs::Pairs;
 use super::tokens::Tokens;
 
-/// A binary max-heap of pairs by count, then by the bytes of left and right token. Counts may fall after a pair was
-/// queued: it is then queued again where it belongs when it comes up.
+/// A binary max-heap of pairs by count, then by the rule for ties. Counts may fall after a pair was queued: it is then
+/// queued again where it belongs when it comes up.
 #[derive(Default)]
 pub(super) struct Queue {
     heap: Vec<Waiting>,
@@ -19,13 +19,24 @@ struct Waiting {
 }
 
 impl Queue {
-    /// Queues `pair` under its present count.
-    pub fn push(&mut self, pair: u32, pairs: &mut Pairs, tokens: &Tokens) {
-        let count = pairs.get(pair).count;
-        pairs.get_mut(pair).queued = count;
-        if count == 0 {
-            return;
+    /// All of `pairs`.
+    pub fn new(pairs: &Pairs, tokens: &Tokens) -> Self {
+        let waiting = |pair| Waiting {
+            count: pairs.get(pair).count,
+            pair,
+        };
+        let mut queue = Self {
+            heap: (0..pairs.len() as u32).map(waiting).collect(),
+        };
+        for parent in (0..queue.heap.len() / 2).rev() {
+            queue.sift_down(parent, pairs, tokens);
         }
+        queue
+    }
+
+    /// Queues `pair` under its present count.
+    pub fn push(&mut self, pair: u32, pairs: &Pairs, tokens: &Tokens) {
+        let count = pairs.get(pair).count;
         self.heap.push(Waiting { count, pair });
         let mut child = self.heap.len() - 1;
         while child > 0 {
@@ -38,32 +49,34 @@ impl Queue {
         }
     }
 
-    /// Takes the pair to merge next.
-    pub fn pop(&mut self, pairs: &mut Pairs, tokens: &Tokens) -> Option<u32> {
+    /// The pair to merge next, which stays in the queue; none where no pair occurs any more.
+    pub fn next(&mut self, pairs: &Pairs, tokens: &Tokens) -> Option<u32> {
         loop {
-            let top = self.pop_top(pairs, tokens)?;
-            let pair = pairs.get(top.pair);
-            if pair.queued != top.count {
-                continue;
-            }
-            if pair.count == top.count {
-                pairs.get_mut(top.pair).queued = 0;
+            let top = self.heap.first_mut()?;
+            let count = pairs.get(top.pair).count;
+            if count == top.count {
                 return Some(top.pair);
             }
-            self.push(top.pair, pairs, tokens);
+            top.count = count;
+            if count == 0 {
+                self.remove_first(pairs, tokens);
+            } else {
+                self.sift_down(0, pairs, tokens);
+            }
         }
     }
 
-    fn pop_top(&mut self, pairs: &Pairs, tokens: &Tokens) -> Option<Waiting> {
-        if self.heap.is_empty() {
-            return None;
-        }
-        let top = self.heap.swap_remove(0);
-        let mut parent = 0;
+    /// Takes out what [`Queue::next`] returned.
+    pub fn remove_first(&mut self, pairs: &Pairs, tokens: &Tokens) {
+        self.heap.swap_remove(0);
+        self.sift_down(0, pairs, tokens);
+    }
+
+    fn sift_down(&mut self, mut parent: usize, pairs: &Pairs, tokens: &Tokens) {
         loop {
             let mut child = 2 * parent + 1;
             if child >= self.heap.len() {
-                break;
+                return;
             }
             if child + 1 < self.heap.len()
                 && compare(self.heap[child + 1], self.heap[child], pairs, tokens) == Ordering::Greater
@@ -71,18 +84,17 @@ impl Queue {
                 child += 1;
             }
             if compare(self.heap[child], self.heap[parent], pairs, tokens) != Ordering::Greater {
-                break;
+                return;
             }
             self.heap.swap(child, parent);
             parent = child;
         }
-        Some(top)
     }
 }
 
+#[inline]
 fn compare(a: Waiting, b: Waiting, pairs: &Pairs, tokens: &Tokens) -> Ordering {
-    a.count.cmp(&b.count).then_with(|| {
-        let (a, b) = (pairs.get(a.pair), pairs.get(b.pair));
-        tokens.compare((a.left, a.right), (b.left, b.right))
-    })
+    a.count
+        .cmp(&b.count)
+        .then_with(|| tokens.compare(pairs.get(a.pair).symbols(), pairs.get(b.pair).symbols()))
 }

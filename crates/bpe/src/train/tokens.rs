@@ -1,55 +1,146 @@
-//! The tokens of a vocabulary in the making, known by their bytes.
+//! The tokens of a vocabulary in the making, known by their bytes, and the order that decides between equal counts.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
-/// Tokens by id: 0 to 255 the bytes, then what merges made.
+use super::Ties;
+use crate::hash::hash_bytes;
+
+/// Stands before, between and after words as if it were a token; it spells nothing and is part of no pair.
+pub(super) const BORDER: u32 = 256;
+
+/// Tokens by id: the 256 bytes, [`BORDER`], then what merges made.
 pub(super) struct Tokens {
     bytes: Vec<u8>,
     /// Where each token begins in `bytes`, and at last where the last ends.
     starts: Vec<usize>,
-    ids: HashMap<Box<[u8]>, u32>,
+    /// Ids by the hash of their bytes: open addressing, at most half full; [`BORDER`] where empty.
+    by_bytes: Vec<u32>,
+    ties: Ties,
+    /// What decides a tie first: of bytes the first eight, as a number; of ids the id's complement.
+    keys: Vec<u64>,
 }
 
 impl Tokens {
-    pub fn new() -> Self {
-        Self {
-            bytes: (0..=255).collect(),
-            starts: (0..=256).collect(),
-            ids: (0..=255u8).map(|byte| ([byte].into(), u32::from(byte))).collect(),
+    pub fn new(ties: Ties) -> Self {
+        let mut tokens = Self {
+            bytes: Vec::new(),
+            starts: vec![0],
+            by_bytes: vec![BORDER; 1 << 10],
+            ties,
+            keys: Vec::new(),
+        };
+        for byte in 0..=u8::MAX {
+            tokens.push(&[byte]);
         }
+        tokens.starts.push(tokens.bytes.len());
+        tokens.keys.push(0);
+        tokens
     }
 
+    /// Ids given, [`BORDER`] included.
     pub fn len(&self) -> usize {
         self.starts.len() - 1
+    }
+
+    /// Tokens beside the 256 bytes.
+    pub fn num_new(&self) -> usize {
+        self.len() - (BORDER as usize + 1)
     }
 
     pub fn bytes(&self, id: u32) -> &[u8] {
         &self.bytes[self.starts[id as usize]..self.starts[id as usize + 1]]
     }
 
-    #[inline]
-    pub fn byte_len(&self, id: u32) -> usize {
-        self.starts[id as usize + 1] - self.starts[id as usize]
+    /// The id of the token that spells `bytes`.
+    pub fn id_of(&self, bytes: &[u8]) -> Option<u32> {
+        Some(self.by_bytes[self.slot_of(bytes)]).filter(|&id| id != BORDER)
     }
 
     /// The id of `left` followed by `right`, and whether it is new.
     pub fn join(&mut self, left: u32, right: u32) -> (u32, bool) {
-        let joined: Box<[u8]> = [self.bytes(left), self.bytes(right)].concat().into();
-        if let Some(&id) = self.ids.get(&joined) {
-            return (id, false);
+        let joined = [self.bytes(left), self.bytes(right)].concat();
+        match self.id_of(&joined) {
+            Some(known) => (known, false),
+            None => (self.push(&joined), true),
         }
-        let id = self.len() as u32;
-        self.bytes.extend_from_slice(&joined);
-        self.starts.push(self.bytes.len());
-        self.ids.insert(joined, id);
-        (id, true)
     }
 
-    /// Order of two pairs by the bytes of the left tokens, then of the right.
+    /// Which of two pairs goes first where their counts are equal: the greater does.
+    #[inline]
     pub fn compare(&self, a: (u32, u32), b: (u32, u32)) -> Ordering {
-        self.bytes(a.0)
-            .cmp(self.bytes(b.0))
-            .then_with(|| self.bytes(a.1).cmp(self.bytes(b.1)))
+        self.compare_tokens(a.0, b.0)
+            .then_with(|| self.compare_tokens(a.1, b.1))
+    }
+
+    #[inline]
+    fn compare_tokens(&self, a: u32, b: u32) -> Ordering {
+        if a == b {
+            return Ordering::Equal;
+        }
+        self.keys[a as usize]
+            .cmp(&self.keys[b as usize])
+            .then_with(|| self.bytes(a).cmp(self.bytes(b)))
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> u32 {
+        if 2 * self.len() >= self.by_bytes.len() {
+            self.grow();
+        }
+        let id = self.len() as u32;
+        let slot = self.slot_of(bytes);
+        self.by_bytes[slot] = id;
+        self.keys.push(self.key_of(bytes));
+        self.bytes.extend_from_slice(bytes);
+        self.starts.push(self.bytes.len());
+        id
+    }
+
+    fn key_of(&self, bytes: &[u8]) -> u64 {
+        match &self.ties {
+            Ties::Bytes => {
+                let mut first = [0; 8];
+                let len = bytes.len().min(8);
+                first[..len].copy_from_slice(&bytes[..len]);
+                u64::from_be_bytes(first)
+            }
+            Ties::Ids { special_tokens } => {
+                let special = special_tokens.iter().position(|token| token == bytes);
+                let id = special.unwrap_or(match bytes {
+                    [byte] => special_tokens.len() + printable_order(*byte),
+                    _ => special_tokens.len() + self.len(),
+                });
+                !(id as u64)
+            }
+        }
+    }
+
+    fn grow(&mut self) {
+        self.by_bytes = vec![BORDER; 4 * self.by_bytes.len()];
+        for id in (0..self.len() as u32).filter(|&id| id != BORDER) {
+            let slot = self.slot_of(self.bytes(id));
+            self.by_bytes[slot] = id;
+        }
+    }
+
+    fn slot_of(&self, bytes: &[u8]) -> usize {
+        let mask = self.by_bytes.len() - 1;
+        let mut slot = hash_bytes(bytes) as usize & mask;
+        while self.by_bytes[slot] != BORDER && self.bytes(self.by_bytes[slot]) != bytes {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+}
+
+/// The place of `byte` among all, sorted by the characters that stand for them in GPT-2's printable alphabet: first what
+/// Latin-1 shows, each as itself, then the rest.
+fn printable_order(byte: u8) -> usize {
+    let is_shown = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
+    let before = (0..byte).filter(|&other| is_shown(other) == is_shown(byte)).count();
+    let num_shown = (0..=u8::MAX).filter(|&other| is_shown(other)).count();
+    if is_shown(byte) {
+        before
+    } else {
+        num_shown + before
     }
 }

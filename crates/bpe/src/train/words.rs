@@ -1,102 +1,190 @@
 //! The distinct words as rows of symbols, merged in place.
 
+use super::known::Known;
+use super::tokens::BORDER;
 use crate::count::Counts;
 use crate::error::BpeError;
 use crate::memory::prefetch;
 
-/// Stands before, between and after words; no token has this id.
-const BORDER: u32 = u32::MAX;
-/// Stands where a token began that is now inside another.
-const INSIDE: u32 = u32::MAX - 1;
+/// Stands where a symbol began that is now inside another.
+const INSIDE: u32 = u32::MAX;
 
-/// A place where a pair stands: the position of its left symbol, and its word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub pos: u32,
-    pub word: u32,
+/// All words of two symbols or more, with a [`BORDER`] before and after each.
+///
+/// Words equally frequent stand together, so that a position alone tells how often its word occurs. A symbol made since
+/// the last [`Words::close_up`] covers as many cells as its parts did and has its id in the first and in the last of
+/// them, so that both neighbours are found without links: the next begins after its cells, the previous ends before them.
+pub(super) struct Words {
+    cells: Vec<u32>,
+    /// Cells that a symbol covers, by id.
+    lens: Vec<u32>,
+    classes: Vec<Class>,
 }
 
-/// All words, byte by byte. A symbol of several bytes has its id at its first and at its last byte, so that both
-/// neighbours of a symbol are found without links: the next begins after its bytes, the previous ends before them.
-pub(super) struct Words {
-    symbols: Vec<u32>,
-    counts: Vec<u64>,
+/// Words equally frequent: from `first` to where the next class begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Class {
+    pub first: u32,
+    pub count: u64,
 }
 
 impl Words {
-    pub fn new(counts: &Counts) -> Result<Self, BpeError> {
-        let num_symbols = counts.num_bytes() + counts.len() + 1;
-        if num_symbols >= INSIDE as usize {
+    /// The words of `counts`, to which what is known has been applied.
+    pub fn new(counts: &Counts, known: &Known, num_tokens: usize, num_threads: usize) -> Result<Self, BpeError> {
+        let num_cells = counts.num_bytes() + counts.len() + 1;
+        if num_cells >= INSIDE as usize {
             return Err(BpeError::CorpusTooLarge {
-                bytes: num_symbols as u64,
+                bytes: num_cells as u64,
                 limit: u64::from(INSIDE),
             });
         }
-        let mut symbols = Vec::with_capacity(num_symbols);
-        symbols.push(BORDER);
-        for (word, _) in counts.iter() {
-            symbols.extend(word.iter().map(|&byte| u32::from(byte)));
-            symbols.push(BORDER);
-        }
+        let (cells, classes) = known.apply(counts, num_threads)?;
         Ok(Self {
-            symbols,
-            counts: counts.iter().map(|(_, count)| count).collect(),
+            cells,
+            lens: vec![1; num_tokens],
+            classes,
         })
     }
 
-    /// How often `word` occurs.
+    /// Cells in all; every pair stands at one of them.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// The cells; after [`Words::close_up`] each is a symbol.
+    pub fn cells(&self) -> &[u32] {
+        &self.cells
+    }
+
+    /// Asks for `pos` to be brought near.
     #[inline]
-    pub fn count(&self, word: u32) -> u64 {
-        self.counts[word as usize]
+    pub fn prefetch(&self, pos: u32) {
+        prefetch(&self.cells, pos as usize);
     }
 
-    /// Calls `on_pair(left, right, place)` for all pairs of bytes, before any merge.
-    pub fn for_each_byte_pair(&self, mut on_pair: impl FnMut(u32, u32, Place)) {
-        let mut word = 0;
-        for (pos, pair) in self.symbols.windows(2).enumerate().skip(1) {
-            if pair[1] == BORDER {
-                continue;
-            }
-            if pair[0] == BORDER {
-                word += 1;
-                continue;
-            }
-            on_pair(pair[0], pair[1], Place { pos: pos as u32, word });
-        }
-    }
-
-    /// Asks for `place` to be brought near.
-    #[inline]
-    pub fn prefetch(&self, place: Place) {
-        prefetch(&self.symbols, place.pos as usize);
-        prefetch(&self.counts, place.word as usize);
-    }
-
-    /// The symbol that begins at `pos`, if one still does.
+    /// The symbol that begins at `pos`, if one still does; a [`BORDER`] between words.
     #[inline]
     pub fn at(&self, pos: usize) -> u32 {
-        self.symbols[pos]
+        self.cells[pos]
     }
 
-    /// The symbol that ends before `pos`, where a symbol begins.
+    /// Cells that `symbol` covers.
     #[inline]
-    pub fn before(&self, pos: usize) -> Option<u32> {
-        let symbol = self.symbols[pos - 1];
-        (symbol != BORDER).then_some(symbol)
+    pub fn cell_len(&self, symbol: u32) -> usize {
+        self.lens[symbol as usize] as usize
     }
 
-    /// The symbol that begins at `pos`, where one ends.
-    #[inline]
-    pub fn after(&self, pos: usize) -> Option<u32> {
-        let symbol = self.symbols[pos];
-        (symbol != BORDER).then_some(symbol)
+    /// Says that `joined` is `left` and `right` side by side.
+    pub fn add_symbol(&mut self, left: u32, right: u32, joined: u32) {
+        debug_assert_eq!(self.lens.len(), joined as usize);
+        self.lens.push(self.lens[left as usize] + self.lens[right as usize]);
     }
 
     /// Makes the symbols at `pos` and `middle` one, `joined`, that ends at `end`.
     #[inline]
     pub fn join(&mut self, pos: usize, middle: usize, end: usize, joined: u32) {
-        self.symbols[middle] = INSIDE;
-        self.symbols[pos] = joined;
-        self.symbols[end - 1] = joined;
+        self.cells[middle] = INSIDE;
+        self.cells[pos] = joined;
+        self.cells[end - 1] = joined;
     }
+
+    /// A cursor for [`Words::count_at`], to begin at `pos`.
+    pub fn cursor_at(&self, pos: u32) -> Cursor {
+        let class = self.classes.partition_point(|class| class.first <= pos);
+        self.enter(class.saturating_sub(1))
+    }
+
+    /// How often the word at `pos` occurs; no position may lie before the last that `cursor` was at.
+    #[inline(always)]
+    pub fn count_at(&self, pos: u32, cursor: &mut Cursor) -> u64 {
+        if pos >= cursor.end {
+            *cursor = self.advance(pos, cursor.class);
+        }
+        cursor.count
+    }
+
+    /// Finds the class at `pos`, which is past `class`: by steps that double, then by halves, for most often it is near.
+    #[inline(never)]
+    fn advance(&self, pos: u32, class: usize) -> Cursor {
+        let classes = &self.classes[class..];
+        let mut reach = 1;
+        while reach < classes.len() && classes[reach].first <= pos {
+            reach *= 2;
+        }
+        let near = &classes[reach / 2..reach.min(classes.len())];
+        self.enter(class + reach / 2 + near.partition_point(|class| class.first <= pos) - 1)
+    }
+
+    fn enter(&self, class: usize) -> Cursor {
+        Cursor {
+            class,
+            end: self.classes.get(class + 1).map_or(u32::MAX, |next| next.first),
+            count: self.classes[class].count,
+        }
+    }
+
+    /// Closes the gaps, so that every symbol has one cell, and leaves out words of a single symbol, in which no pair stands.
+    pub fn close_up(&mut self) {
+        self.rewrite(None);
+    }
+
+    /// [`Words::close_up`], with `left` and `right` made `joined` on the way, from left to right.
+    pub fn close_up_joining(&mut self, left: u32, right: u32, joined: u32) {
+        self.rewrite(Some((left, right, joined)));
+    }
+
+    fn rewrite(&mut self, merge: Option<(u32, u32, u32)>) {
+        let old_classes = std::mem::take(&mut self.classes);
+        let (mut from, mut to) = (1, 1);
+        for (class, next) in old_classes.iter().zip(&old_classes[1..]) {
+            let first = to;
+            while from < next.first as usize {
+                let word = to;
+                while self.cells[from] != BORDER {
+                    let symbol = self.cells[from];
+                    from += self.lens[symbol as usize] as usize;
+                    match merge {
+                        Some((left, right, joined)) if symbol == right && to > word && self.cells[to - 1] == left => {
+                            self.cells[to - 1] = joined;
+                        }
+                        _ => {
+                            self.cells[to] = symbol;
+                            to += 1;
+                        }
+                    }
+                }
+                from += 1;
+                if to - word < 2 {
+                    to = word;
+                } else {
+                    self.cells[to] = BORDER;
+                    to += 1;
+                }
+            }
+            if to > first {
+                self.classes.push(Class {
+                    first: first as u32,
+                    count: class.count,
+                });
+            }
+        }
+        self.classes.push(Class {
+            first: to as u32,
+            count: 0,
+        });
+        self.cells.truncate(to);
+        if self.cells.len() < self.cells.capacity() / 2 {
+            self.cells.shrink_to_fit();
+        }
+        self.lens.fill(1);
+    }
+}
+
+/// Where a reader of counts is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor {
+    class: usize,
+    /// Where the next class begins.
+    end: u32,
+    count: u64,
 }

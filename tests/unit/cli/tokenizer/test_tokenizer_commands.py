@@ -52,6 +52,22 @@ def test_train_says_what_came_of_it(corpus, tmp_path, capsys):
     assert "no more pairs to merge" in said
 
 
+def test_train_goes_on_from_a_journal_or_a_tokenizer(corpus, tmp_path, capsys):
+    """Oracle: training at once, by the other rule for ties."""
+    whole = train_bpe(corpus, 270, [END], ties="ids")
+    rule, journal = ["--ties", "ids"], ["--special-token", END, "--journal", str(tmp_path / "merges.journal")]
+    for size in ("262", "270"):
+        directory = str(tmp_path / size)
+        assert main(["tokenizer", "train", str(corpus), "--vocab-size", size, *rule, *journal, "--out", directory]) == 0
+    journaled = Tokenizer.load(directory)
+    extended = str(tmp_path / "extended")
+    growing = ["--vocab-size", "270", *rule, "--extend", str(tmp_path / "262"), "--out", extended]
+    assert main(["tokenizer", "train", str(corpus), *growing]) == 0
+    assert journaled == Tokenizer.load(extended) == Tokenizer(*whole, [END])
+    assert main(["tokenizer", "train", str(corpus), *growing, "--pattern", "gpt2"]) == 2
+    assert "leave out --pattern and --special-token" in capsys.readouterr().err
+
+
 def test_encode_prints_ids(tokenizer, tmp_path, capsys, monkeypatch):
     """Oracle: the library's own ids, of a text on the command line, in a file, on standard input."""
     text = f"low\nnewest {END}"
