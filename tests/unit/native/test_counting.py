@@ -4,9 +4,9 @@ import signal
 import threading
 from collections.abc import Iterator
 from itertools import chain
+from math import inf
 from pathlib import Path
 from typing import Any
-from math import inf
 
 import pytest
 
