@@ -27,9 +27,11 @@ __all__ = [
     "feed_counts",
     "first_cut",
     "merge_counts_files",
+    "merges_as_json",
     "read_counts",
     "read_counts_header",
     "split",
+    "tokens_as_json",
     "verify_counts",
 ]
 
@@ -41,6 +43,12 @@ _SpecialPolicy = Literal["encode", "text", "reject"]
 
 def split(text: str, pattern: str) -> list[str]:
     """The pre-tokens of `text`; joined they give it back, except what a free pattern does not match."""
+
+def tokens_as_json(tokens: Sequence[tuple[int, bytes]]) -> str:
+    """An object from id to bytes in hexadecimal, its keys sorted as strings, without spaces."""
+
+def merges_as_json(merges: Sequence[tuple[bytes, bytes]]) -> str:
+    """An array of pairs of bytes in hexadecimal, without spaces."""
 
 @final
 class PretokenCounts:

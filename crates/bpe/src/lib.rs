@@ -15,6 +15,7 @@ pub mod corpus;
 pub mod count;
 pub mod encode;
 pub mod error;
+pub mod fingerprint;
 pub mod progress;
 pub mod special;
 pub mod split;

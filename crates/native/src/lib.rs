@@ -9,6 +9,7 @@ mod counting;
 mod counts_files;
 mod encoder;
 mod errors;
+mod fingerprint;
 mod ids;
 mod progress;
 mod training;
@@ -27,6 +28,8 @@ mod _native {
     use super::counts_files::{first_cut, merge_counts_files, read_counts, read_counts_header, verify_counts};
     #[pymodule_export]
     use super::encoder::{EncodeStream, Encoder};
+    #[pymodule_export]
+    use super::fingerprint::{merges_as_json, tokens_as_json};
     #[pymodule_export]
     use super::training::{feed_counts, MergeTrainer};
 

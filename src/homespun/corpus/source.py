@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from homespun.corpus.inputs import InputFile, InputState
+from homespun.errors import DataError
 
 _SAMPLE_BYTES = 1 << 20
 _NUM_SAMPLES = 16
@@ -44,6 +45,23 @@ def read_source(files: Sequence[InputFile]) -> Source:
         states = list(pool.map(InputFile.state, files))
         digests = list(pool.map(_fingerprint, files, states))
     return Source(states=states, fingerprint=hashlib.sha256("\n".join(digests).encode()).hexdigest())
+
+
+def check_unchanged(files: Sequence[InputFile], source: Source) -> None:
+    """Refuse files that were written to since `source` was read.
+
+    Raises:
+        DataError: one was.
+        MissingFileError: one is gone.
+        DownloadError: one lies behind a URL that cannot be read any more.
+    """
+    with ThreadPoolExecutor(_NUM_READERS) as pool:
+        for file, before, now in zip(files, source.states, pool.map(InputFile.state, files), strict=True):
+            if now != before:
+                raise DataError(
+                    f"{file}: written to while it was being encoded; wait until it is finished, then delete what there "
+                    "is of the data set and encode again"
+                )
 
 
 def _fingerprint(file: InputFile, state: InputState) -> str:

@@ -1,23 +1,23 @@
-"""Text files in, blocks of token ids out, each with the place it came from."""
+"""Files in, blocks of token ids out, each with the place it came from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import accumulate
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from homespun import _native
 from homespun.corpus.inputs import InputFile
 from homespun.corpus.reader import SegmentReader
-from homespun.corpus.segments import Batch, Fragment, Place
-from homespun.data.dataset import check_ids
-from homespun.errors import DataError
+from homespun.corpus.segments import Place
+from homespun.data.document_encoder import DocumentEncoder
 from homespun.tokenizer.tokenizer import Tokenizer
 
-Ids = npt.NDArray[np.uint32]
-
-_BLOCK_TOKENS = 1 << 20
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +26,16 @@ class Block:
 
     input_index: int
     place: Place
-    """The start of a document, at or before the first of the ids."""
+    """At or before the first of the ids: encoding the input from here on gives the same ids from here on."""
     num_before: int
     """Ids between that place and the first one here."""
-    ids: Ids
+    ids: npt.NDArray[np.unsignedinteger]
+    """In the type in which they are stored."""
+    num_bytes: int
+    """Bytes that the ids spell, separators included."""
+    num_separators: int
     consumed_bytes: int
-    """Bytes of all inputs read so far, as they lie on the disk."""
+    """Bytes of all inputs read so far, as they are stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,104 +49,113 @@ class CorpusEncoder:
 
     tokenizer: Tokenizer
     inputs: Sequence[InputFile]
+    input_bytes: Sequence[int]
+    """Sizes of the inputs, as they are stored."""
     separator: str
     text_key: str
     token_bytes: npt.NDArray[np.uint32]
     """How many bytes each id spells."""
+    chunk_bytes: int
+    """Text that a thread encodes at a time; a pre-token longer than that, or a document where the pattern is one of
+    the caller's own, is held whole."""
     batch_bytes: int
-    """Documents encoded at a time; a longer one is encoded while it is read, on one thread."""
-    num_threads: int | None
-    """None: one a core."""
+    """Documents of other files that are encoded at a time; a longer one is encoded while it is read, on one thread."""
+    num_threads: int
 
-    def blocks(self, first_input: int, start: Place) -> Iterator[Block]:
-        """All ids from a place on that an earlier block gave; the next block is made while the last one is used."""
-        blocks = self._encode_inputs(first_input, start)
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            future = pool.submit(next, blocks, None)
-            while (block := future.result()) is not None:
-                future = pool.submit(next, blocks, None)
-                yield block
+    def encode(self, first_input: int, start: Place, on_block: Callable[[Block], None]) -> None:
+        """Give all ids from a place on that an earlier block gave, in order, while threads make the next.
 
-    def _encode_inputs(self, first_input: int, start: Place) -> Iterator[Block]:
-        read_before = sum(file.state().num_bytes for file in self.inputs[:first_input])
-        for index in range(first_input, len(self.inputs)):
-            segments = SegmentReader(
-                self.inputs[index],
-                separator=self.separator,
-                text_key=self.text_key,
-                batch_bytes=self.batch_bytes,
-                start=start,
-            )
-            for place, num_before, ids in self._encode_file(segments, closes_end=index < len(self.inputs) - 1):
-                yield Block(
-                    input_index=index,
-                    place=place,
-                    num_before=num_before,
-                    ids=ids,
-                    consumed_bytes=read_before + segments.consumed_bytes,
-                )
-            read_before += segments.consumed_bytes
+        Raises:
+            MissingFileError: an input does not exist.
+            DataError: an input is damaged, not UTF-8, or holds text that the tokenizer's pattern leaves out.
+            TokenizerError: a text cannot be encoded.
+            DownloadError: an input lies behind a URL that cannot be read.
+        """
+        index = first_input
+        while index < len(self.inputs):
+            plain = self._plain_paths(index)
+            if plain:
+                self._encode_text_files(index, plain, start, on_block)
+            else:
+                self._encode_documents(index, start, on_block)
+            index += len(plain) or 1
             start = Place()
 
-    def _encode_file(self, segments: SegmentReader, *, closes_end: bool) -> Iterator[tuple[Place, int, Ids]]:
-        for segment in segments:
-            if isinstance(segment, Batch):
-                yield segment.place, 0, self._encode_batch(segment, closes_end=closes_end)
-                continue
-            num_before = 0
-            for ids in self._encode_long_document(segment, segments, closes_end=closes_end):
-                yield segment.place, num_before, ids
-                num_before += len(ids)
+    def _plain_paths(self, index: int) -> list[Path]:
+        """Of the inputs from `index` on, those that are plain text on this machine, up to the first that is not."""
+        paths: list[Path] = []
+        for file in self.inputs[index:]:
+            if (path := file.plain_path) is None:
+                break
+            paths.append(path)
+        return paths
 
-    def _encode_batch(self, batch: Batch, *, closes_end: bool) -> Ids:
-        separator = self._separator_ids()
-        arrays: list[Ids] = []
-        for ids in self.tokenizer.encode_batch(batch.documents, "text", num_threads=self.num_threads):
-            arrays += ids, separator
-        num_separators = len(batch.documents)
-        if not (batch.is_closed or closes_end):
-            arrays.pop()
-            num_separators -= 1
-        ids = np.concatenate(arrays)
-        check_ids(ids, len(self.token_bytes), where="encoding")
-        num_bytes = self._count_bytes(ids) - num_separators * self._count_bytes(separator)
-        self._check_complete(num_bytes, batch.num_bytes)
-        return ids
+    def _encode_text_files(
+        self, first_input: int, paths: list[Path], start: Place, on_block: Callable[[Block], None]
+    ) -> None:
+        """Plain text is read and cut in Rust: nothing of it passes through Python but its ids."""
+        read_before = [*accumulate(self.input_bytes, initial=0)]
 
-    def _encode_long_document(
-        self, first: Fragment, segments: Iterator[Batch | Fragment], *, closes_end: bool
-    ) -> Iterator[Ids]:
-        """Ids of the document that begins with `first` and goes on with the next of `segments`, which it takes."""
-        last, bytes_in, bytes_out = first, 0, 0
-
-        def texts() -> Iterator[str]:
-            nonlocal last, bytes_in
-            for segment in chain([first], segments):
-                assert isinstance(segment, Fragment), "fragments come one after another, up to the last of a document"
-                last = segment
-                bytes_in += segment.num_bytes
-                yield segment.text
-                if segment.is_last:
-                    return
-
-        stream = self.tokenizer.encode_iterable(texts(), "text")
-        while len(ids := np.fromiter(islice(stream, _BLOCK_TOKENS), np.uint32)):
-            check_ids(ids, len(self.token_bytes), where="encoding")
-            bytes_out += self._count_bytes(ids)
-            yield ids
-        self._check_complete(bytes_out, bytes_in)
-        if last.is_closed or closes_end:
-            yield self._separator_ids()
-
-    def _separator_ids(self) -> Ids:
-        return np.array([self.tokenizer.special_tokens[self.separator]], np.uint32)
-
-    def _count_bytes(self, ids: Ids) -> int:
-        return int(self.token_bytes[ids].sum(dtype=np.int64))
-
-    def _check_complete(self, bytes_out: int, bytes_in: int) -> None:
-        if bytes_out != bytes_in:
-            raise DataError(
-                f"the tokens spell {bytes_out:,} bytes of {bytes_in:,}: this tokenizer's pattern leaves text out; "
-                "train one whose pattern matches every character"
+        def take(stretch: tuple[int, int, int], ids: npt.NDArray[np.unsignedinteger], counts: tuple[int, int]) -> None:
+            file_index, offset, end = stretch
+            on_block(
+                Block(
+                    input_index=first_input + file_index,
+                    place=Place(offset),
+                    num_before=0,
+                    ids=ids,
+                    num_bytes=counts[0],
+                    num_separators=counts[1],
+                    consumed_bytes=read_before[first_input + file_index] + end,
+                )
             )
+
+        _native.encode_text_files(
+            self.tokenizer.core,
+            paths,
+            start.offset,
+            (self.separator, self.tokenizer.special_tokens[self.separator]),
+            closes_last=first_input + len(paths) < len(self.inputs),
+            num_threads=self.num_threads,
+            chunk_bytes=self.chunk_bytes,
+            on_block=take,
+        )
+
+    def _encode_documents(self, index: int, start: Place, on_block: Callable[[Block], None]) -> None:
+        """Other files are read in Python, while what was read before is encoded, and that before it used."""
+        reader = SegmentReader(
+            self.inputs[index],
+            separator=self.separator,
+            text_key=self.text_key,
+            batch_bytes=self.batch_bytes,
+            start=start,
+        )
+        encoder = DocumentEncoder(
+            tokenizer=self.tokenizer,
+            separator=self.separator,
+            token_bytes=self.token_bytes,
+            closes_end=index + 1 < len(self.inputs),
+            num_threads=self.num_threads,
+        )
+        read_before = sum(self.input_bytes[:index])
+        for encoded in _ahead(encoder.encode(_ahead(reader))):
+            on_block(
+                Block(
+                    input_index=index,
+                    place=encoded.place,
+                    num_before=encoded.num_before,
+                    ids=encoded.ids,
+                    num_bytes=encoded.num_bytes,
+                    num_separators=encoded.num_separators,
+                    consumed_bytes=read_before + reader.consumed_bytes,
+                )
+            )
+
+
+def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """The same items; the next one is made on another thread while one is used."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        future = pool.submit(next, items, None)
+        while (item := future.result()) is not None:
+            future = pool.submit(next, items, None)
+            yield item

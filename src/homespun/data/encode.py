@@ -11,12 +11,13 @@ import numpy.typing as npt
 from homespun.config import check_at_least
 from homespun.corpus.inputs import Inputs, InputState, expand_inputs
 from homespun.corpus.segments import Place
-from homespun.corpus.source import read_source
-from homespun.data.blocks import CorpusEncoder
+from homespun.corpus.source import check_unchanged, read_source
+from homespun.data.blocks import Block, CorpusEncoder
 from homespun.data.dataset import TokenDataset
 from homespun.data.manifest import (
     MANIFEST_NAME,
     PROGRESS_NAME,
+    PROGRESS_VERSION,
     TOKEN_BYTES_NAME,
     VERSION,
     Cursor,
@@ -37,6 +38,7 @@ from homespun.tokenizer.config import resolve_num_threads
 from homespun.tokenizer.tokenizer import Tokenizer
 
 SHARD_TOKENS = 1 << 26
+_CHUNK_BYTES = 1 << 18
 _BATCH_BYTES_PER_THREAD = 4 << 20
 
 
@@ -77,7 +79,8 @@ def encode_corpus(
         MissingFileError: an input does not exist, or nothing matches a pattern.
         DownloadError: an input lies behind a URL that cannot be read.
         MissingPackageError: an input needs a package that is not installed.
-        DataError: an input is damaged or not UTF-8, or `out_dir` holds a data set made from something else.
+        DataError: an input is damaged, not UTF-8, or written to meanwhile, or `out_dir` holds a data set made from
+            something else.
         StorageError: the disk is full; finished shards are kept.
     """
     files = expand_inputs(inputs)
@@ -98,20 +101,27 @@ def encode_corpus(
     make_directory(directory)
     progress = _resume(directory, origin, source.states)
     token_bytes = _token_bytes(tokenizer)
+    threads = resolve_num_threads(num_threads)
     encoder = CorpusEncoder(
         tokenizer=tokenizer,
         inputs=files,
+        input_bytes=[state.num_bytes for state in source.states],
         separator=separator,
         text_key=text_key,
         token_bytes=token_bytes,
-        batch_bytes=_BATCH_BYTES_PER_THREAD * resolve_num_threads(num_threads),
-        num_threads=num_threads,
+        chunk_bytes=_CHUNK_BYTES,
+        batch_bytes=_BATCH_BYTES_PER_THREAD * threads,
+        num_threads=threads,
     )
     with ShardWriter(directory, progress, token_bytes) as writer:
-        cursor = progress.cursor
-        for block in encoder.blocks(cursor.input_index, Place(cursor.offset, cursor.line)):
+
+        def take(block: Block) -> None:
             writer.write(block)
             on_progress(block.consumed_bytes, source.num_bytes)
+
+        cursor = progress.cursor
+        encoder.encode(cursor.input_index, Place(cursor.offset, cursor.line), take)
+        check_unchanged(files, source)
     return _finish(directory, writer.progress, token_bytes, entropy)
 
 
@@ -127,9 +137,9 @@ def _find_separator(tokenizer: Tokenizer, separator: str) -> int:
 
 def _token_bytes(tokenizer: Tokenizer) -> npt.NDArray[np.uint32]:
     """How many bytes each id spells; 0 for ids that no token has."""
+    vocab = tokenizer.vocab
     lengths = np.zeros(tokenizer.vocab_size, np.dtype("<u4"))
-    for id_, token in tokenizer.vocab.items():
-        lengths[id_] = len(token)
+    lengths[np.fromiter(vocab, np.int64)] = np.fromiter(map(len, vocab.values()), np.uint32)
     return lengths
 
 
@@ -144,7 +154,7 @@ def _reuse(directory: Path, origin: Origin, entropy: CorpusEntropy | None) -> To
 
 
 def _resume(directory: Path, origin: Origin, states: Sequence[InputState]) -> Progress:
-    """How far an earlier call came, its shards checked; or the beginning, noted on disk before anything is written."""
+    """How far an earlier call came, its shards checked; or the beginning."""
     modified = [state.modified for state in states]
     progress = read_progress(directory)
     if progress is None and (strangers := sorted(directory.glob("shard-*.npy"))):
@@ -154,9 +164,7 @@ def _resume(directory: Path, origin: Origin, states: Sequence[InputState]) -> Pr
             leftover.unlink()
     if progress is None or not progress.shards:
         start = Cursor(input_index=0, offset=0, line=1, num_done=0)
-        progress = Progress(version=VERSION, origin=origin, modified=modified, shards=[], cursor=start)
-        write_part(directory, progress)
-        return progress
+        return Progress(version=PROGRESS_VERSION, origin=origin, modified=modified, shards=[], cursor=start)
     _check_origin(directory, progress.origin, origin, state="begun")
     if progress.modified != modified:
         raise DataError(

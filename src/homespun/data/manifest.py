@@ -23,6 +23,7 @@ MANIFEST_NAME = "manifest.json"
 PROGRESS_NAME = "progress.json"
 TOKEN_BYTES_NAME = "token-bytes.npy"
 VERSION = 1
+PROGRESS_VERSION = 2
 
 _UINT16_IDS = 1 << 16
 
@@ -70,7 +71,8 @@ class Cursor:
 
     input_index: int
     offset: int
-    """Bytes of (decompressed) text before the document from which to go on."""
+    """Bytes of (decompressed) text before the place from which to go on: in plain text one that no token crosses,
+    elsewhere the beginning of a document."""
     line: int
     """The number of that document's line, in JSON lines."""
     num_done: int
@@ -168,8 +170,9 @@ def _read(path: Path, kind: type[_Part]) -> _Part:
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}); {REMEDY}") from error
     version = values.get("version") if isinstance(values, dict) else None
-    if version != VERSION:
-        raise DataError(f"{path}: version {version!r}, expected {VERSION}; {REMEDY}")
+    expected = VERSION if kind is Manifest else PROGRESS_VERSION
+    if version != expected:
+        raise DataError(f"{path}: version {version!r}, expected {expected}; {REMEDY}")
     return _build(values, kind, f"{path}: ")
 
 

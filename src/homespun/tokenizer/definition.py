@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from homespun import _native
 from homespun.errors import TokenizerError
 from homespun.tokenizer.config import check_special_tokens
 from homespun.tokenizer.patterns import resolve_pattern
@@ -47,14 +48,13 @@ class Definition:
             {"merges":[["68","65"],...],"pattern":"...","special_tokens":{"<|endoftext|>":0},
              "unicode":"16.0.0","vocab":{"0":"3c7c...",...}}
         """
-        canonical = {
-            "merges": [(left.hex(), right.hex()) for left, right in self.merges],
-            "pattern": self.pattern,
-            "special_tokens": self.special_tokens,
-            "unicode": UNICODE_VERSION,
-            "vocab": {str(id_): token.hex() for id_, token in self.vocab.items()},
-        }
-        return hashlib.sha256(json.dumps(canonical, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        others = {"pattern": self.pattern, "special_tokens": self.special_tokens, "unicode": UNICODE_VERSION}
+        canonical = (
+            f'{{"merges":{_native.merges_as_json(self.merges)},'
+            f"{json.dumps(others, sort_keys=True, separators=(',', ':'))[1:-1]},"
+            f'"vocab":{_native.tokens_as_json(list(self.vocab.items()))}}}'
+        )
+        return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def define(

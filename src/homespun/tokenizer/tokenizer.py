@@ -4,6 +4,7 @@ import codecs
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -149,18 +150,30 @@ class Tokenizer:
         Raises:
             TokenizerError: as `encode`, once that place is reached.
         """
-        _check_policy(special)
-        return self._iterate_ids(iterable, special)
+        return chain.from_iterable(ids.tolist() for ids in self.encode_stream(iterable, special))
 
-    def _iterate_ids(self, iterable: Iterable[str], special: SpecialPolicy) -> Iterator[int]:
+    def encode_stream(
+        self, iterable: Iterable[str], special: SpecialPolicy = "encode"
+    ) -> Iterator[npt.NDArray[np.uint32]]:
+        """What `encode_iterable` gives, in arrays: for each piece of text one with the ids that it settles.
+
+        Raises:
+            TokenizerError: as `encode`, once that place is reached.
+        """
+        _check_policy(special)
+        return self._iterate_arrays(iterable, special)
+
+    def _iterate_arrays(self, iterable: Iterable[str], special: SpecialPolicy) -> Iterator[npt.NDArray[np.uint32]]:
         stream = self._encoder.stream(special)
         for number, text in enumerate(iterable):
             try:
                 ids = stream.push(text)
             except UnicodeEncodeError as error:
                 raise _lone_surrogate(error, where=f"piece {number}: ") from None
-            yield from ids.tolist()
-        yield from stream.finish().tolist()
+            if len(ids):
+                yield ids
+        if len(ids := stream.finish()):
+            yield ids
 
     def encode_to_numpy(self, text: str | bytes, special: SpecialPolicy = "encode") -> npt.NDArray[np.uint32]:
         """Ids of `text`, given as a string or as its UTF-8 bytes, without making Python integers of them.
@@ -275,6 +288,11 @@ class Tokenizer:
     def fingerprint(self) -> str:
         """64 hexadecimal digits that are equal where two tokenizers give the same ids to every text."""
         return self._definition.fingerprint()
+
+    @property
+    def core(self) -> _native.Encoder:
+        """The encoder in Rust, for what encodes whole corpora with it."""
+        return self._encoder
 
     @cached_property
     def _ids_of_tokens(self) -> dict[bytes, int]:

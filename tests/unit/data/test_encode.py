@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from homespun.data import TokenDataset, encode, encode_corpus, writer
+from homespun.data.manifest import Progress
 from homespun.errors import ConfigError, DataError, MissingFileError, StorageError
 from homespun.records import CorpusEntropy
 from homespun.tokenizer import Tokenizer
@@ -20,6 +21,12 @@ TEXT = f"the cat{SEPARATOR}\nthe <|other|> caf\u00e9 {SEPARATOR}{SEPARATOR}" + "
 
 def files_in(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def set_sizes(monkeypatch: pytest.MonkeyPatch, num_bytes: int) -> None:
+    """How much text is encoded at a time."""
+    monkeypatch.setattr(encode, "_CHUNK_BYTES", num_bytes)
+    monkeypatch.setattr(encode, "_BATCH_BYTES_PER_THREAD", num_bytes)
 
 
 def expected_ids(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -69,7 +76,7 @@ def test_json_lines_are_ordinary_text_with_a_separator_after_each(tokenizer, tmp
 @pytest.mark.parametrize("batch_bytes", [3, 1 << 20])
 def test_no_document_runs_from_one_file_into_the_next(tokenizer, tmp_path, monkeypatch, batch_bytes):
     """By hand: a separator is put after the first file, none after the second, which has one, and none at the end."""
-    monkeypatch.setattr(encode, "_BATCH_BYTES_PER_THREAD", batch_bytes)
+    set_sizes(monkeypatch, batch_bytes)
     paths = [tmp_path / f"{number}.txt" for number in range(3)]
     for path, text in zip(paths, ["in th", f"e end{SEPARATOR}", "the end"], strict=True):
         path.write_text(text)
@@ -83,7 +90,7 @@ def test_bytes_on_disk_depend_neither_on_batches_nor_on_threads(tokenizer, tmp_p
     path.write_text(TEXT, encoding="utf-8")
     made = []
     for number, (batch_bytes, num_threads) in enumerate([(1, 1), (50, 2), (1 << 20, 3)]):
-        monkeypatch.setattr(encode, "_BATCH_BYTES_PER_THREAD", batch_bytes)
+        set_sizes(monkeypatch, batch_bytes)
         out = tmp_path / f"tokens-{number}"
         encode_corpus(tokenizer, path, out, shard_tokens=30, num_threads=num_threads)
         made.append(files_in(out))
@@ -111,18 +118,16 @@ def test_an_interrupted_encoding_goes_on_and_ends_in_the_same_bytes(
     tokenizer, tmp_path, monkeypatch, batch_bytes, num_writes
 ):
     """Oracle: an uninterrupted call. Killed right after so many shards."""
-    monkeypatch.setattr(encode, "_BATCH_BYTES_PER_THREAD", batch_bytes)
+    set_sizes(monkeypatch, batch_bytes)
     paths = [tmp_path / "a.txt", tmp_path / "b.jsonl"]
     paths[0].write_text(TEXT, encoding="utf-8")
     paths[1].write_text("".join(json.dumps({"text": f"the end {n}"}) + "\n" for n in range(20)))
     encode_corpus(tokenizer, paths, tmp_path / "whole", shard_tokens=50)
-    write_part, done = writer.write_part, 0
+    write_part = writer.write_part
 
-    def killed_write(*arguments: object) -> None:
-        nonlocal done
-        done += 1
-        write_part(*arguments)
-        if done == num_writes:
+    def killed_write(directory: Path, part: Progress) -> None:
+        write_part(directory, part)
+        if len(part.shards) == num_writes:
             raise Killed
 
     out = tmp_path / "tokens"
@@ -159,9 +164,10 @@ def interrupted(tokenizer, tmp_path, monkeypatch) -> tuple[Path, Path]:
     path.write_text(TEXT, encoding="utf-8")
     write_part = writer.write_part
 
-    def killed_write(*arguments: object) -> None:
-        write_part(*arguments)
-        raise Killed
+    def killed_write(directory: Path, part: Progress) -> None:
+        write_part(directory, part)
+        if part.shards:
+            raise Killed
 
     with monkeypatch.context() as patched:
         patched.setattr(writer, "write_part", killed_write)
@@ -218,7 +224,7 @@ def test_a_directory_with_shards_of_unknown_origin_is_left_alone(tokenizer, tmp_
 def test_bad_input_leaves_nothing_behind(tokenizer, tmp_path):
     path, out = tmp_path / "corpus.txt", tmp_path / "tokens"
     path.write_bytes(b"fine \xff")
-    with pytest.raises(DataError, match=r"corpus\.txt: invalid UTF-8 at byte offset 5 "):
+    with pytest.raises(DataError, match=r"corpus\.txt: byte 5 is not valid UTF-8"):
         encode_corpus(tokenizer, path, out)
     assert not out.exists()
     path.write_bytes(b"")

@@ -1,5 +1,7 @@
 """The tokenizer's interface, on vocabularies small enough to follow by hand."""
 
+import hashlib
+import json
 import multiprocessing
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,7 @@ import pytest
 
 from homespun.errors import DataError, TokenizerError
 from homespun.tokenizer import Tokenizer, train_bpe_from_counts
+from homespun.tokenizer.unicode_tables import UNICODE_VERSION
 
 END = "<|endoftext|>"
 TEXT = "the cat sat on the mat, the hat\n\nand \u4e2d\u6587 \U0001f600"
@@ -188,6 +191,30 @@ def test_fingerprint_is_golden():
     """Golden: sha256sum of the canonical JSON in the docstring of `Definition.fingerprint`, written by hand."""
     tokenizer = Tokenizer({0: b"a", 1: b"b", 2: b"ab"}, [(b"a", b"b")], ["<s>"], pattern="[ab]+")
     assert tokenizer.fingerprint == "23d18eb399fabb5556dbe1e10eadc2a36382eaf50fefe7dacdba1a9fb24e4d19"
+
+
+def test_fingerprint_is_that_of_the_documented_json(tokenizer):
+    """Oracle: Python's own JSON, on ids that sort otherwise as strings and on names that JSON escapes."""
+    vocab = {3 * id_: token for id_, token in tokenizer.vocab.items() if id_ not in tokenizer.special_tokens.values()}
+    scattered = Tokenizer(vocab, tokenizer.merges, ['"caf\u00e9"\n'], pattern=r"\s+|\S+")
+    canonical = {
+        "merges": [(left.hex(), right.hex()) for left, right in scattered.merges],
+        "pattern": scattered.pattern,
+        "special_tokens": scattered.special_tokens,
+        "unicode": UNICODE_VERSION,
+        "vocab": {str(id_): token.hex() for id_, token in scattered.vocab.items()},
+    }
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
+    assert scattered.fingerprint == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_stream_gives_the_ids_in_arrays(tokenizer):
+    """Oracle: `encode` of the joined text; nothing is given before it is certain, nor empty."""
+    pieces = [TEXT[start : start + 7] for start in range(0, len(TEXT), 7)]
+    arrays = list(tokenizer.encode_stream(iter(pieces)))
+    assert [id_ for ids in arrays for id_ in ids.tolist()] == tokenizer.encode(TEXT)
+    assert all(len(ids) and ids.dtype == np.uint32 for ids in arrays)
+    assert list(tokenizer.encode_stream([])) == []
 
 
 def test_pickling_keeps_everything(tokenizer):

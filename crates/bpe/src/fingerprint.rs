@@ -1,0 +1,65 @@
+//! Vocabulary and merges as text that is the same for everybody, for a hash to be taken over.
+
+use std::fmt::Write;
+
+/// Tokens as a JSON object from id to bytes in hexadecimal, ids in the order of their digits: `{"0":"61","10":"62"}`.
+pub fn tokens_as_json<Bytes: AsRef<[u8]>>(tokens: &[(u32, Bytes)]) -> String {
+    let mut named: Vec<(String, &[u8])> = tokens
+        .iter()
+        .map(|(id, token)| (id.to_string(), token.as_ref()))
+        .collect();
+    named.sort_unstable();
+    let mut json = String::from("{");
+    for (id, token) in named {
+        let comma = if json.len() > 1 { "," } else { "" };
+        // Writing to a string cannot fail.
+        let _ = write!(json, "{comma}\"{id}\":");
+        push_hex(&mut json, token);
+    }
+    json.push('}');
+    json
+}
+
+/// Merges as a JSON array of pairs of bytes in hexadecimal: `[["61","62"]]`.
+pub fn merges_as_json<Bytes: AsRef<[u8]>>(merges: &[(Bytes, Bytes)]) -> String {
+    let mut json = String::from("[");
+    for (left, right) in merges {
+        json.push_str(if json.len() > 1 { ",[" } else { "[" });
+        push_hex(&mut json, left.as_ref());
+        json.push(',');
+        push_hex(&mut json, right.as_ref());
+        json.push(']');
+    }
+    json.push(']');
+    json
+}
+
+fn push_hex(json: &mut String, bytes: &[u8]) {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    json.push('"');
+    for &byte in bytes {
+        json.push(DIGITS[usize::from(byte >> 4)]);
+        json.push(DIGITS[usize::from(byte & 15)]);
+    }
+    json.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand; whole fingerprints are compared with Python's in tests/unit/tokenizer.
+    #[test]
+    fn bytes_are_hexadecimal_and_ids_sorted_as_strings() {
+        let tokens = [(9, &b"a"[..]), (10, b"\x00\xff"), (1, b"")];
+        assert_eq!(tokens_as_json(&tokens), r#"{"1":"","10":"00ff","9":"61"}"#);
+        assert_eq!(tokens_as_json::<&[u8]>(&[]), "{}");
+        assert_eq!(
+            merges_as_json(&[("a", "bc"), ("\n", "z")]),
+            r#"[["61","6263"],["0a","7a"]]"#
+        );
+        assert_eq!(merges_as_json::<&[u8]>(&[]), "[]");
+    }
+}
