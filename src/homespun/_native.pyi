@@ -183,12 +183,19 @@ class Encoder:
         Where several tokens have the same bytes, ordinary text takes the highest id that is no special token's. Each
         thread at work keeps a cache of up to `cache_bytes` (64 KiB at least) for the next.
         """
-    def encode(self, text: str, special: _SpecialPolicy) -> list[int]: ...
-    def encode_to_numpy(self, text: str | bytes, special: _SpecialPolicy) -> npt.NDArray[np.uint32]: ...
+    def encode(self, text: str, special: _SpecialPolicy, num_threads: int = 1) -> list[int]:
+        """Ids of `text`; more threads than one only where it is long."""
+    def encode_to_numpy(
+        self, text: str | bytes, special: _SpecialPolicy, num_threads: int = 1
+    ) -> npt.NDArray[np.uint32]: ...
+    def encode_with_offsets(
+        self, text: str | bytes, special: _SpecialPolicy, in_characters: bool = True
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+        """Ids, and for each where what it spells begins and ends in `text`, in characters or in bytes of UTF-8."""
     def encode_batch(
         self, texts: Sequence[str], special: _SpecialPolicy, num_threads: int
     ) -> list[npt.NDArray[np.uint32]]: ...
-    def decode_bytes(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> bytes:
+    def decode_bytes(self, ids: Sequence[int] | npt.NDArray[np.integer], num_threads: int = 1) -> bytes:
         """The bytes of `ids`, joined; an id outside the vocabulary is a DataError with its position."""
     def stream(self, special: _SpecialPolicy) -> EncodeStream: ...
 

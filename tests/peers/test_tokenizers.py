@@ -106,3 +106,18 @@ def test_their_files_load_here(merges_as_lists, shared_data, tmp_path):
     assert ours.special_tokens == {END: 50_256, "<pad>": 50_257}
     for text in random_texts(300, seed=2):
         assert ours.encode(text) == ids_of(theirs, text), text
+
+
+def test_offsets_agree(shared_data):
+    """Oracle: tokenizers' byte-level offsets, white space not trimmed off; parts of characters too."""
+    folder = shared_data / "assignment"
+    vocab, merges = str(folder / "gpt2_vocab.json"), str(folder / "gpt2_merges.txt")
+    ours = Tokenizer.from_files(vocab, merges, [END])
+    theirs = HuggingFaceTokenizer(models.BPE.from_file(vocab, merges))
+    theirs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False)
+    theirs.add_special_tokens([END])
+    for text in random_texts(300, seed=4):
+        ids, offsets = ours.encode_with_offsets(text)
+        encoding = theirs.encode(text, add_special_tokens=False)
+        assert encoding.ids == ids.tolist()
+        assert encoding.offsets == [tuple(row) for row in offsets.tolist()], text

@@ -13,6 +13,7 @@ mod unicode_tables;
 
 pub mod corpus;
 pub mod count;
+pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod fingerprint;

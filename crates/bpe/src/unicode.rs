@@ -1,5 +1,6 @@
 //! What a character is to the patterns: a letter, a number, white space, or something else.
 
+use crate::error::BpeError;
 use crate::unicode_tables::{BLOCK_BITS, STAGE1, STAGE2};
 
 pub use crate::unicode_tables::UNICODE_VERSION;
@@ -43,6 +44,17 @@ const fn class_from_stages(code_point: u32) -> Class {
     let block = STAGE1[(code_point >> BLOCK_BITS) as usize] as usize;
     let entry = (block << BLOCK_BITS) + (code_point & ((1 << BLOCK_BITS) - 1)) as usize;
     Class::from_table(STAGE2[entry])
+}
+
+/// `bytes` as text, checked faster than it is read.
+///
+/// # Errors
+/// [`BpeError::InvalidUtf8`] with the offset.
+pub fn text_of(bytes: &[u8]) -> Result<&str, BpeError> {
+    simdutf8::compat::from_utf8(bytes).map_err(|error| BpeError::InvalidUtf8 {
+        place: "text".to_owned(),
+        offset: error.valid_up_to() as u64,
+    })
 }
 
 /// Class of a code point below U+110000.

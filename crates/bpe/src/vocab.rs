@@ -3,6 +3,7 @@
 //! Ids may be sparse (any `u32`). Inside the encoder a token is its [`Symbol`], its place among the ids in
 //! ascending order, so that tables stay small; ids appear only at the border.
 
+use crate::decode::Windows;
 use crate::error::BpeError;
 use crate::hash::hash_bytes;
 
@@ -11,9 +12,6 @@ pub type Symbol = u32;
 
 /// Symbols stay below this, so that the top bit of a word is free for marks (see `encode::long`).
 pub const MAX_SYMBOLS: usize = 1 << 31;
-
-/// Bytes that decoding moves at a time.
-const WINDOW: usize = 16;
 
 /// No symbol: an empty slot.
 const EMPTY: Symbol = Symbol::MAX;
@@ -38,12 +36,13 @@ pub struct Vocabulary {
     ids: Vec<u32>,
     /// Ids below this are their own symbols: no search.
     num_dense: u32,
-    /// All spellings one after the other, then [`WINDOW`] more bytes.
+    /// All spellings one after the other.
     bytes: Vec<u8>,
     /// Symbol `s` spells `bytes[starts[s]..starts[s + 1]]`.
     starts: Vec<u32>,
     /// Symbols of ordinary text, by the hash of their bytes: open addressing, at most half full.
     by_bytes: Vec<Symbol>,
+    windows: Windows,
 }
 
 impl Vocabulary {
@@ -67,6 +66,7 @@ impl Vocabulary {
             bytes: Vec::new(),
             starts: vec![0],
             by_bytes: vec![EMPTY; (sorted.len() * 2).next_power_of_two()],
+            windows: Windows::default(),
         };
         let mut special_symbols = Vec::with_capacity(special_tokens.len());
         for (id, bytes, is_special) in sorted {
@@ -98,7 +98,9 @@ impl Vocabulary {
                 num_tokens: vocabulary.len(),
             });
         }
-        vocabulary.bytes.resize(vocabulary.bytes.len() + WINDOW, 0);
+        vocabulary.windows = (0..vocabulary.len() as Symbol)
+            .map(|symbol| vocabulary.spelling(symbol))
+            .collect();
         vocabulary.num_dense = vocabulary
             .ids
             .iter()
@@ -178,8 +180,8 @@ impl Vocabulary {
         self.symbol_of_id(id).map(|symbol| self.spelling(symbol))
     }
 
-    #[inline]
-    fn symbol_of_id(&self, id: u32) -> Option<Symbol> {
+    #[inline(always)]
+    pub(crate) fn symbol_of_id(&self, id: u32) -> Option<Symbol> {
         if id < self.num_dense {
             return Some(id);
         }
@@ -214,33 +216,10 @@ impl Vocabulary {
         Ok(resolved)
     }
 
-    /// The bytes that `ids` spell, joined. A token may hold part of a character, so this need not be UTF-8.
-    ///
-    /// # Errors
-    /// An id outside the vocabulary, by its position.
-    pub fn decode(&self, ids: &[u32]) -> Result<Vec<u8>, BpeError> {
-        let mut num_bytes = 0;
-        for (position, &id) in ids.iter().enumerate() {
-            let symbol = self
-                .symbol_of_id(id)
-                .ok_or_else(|| self.outside(i128::from(id), position))?;
-            num_bytes += self.spelling(symbol).len();
-        }
-        let mut bytes = vec![0; num_bytes + WINDOW];
-        let mut end = 0;
-        for symbol in ids.iter().filter_map(|&id| self.symbol_of_id(id)) {
-            let start = self.starts[symbol as usize] as usize;
-            let len = self.starts[symbol as usize + 1] as usize - start;
-            if len <= WINDOW {
-                // Nearly every token, in one move of a fixed length; what it copies too much the next one overwrites.
-                bytes[end..end + WINDOW].copy_from_slice(&self.bytes[start..start + WINDOW]);
-            } else {
-                bytes[end..end + len].copy_from_slice(&self.bytes[start..start + len]);
-            }
-            end += len;
-        }
-        bytes.truncate(num_bytes);
-        Ok(bytes)
+    /// What decoding copies.
+    #[inline(always)]
+    pub(crate) fn windows(&self) -> &Windows {
+        &self.windows
     }
 
     /// The error for an id at `position` that no token has.
@@ -262,31 +241,6 @@ mod tests {
     fn vocabulary(tokens: &[(u32, &str)], specials: &[(&str, u32)]) -> Result<Vocabulary, BpeError> {
         let specials: Vec<_> = specials.iter().map(|&(text, id)| (text.to_owned(), id)).collect();
         Vocabulary::new(tokens.iter().copied(), &specials)
-    }
-
-    #[test]
-    fn long_tokens_decode() {
-        let longs: Vec<(u32, String)> = (0..40).map(|id| (id, "abc".repeat(id as usize + 1))).collect();
-        let vocabulary = Vocabulary::new(longs.iter().map(|(id, token)| (*id, token)), &[]).unwrap();
-        let ids: Vec<u32> = (0..400).map(|i| i * 7 % 40).collect();
-        let expected: String = ids.iter().map(|&id| longs[id as usize].1.as_str()).collect();
-        assert_eq!(vocabulary.decode(&ids).unwrap(), expected.as_bytes());
-    }
-
-    #[test]
-    fn sparse_ids_decode() {
-        let sparse = vocabulary(&[(u32::MAX, "z"), (0, "a"), (1, "b"), (70_000, "c")], &[("<s>", 9)]).unwrap();
-        assert_eq!(sparse.decode(&[u32::MAX, 9, 0, 70_000, 1]).unwrap(), b"z<s>acb");
-        let error = sparse.decode(&[0, 1, 8]).unwrap_err();
-        assert!(matches!(
-            error,
-            BpeError::IdOutsideVocabulary {
-                id: 8,
-                position: 2,
-                vocab_size: 5,
-                ..
-            }
-        ));
     }
 
     #[test]

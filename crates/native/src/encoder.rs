@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use homespun_bpe::encode::spans_in_characters;
 use homespun_bpe::{BpeError, SpecialPolicy};
-use numpy::{IntoPyArray, PyArray1};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
@@ -38,27 +39,48 @@ impl Encoder {
             .map_err(|error| to_py(py, &error))
     }
 
-    fn encode(&self, py: Python<'_>, text: &str, special: &str) -> PyResult<Vec<u32>> {
-        self.ids_of(py, text, special)
+    #[pyo3(signature = (text, special, num_threads=1))]
+    fn encode(&self, py: Python<'_>, text: &str, special: &str, num_threads: usize) -> PyResult<Vec<u32>> {
+        self.ids_of(py, text, special, num_threads)
     }
 
-    fn encode_to_numpy<'py>(&self, py: Python<'py>, text: &Bound<'py, PyAny>, special: &str) -> PyResult<IdArray<'py>> {
-        let ids = if let Ok(bytes) = text.cast::<PyBytes>() {
-            let text = std::str::from_utf8(bytes.as_bytes()).map_err(|error| {
-                let offset = error.valid_up_to() as u64;
-                to_py(
-                    py,
-                    &BpeError::InvalidUtf8 {
-                        place: "text".to_owned(),
-                        offset,
-                    },
-                )
-            })?;
-            self.ids_of(py, text, special)?
-        } else {
-            self.ids_of(py, text.cast::<PyString>()?.to_str()?, special)?
-        };
+    #[pyo3(signature = (text, special, num_threads=1))]
+    fn encode_to_numpy<'py>(
+        &self,
+        py: Python<'py>,
+        text: &Bound<'py, PyAny>,
+        special: &str,
+        num_threads: usize,
+    ) -> PyResult<IdArray<'py>> {
+        let ids = self.ids_of(py, text_of(text)?, special, num_threads)?;
         Ok(ids.into_pyarray(py))
+    }
+
+    #[pyo3(signature = (text, special, in_characters=true))]
+    fn encode_with_offsets<'py>(
+        &self,
+        py: Python<'py>,
+        text: &Bound<'py, PyAny>,
+        special: &str,
+        in_characters: bool,
+    ) -> PyResult<(IdArray<'py>, Bound<'py, PyArray2<i64>>)> {
+        let special = policy(py, special)?;
+        let text = text_of(text)?;
+        let (ids, offsets) = py
+            .detach(|| {
+                let (ids, mut spans) = self.0.encode_with_spans(text, special)?;
+                if in_characters {
+                    spans_in_characters(text, &mut spans);
+                }
+                let offsets: Vec<i64> = spans
+                    .iter()
+                    .flat_map(|&(start, end)| [start as i64, end as i64])
+                    .collect();
+                Ok((ids, offsets))
+            })
+            .map_err(|error: BpeError| to_py(py, &error))?;
+        let shape = [ids.len(), 2];
+        Ok((ids.into_pyarray(py), offsets.into_pyarray(py).reshape(shape)?))
     }
 
     fn encode_batch<'py>(
@@ -76,13 +98,14 @@ impl Encoder {
         Ok(ids.into_iter().map(|ids| ids.into_pyarray(py)).collect())
     }
 
-    fn decode_bytes<'py>(&self, py: Python<'py>, ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        let vocabulary = self.0.vocabulary();
-        let ids = Ids::from_py(ids)?;
-        let bytes = py
-            .detach(|| ids.decode(vocabulary))
-            .map_err(|error| to_py(py, &error))?;
-        Ok(PyBytes::new(py, &bytes))
+    #[pyo3(signature = (ids, num_threads=1))]
+    fn decode_bytes<'py>(
+        &self,
+        py: Python<'py>,
+        ids: &Bound<'py, PyAny>,
+        num_threads: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        Ids::from_py(ids)?.decode(py, self.0.vocabulary(), num_threads)
     }
 
     fn stream(&self, py: Python<'_>, special: &str) -> PyResult<EncodeStream> {
@@ -93,11 +116,19 @@ impl Encoder {
 }
 
 impl Encoder {
-    fn ids_of(&self, py: Python<'_>, text: &str, special: &str) -> PyResult<Vec<u32>> {
+    fn ids_of(&self, py: Python<'_>, text: &str, special: &str, num_threads: usize) -> PyResult<Vec<u32>> {
         let special = policy(py, special)?;
-        py.detach(|| self.0.encode(text, special))
+        py.detach(|| self.0.encode_on_threads(text, special, num_threads))
             .map_err(|error| to_py(py, &error))
     }
+}
+
+/// A text given as a string or as its UTF-8 bytes.
+fn text_of<'a>(text: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    let Ok(bytes) = text.cast::<PyBytes>() else {
+        return text.cast::<PyString>()?.to_str();
+    };
+    homespun_bpe::unicode::text_of(bytes.as_bytes()).map_err(|error| to_py(text.py(), &error))
 }
 
 /// Encodes text that arrives in pieces.

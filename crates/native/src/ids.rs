@@ -1,21 +1,29 @@
 //! Ids from Python: a sequence of integers, or an array of any integer type.
 
-use homespun_bpe::{BpeError, Vocabulary};
-use numpy::{PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use homespun_bpe::decode::{Decoding, Id};
+use homespun_bpe::Vocabulary;
+use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::errors::to_py;
 
 /// Ids that may still be outside any vocabulary.
-pub enum Ids {
+pub enum Ids<'py> {
+    /// An array of a token file's type, as it lies.
+    Narrow(PyReadonlyArray1<'py, u16>),
+    /// An array of ours, as it lies.
+    Array(PyReadonlyArray1<'py, u32>),
     /// Ids that fit.
     Fitting(Vec<u32>),
     /// Ids of which some, or all, do not fit in 32 bits.
     Wide(Vec<i128>),
 }
 
-impl Ids {
+impl<'py> Ids<'py> {
     /// Take `ids` over, whatever their type.
-    pub fn from_py(ids: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub fn from_py(ids: &Bound<'py, PyAny>) -> PyResult<Self> {
         if ids.cast::<PyUntypedArray>().is_ok() {
             return Self::from_array(ids);
         }
@@ -30,7 +38,19 @@ impl Ids {
         }
     }
 
-    fn from_array(ids: &Bound<'_, PyAny>) -> PyResult<Self> {
+    fn from_array(ids: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if let Ok(array) = ids.cast::<PyArray1<u16>>() {
+            let array = array.try_readonly()?;
+            if array.as_slice().is_ok() {
+                return Ok(Self::Narrow(array));
+            }
+        }
+        if let Ok(array) = ids.cast::<PyArray1<u32>>() {
+            let array = array.try_readonly()?;
+            if array.as_slice().is_ok() {
+                return Ok(Self::Array(array));
+            }
+        }
         macro_rules! try_types {
             ($($integer:ty),*) => {$(
                 if let Ok(array) = ids.cast::<PyArray1<$integer>>() {
@@ -57,17 +77,39 @@ impl Ids {
         }
     }
 
-    /// The bytes that the ids spell.
-    pub fn decode(&self, vocabulary: &Vocabulary) -> Result<Vec<u8>, BpeError> {
+    /// The bytes that the ids spell, by up to `num_threads` threads, while the interpreter is released.
+    pub fn decode(
+        &self,
+        py: Python<'py>,
+        vocabulary: &Vocabulary,
+        num_threads: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         match self {
-            Self::Fitting(ids) => vocabulary.decode(ids),
+            Self::Narrow(ids) => decode(py, vocabulary, ids.as_slice()?, num_threads),
+            Self::Array(ids) => decode(py, vocabulary, ids.as_slice()?, num_threads),
+            Self::Fitting(ids) => decode(py, vocabulary, ids, num_threads),
             Self::Wide(ids) => {
                 // An id below the first that does not fit may be wrong too, and comes first.
                 let num_fitting = ids.iter().take_while(|&&id| u32::try_from(id).is_ok()).count();
                 let fitting: Vec<u32> = ids[..num_fitting].iter().map(|&id| id as u32).collect();
-                vocabulary.decode(&fitting)?;
-                Err(vocabulary.outside(ids[num_fitting], num_fitting))
+                decode(py, vocabulary, &fitting, num_threads)?;
+                Err(to_py(py, &vocabulary.outside(ids[num_fitting], num_fitting)))
             }
         }
     }
+}
+
+fn decode<'py, I: Id>(
+    py: Python<'py>,
+    vocabulary: &Vocabulary,
+    ids: &[I],
+    num_threads: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let decoding = py
+        .detach(|| Decoding::new(vocabulary, ids, num_threads))
+        .map_err(|error| to_py(py, &error))?;
+    PyBytes::new_with(py, decoding.num_bytes(), |bytes| {
+        py.detach(|| decoding.write(bytes));
+        Ok(())
+    })
 }

@@ -2,7 +2,7 @@
 
 import codecs
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -23,8 +23,16 @@ SpecialPolicy = Literal["encode", "text", "reject"]
 
 SPECIAL_POLICIES = ("encode", "text", "reject")
 
+OffsetUnit = Literal["characters", "bytes"]
+"""What `encode_with_offsets` counts in."""
+
+OFFSET_UNITS = ("characters", "bytes")
+
 CACHE_BYTES = 64 * 2**20
 """Memory that each thread encoding with a tokenizer may keep for pre-tokens it has met."""
+
+_MIN_LONG = 2**16
+"""Texts or ids shorter than this are never worth a second thread."""
 
 
 class Tokenizer:
@@ -137,7 +145,7 @@ class Tokenizer:
         """
         _check_policy(special)
         try:
-            return self._encoder.encode(text, special)
+            return self._encoder.encode(text, special, _num_threads_for(text, None))
         except UnicodeEncodeError as error:
             raise _lone_surrogate(error) from None
 
@@ -175,8 +183,12 @@ class Tokenizer:
         if len(ids := stream.finish()):
             yield ids
 
-    def encode_to_numpy(self, text: str | bytes, special: SpecialPolicy = "encode") -> npt.NDArray[np.uint32]:
+    def encode_to_numpy(
+        self, text: str | bytes, special: SpecialPolicy = "encode", *, num_threads: int | None = None
+    ) -> npt.NDArray[np.uint32]:
         """Ids of `text`, given as a string or as its UTF-8 bytes, without making Python integers of them.
+
+        A long text is encoded on up to `num_threads` threads (None: one a core), with the same ids for any number.
 
         Raises:
             TokenizerError: as `encode`.
@@ -184,14 +196,44 @@ class Tokenizer:
         """
         _check_policy(special)
         try:
-            return self._encoder.encode_to_numpy(text, special)
+            return self._encoder.encode_to_numpy(text, special, _num_threads_for(text, num_threads))
+        except UnicodeEncodeError as error:
+            raise _lone_surrogate(error) from None
+
+    def encode_with_offsets(
+        self,
+        text: str | bytes,
+        special: SpecialPolicy = "encode",
+        *,
+        unit: OffsetUnit = "characters",
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+        r"""Ids of `text`, and for each a row that says where in `text` its token begins and ends.
+
+        With `unit="bytes"` the rows are places in the UTF-8 bytes, and `text[begin:end]` of these is what the token
+        spells. With "characters" they are places in the string. There a token may hold part of a character only: its
+        row then has the whole character, as have the rows of its neighbours that hold the rest. So do Hugging Face's
+        tokenizers (with `trim_offsets=False`). Rows touch, except where a pattern of your own leaves text out.
+
+            >>> ids, offsets = Tokenizer({0: b"a", 1: b" ", 2: b"\xc3", 3: b"\xa9"}, []).encode_with_offsets("a \xe9")
+            >>> offsets.tolist()
+            [[0, 1], [1, 2], [2, 3], [2, 3]]
+
+        Raises:
+            TokenizerError: as `encode`.
+            DataError: the bytes are not UTF-8.
+            ConfigError: `unit` is neither.
+        """
+        _check_policy(special)
+        check_choice("unit", unit, OFFSET_UNITS)
+        try:
+            return self._encoder.encode_with_offsets(text, special, unit == "characters")
         except UnicodeEncodeError as error:
             raise _lone_surrogate(error) from None
 
     def encode_batch(
         self, texts: Sequence[str], special: SpecialPolicy = "encode", *, num_threads: int | None = None
     ) -> list[npt.NDArray[np.uint32]]:
-        """Ids of each text, on `num_threads` threads (None: one a core).
+        """Ids of each text, on `num_threads` threads (None: one a core); a long one is spread over all of them.
 
         Raises:
             TokenizerError: as `encode`, for one of the texts.
@@ -210,13 +252,13 @@ class Tokenizer:
         """
         return self.decode_bytes(ids).decode("utf-8", errors="replace")
 
-    def decode_bytes(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> bytes:
-        """The bytes of `ids`, joined.
+    def decode_bytes(self, ids: Sequence[int] | npt.NDArray[np.integer], *, num_threads: int | None = None) -> bytes:
+        """The bytes of `ids`, joined; of many ids on up to `num_threads` threads (None: one a core).
 
         Raises:
             DataError: an id is not in the vocabulary.
         """
-        return self._encoder.decode_bytes(ids)
+        return self._encoder.decode_bytes(ids, _num_threads_for(ids, num_threads))
 
     def decode_stream(self, ids: Iterable[int]) -> Iterator[str]:
         """The text of `ids` in pieces, each as soon as its last character is whole; joined they equal `decode`.
@@ -320,6 +362,11 @@ class Tokenizer:
 
     def __repr__(self) -> str:
         return f"Tokenizer(vocab_size={self.vocab_size}, fingerprint={self.fingerprint[:12]})"
+
+
+def _num_threads_for(work: Sized, num_threads: int | None) -> int:
+    # Counting the cores takes longer than encoding a sentence.
+    return 1 if num_threads is None and len(work) < _MIN_LONG else resolve_num_threads(num_threads)
 
 
 def _check_policy(special: str) -> None:

@@ -50,6 +50,33 @@ def test_decoding_inverts_every_way_of_encoding(tokenizer):
     ]
 
 
+@pytest.mark.parametrize("num_threads", [1, 2, 5])
+def test_threads_change_nothing(tokenizer, num_threads):
+    """Oracles: encoding in pieces, and identity; a text long enough to be spread."""
+    text = f"{TEXT}{END} {TEXT}" * 12_000
+    ids = np.array(list(tokenizer.encode_iterable(text[k : k + 99_999] for k in range(0, len(text), 99_999))))
+    np.testing.assert_array_equal(tokenizer.encode_to_numpy(text, num_threads=num_threads), ids)
+    np.testing.assert_array_equal(tokenizer.encode_batch(["a", text], num_threads=num_threads)[1], ids)
+    assert tokenizer.decode_bytes(ids.astype(np.uint16), num_threads=num_threads) == text.encode()
+    assert tokenizer.decode_bytes(ids[::-1], num_threads=num_threads) == tokenizer.decode_bytes(ids[::-1].tolist())
+
+
+@pytest.mark.parametrize("special", ["encode", "text"])
+def test_offsets_hold_what_the_tokens_spell(tokenizer, special):
+    """Oracles: `encode` for the ids, decoding each for its bytes, the characters that hold those bytes."""
+    text = f"{TEXT}{END} \u4e2d\u4e2d\u00e9{TEXT}"
+    data = text.encode()
+    ids, in_bytes = tokenizer.encode_with_offsets(data, special, unit="bytes")
+    assert ids.tolist() == tokenizer.encode(text, special)
+    assert [data[start:end] for start, end in in_bytes.tolist()] == [tokenizer.id_to_token(id_) for id_ in ids.tolist()]
+    same_ids, in_characters = tokenizer.encode_with_offsets(text, special)
+    np.testing.assert_array_equal(ids, same_ids)
+    character_of = [place for place, character in enumerate(text) for _ in character.encode()]
+    expected = [[character_of[start], character_of[end - 1] + 1] for start, end in in_bytes.tolist()]
+    assert in_characters.tolist() == expected
+    assert tokenizer.encode_with_offsets("")[1].shape == (0, 2)
+
+
 @pytest.mark.parametrize("text", ["", END, END * 2, "a", " ", "\0", "\r\n"])
 def test_edges_of_text(tokenizer, text):
     """Oracle: identity."""

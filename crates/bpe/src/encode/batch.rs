@@ -9,6 +9,9 @@ use crate::error::BpeError;
 /// Less text than this is encoded before another thread would have started.
 const MIN_BYTES_PER_THREAD: usize = 1 << 16;
 
+/// See [`is_large`].
+const LARGE_BYTES: usize = 1 << 20;
+
 /// The ids of texts, each with the place of its text.
 type Placed = Vec<(usize, Result<Vec<u32>, BpeError>)>;
 
@@ -26,6 +29,7 @@ impl Encoder {
         num_threads: usize,
     ) -> Result<Vec<Vec<u32>>, BpeError> {
         let num_bytes: usize = texts.iter().map(|text| text.len()).sum();
+        let num_asked = num_threads;
         let num_threads = num_threads
             .min(num_bytes / MIN_BYTES_PER_THREAD)
             .min(texts.len())
@@ -45,6 +49,9 @@ impl Encoder {
             }
             placed
         });
+        for (index, text) in texts.iter().enumerate().filter(|(_, text)| is_large(text)) {
+            placed.push((index, self.encode_on_threads(text, special, num_asked)));
+        }
         placed.sort_by_key(|&(index, _)| index);
         placed
             .into_iter()
@@ -66,6 +73,9 @@ impl Encoder {
                 return;
             }
             for (index, text) in texts.iter().enumerate().skip(first).take(stride) {
+                if is_large(text) {
+                    continue;
+                }
                 let mut ids = Vec::new();
                 let encoded = self.encode_into(worker, text, special, &mut ids);
                 placed.push((index, encoded.map(|()| ids)));
@@ -73,4 +83,9 @@ impl Encoder {
         });
         placed
     }
+}
+
+/// Whether a text is worth all threads: they take such ones in turn, not each its own.
+fn is_large(text: &str) -> bool {
+    text.len() >= LARGE_BYTES
 }

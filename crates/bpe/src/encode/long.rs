@@ -22,6 +22,9 @@ pub const MAX_LONG: usize = (COVERED - 1) as usize;
 
 const NO_BUCKET: u32 = u32::MAX;
 
+/// A piece longer than this is extraordinary: its memory is reckoned beforehand, and given back.
+const KEPT_LEN: usize = 1 << 16;
+
 /// Scratch space of `merge`, kept from piece to piece.
 #[derive(Debug, Default)]
 pub struct LongMerger {
@@ -45,6 +48,9 @@ impl LongMerger {
     /// Apply all merges to the symbols pushed, those of `bytes`; hand each symbol that is left to `emit`, from left to right.
     pub fn merge(&mut self, pairs: &PairTable, bytes: &[u8], mut emit: impl FnMut(Symbol)) {
         self.buckets.prepare(pairs.num_merges());
+        if bytes.len() > KEPT_LEN {
+            self.buckets.reserve(pairs, bytes);
+        }
         for (at, pair) in bytes.windows(2).enumerate() {
             self.buckets.push(pairs.byte_step(pair[0], pair[1]), at);
         }
@@ -117,8 +123,7 @@ impl LongMerger {
 
     /// Give the memory of an extraordinary piece back.
     fn release(&mut self) {
-        const KEPT: usize = 1 << 16;
-        if self.cells.capacity() > KEPT {
+        if self.cells.capacity() > KEPT_LEN {
             self.cells = Vec::new();
             self.buckets.spare.clear();
         }
@@ -144,11 +149,28 @@ impl Buckets {
         self.of_rank.resize(num_ranks, NO_BUCKET);
     }
 
-    fn push(&mut self, step: Step, at: usize) {
-        if step == Step::NEVER {
-            return;
+    /// Make room for the places where pairs of bytes merge: growing by doubling would take twice the memory and time.
+    fn reserve(&mut self, pairs: &PairTable, bytes: &[u8]) {
+        let mut counts = vec![0_u32; 1 << 16];
+        for pair in bytes.windows(2) {
+            counts[usize::from(pair[0]) << 8 | usize::from(pair[1])] += 1;
         }
-        let rank = step.rank();
+        for (&count, pair) in counts.iter().zip(0..=u16::MAX) {
+            let step = pairs.byte_step((pair >> 8) as u8, pair as u8);
+            if count > 0 && step != Step::NEVER {
+                self.places_of(step.rank()).reserve_exact(count as usize);
+            }
+        }
+    }
+
+    fn push(&mut self, step: Step, at: usize) {
+        if step != Step::NEVER {
+            self.places_of(step.rank()).push(at as u32);
+        }
+    }
+
+    /// The bucket of a rank, a new one if it has none.
+    fn places_of(&mut self, rank: Rank) -> &mut Vec<u32> {
         let mut bucket = self.of_rank[rank as usize];
         if bucket == NO_BUCKET {
             bucket = self.free.pop().unwrap_or_else(|| {
@@ -159,7 +181,7 @@ impl Buckets {
             self.of_rank[rank as usize] = bucket;
             self.waiting.push(Reverse(rank));
         }
-        self.places[bucket as usize].push(at as u32);
+        &mut self.places[bucket as usize]
     }
 
     /// The lowest rank that is waiting, with its places in ascending order.
@@ -176,7 +198,9 @@ impl Buckets {
     }
 
     fn recycle(&mut self, mut places: Vec<u32>) {
-        places.clear();
-        self.spare.push(places);
+        if places.capacity() <= KEPT_LEN {
+            places.clear();
+            self.spare.push(places);
+        }
     }
 }

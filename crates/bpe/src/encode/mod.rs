@@ -7,9 +7,14 @@
 mod batch;
 mod cache;
 pub(crate) mod long;
+mod lookup;
+mod offsets;
 pub(crate) mod pairs;
 mod pretokens;
+mod runs;
+mod seams;
 pub(crate) mod short;
+mod threads;
 mod workers;
 
 #[cfg(test)]
@@ -22,10 +27,15 @@ use crate::vocab::{Symbol, Vocabulary};
 
 use cache::Cache;
 use long::{LongMerger, MAX_LONG};
+use lookup::Batch;
 use pairs::PairTable;
-use pretokens::{Batch, Pretokens};
+use pretokens::Pretokens;
+use runs::merge_run;
+use seams::Seams;
 use short::{ShortPiece, MAX_SHORT};
 use workers::Workers;
+
+pub use offsets::{spans_in_characters, Span};
 
 /// Stands for a byte that is no token.
 const NO_SYMBOL: Symbol = Symbol::MAX;
@@ -47,6 +57,7 @@ pub struct Encoder {
     vocabulary: Vocabulary,
     pairs: PairTable,
     byte_symbols: [Symbol; 256],
+    seams: Seams,
     splitter: Splitter,
     special_tokens: SpecialTokens,
     special_ids: Vec<u32>,
@@ -81,11 +92,14 @@ impl Encoder {
         for (symbol, byte) in byte_symbols.iter_mut().zip(0..=u8::MAX) {
             *symbol = vocabulary.symbol_of(&[byte]).unwrap_or(NO_SYMBOL);
         }
-        let pairs = PairTable::new(vocabulary.resolve_merges(merges)?, &byte_symbols);
+        let merges = vocabulary.resolve_merges(merges)?;
+        let seams = Seams::new(&vocabulary, &merges);
+        let pairs = PairTable::new(merges, &byte_symbols);
         Ok(Self {
             vocabulary,
             pairs,
             byte_symbols,
+            seams,
             splitter: Splitter::new(pattern)?,
             special_tokens: SpecialTokens::new(special_tokens.iter().map(|(text, _)| text.as_str()))?,
             special_ids: special_tokens.iter().map(|&(_, id)| id).collect(),
@@ -189,17 +203,21 @@ impl Encoder {
             while let Some((found, index)) = self.special_tokens.find(text.as_bytes(), at) {
                 self.encode_ordinary(worker, &text[at..found.start], offset + at, out)?;
                 if special == SpecialPolicy::Reject {
-                    let token = self.special_tokens.tokens()[index].clone();
-                    return Err(BpeError::SpecialTokenInText {
-                        token,
-                        offset: offset + found.start,
-                    });
+                    return Err(self.rejected(index, offset + found.start));
                 }
                 out.push(self.special_ids[index]);
                 at = found.end;
             }
         }
         self.encode_ordinary(worker, &text[at..], offset + at, out)
+    }
+
+    /// The error for a special token in the text, which stands at `offset`.
+    fn rejected(&self, index: usize, offset: usize) -> BpeError {
+        BpeError::SpecialTokenInText {
+            token: self.special_tokens.tokens()[index].clone(),
+            offset,
+        }
     }
 
     /// Append the ids of a text without special tokens, which stands at `offset`.
@@ -248,6 +266,12 @@ impl Encoder {
                 short.push(symbol_at(place)?);
             }
             short.merge(&self.pairs, pretoken, |symbol| emit(self.vocabulary.id(symbol)));
+            return Ok(());
+        }
+        if pretoken[1..] == pretoken[..pretoken.len() - 1] {
+            for (symbol, len) in merge_run(&self.pairs, symbol_at(0)?, pretoken.len()) {
+                (0..len).for_each(|_| emit(self.vocabulary.id(symbol)));
+            }
             return Ok(());
         }
         if pretoken.len() > MAX_LONG {

@@ -1,122 +1,9 @@
 //! From pre-tokens to ids, many at a time.
-//!
-//! Keys are made for a whole batch, the sets that they may lie in asked for, and only then looked up: so the memory works
-//! on many at once. Each step is a loop of its own without a branch that depends on the text, or a loop over the few that
-//! need more: guessing wrong would cost as much as all the rest.
 
-use super::cache::{Cache, MediumKey, ShortKey, Value, MAX_KEY, MAX_MEDIUM_KEY, MAX_PACKED, MAX_SHORT_KEY, SLACK_IDS};
+use super::cache::{Cache, Value, MAX_KEY, MAX_MEDIUM_KEY, MAX_PACKED, SLACK_IDS};
 use super::{Encoder, Worker};
 use crate::error::BpeError;
 use crate::split::MAX_BATCH;
-
-/// Scratch space for a batch.
-#[derive(Debug)]
-pub struct Batch {
-    starts: [usize; MAX_BATCH],
-    lens: [usize; MAX_BATCH],
-    /// The first eight bytes of each.
-    windows: [u64; MAX_BATCH],
-    short_keys: [ShortKey; MAX_BATCH],
-    sets: [usize; MAX_BATCH],
-    values: [Value; MAX_BATCH],
-    /// Those that are no short keys, and later those that were not found, by their place in the batch.
-    picked: [usize; MAX_BATCH],
-    /// Keys of the picked ones that are medium, and where they may lie.
-    medium_keys: [(MediumKey, usize); MAX_BATCH],
-}
-
-impl Batch {
-    pub fn new() -> Box<Self> {
-        Box::new(Self {
-            starts: [0; MAX_BATCH],
-            lens: [0; MAX_BATCH],
-            windows: [0; MAX_BATCH],
-            short_keys: [ShortKey::default(); MAX_BATCH],
-            sets: [0; MAX_BATCH],
-            values: [Value::MISSING; MAX_BATCH],
-            picked: [0; MAX_BATCH],
-            medium_keys: [(MediumKey::default(), 0); MAX_BATCH],
-        })
-    }
-
-    /// Puts what the cache knows of these pre-tokens into `values`.
-    #[inline(always)]
-    fn look_up(&mut self, cache: &Cache, pretokens: Pretokens<'_>) {
-        let Pretokens { text, ends, .. } = pretokens;
-        let num = ends.len();
-        let mut num_longer = 0;
-        let mut from = pretokens.start;
-        for (k, &end) in ends.iter().enumerate() {
-            let k = k % MAX_BATCH;
-            let len = end - from;
-            self.windows[k] = u64::from_le_bytes(window(text, from));
-            self.starts[k] = from;
-            self.lens[k] = len;
-            self.picked[num_longer % MAX_BATCH] = k;
-            num_longer += usize::from(len > MAX_SHORT_KEY);
-            from = end;
-        }
-        // Whole eights, so that vectors of eight need no rest; what stands behind the last means nothing.
-        let eights = num.next_multiple_of(8).min(MAX_BATCH);
-        for k in 0..eights {
-            let key = ShortKey::new(self.windows[k].to_le_bytes(), self.lens[k]);
-            self.short_keys[k] = key;
-            self.sets[k] = cache.short_set(key);
-        }
-        for &set in &self.sets[..num] {
-            cache.prefetch_short(set);
-        }
-        let longer = &self.picked[..num_longer];
-        for (&k, medium) in longer.iter().zip(&mut self.medium_keys) {
-            let k = k % MAX_BATCH;
-            let key = MediumKey::new(window(text, self.starts[k]), self.lens[k]);
-            *medium = (key, cache.medium_set(key));
-            cache.prefetch_medium(medium.1);
-        }
-        for ((value, &key), &set) in self.values.iter_mut().zip(&self.short_keys).zip(&self.sets[..num]) {
-            *value = cache.get_short(set, key);
-        }
-        for (&k, &(key, set)) in longer.iter().zip(&self.medium_keys) {
-            let k = k % MAX_BATCH;
-            self.values[k] = cache.get_medium(set, key);
-            if self.lens[k] > MAX_MEDIUM_KEY {
-                self.values[k] = if self.lens[k] <= MAX_KEY {
-                    cache.get_long(&text[self.starts[k]..][..self.lens[k]])
-                } else {
-                    Value::MISSING
-                };
-            }
-        }
-    }
-
-    /// Picks those of the first `num` that are missing; returns how many they are.
-    #[inline(always)]
-    fn pick_missing(&mut self, num: usize) -> usize {
-        let mut num_missing = 0;
-        for (k, &value) in self.values[..num].iter().enumerate() {
-            self.picked[num_missing % MAX_BATCH] = k;
-            num_missing += usize::from(value == Value::MISSING);
-        }
-        num_missing
-    }
-}
-
-/// `text[start..start + LEN]`, with zeros for what lies behind the text.
-#[inline(always)]
-fn window<const LEN: usize>(text: &[u8], start: usize) -> [u8; LEN] {
-    match text[start..].first_chunk() {
-        Some(window) => *window,
-        None => partial_window(&text[start..]),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn partial_window<const LEN: usize>(rest: &[u8]) -> [u8; LEN] {
-    let mut window = [0; LEN];
-    window[..rest.len()].copy_from_slice(rest);
-    window
-}
 
 /// Appends the ids of `values`.
 #[inline(always)]
@@ -164,8 +51,61 @@ pub struct Pretokens<'a> {
 }
 
 impl Encoder {
-    /// Appends the ids of `pretokens`, by the widest instructions that this machine has.
+    /// Appends the ids of `pretokens`.
     pub(super) fn encode_pretokens(
+        &self,
+        worker: &mut Worker,
+        pretokens: Pretokens<'_>,
+        out: &mut Vec<u32>,
+    ) -> Result<(), BpeError> {
+        let mut pieces = [0; MAX_BATCH];
+        let mut num_pieces = 0;
+        let mut from = pretokens.start; // where the piece at hand begins
+        let mut start = pretokens.start; // where the first of `pieces` begins
+        for &end in pretokens.ends {
+            loop {
+                // What fits a table is looked up whole: taking it apart would cost more.
+                let is_long = end - from > MAX_MEDIUM_KEY;
+                let piece = &pretokens.text[from..end];
+                from += if is_long {
+                    self.seams.first_piece(piece)
+                } else {
+                    piece.len()
+                };
+                pieces[num_pieces] = from;
+                num_pieces += 1;
+                if num_pieces == MAX_BATCH {
+                    let ends = &pieces[..];
+                    self.encode_batch_of(
+                        worker,
+                        Pretokens {
+                            start,
+                            ends,
+                            ..pretokens
+                        },
+                        out,
+                    )?;
+                    (start, num_pieces) = (from, 0);
+                }
+                if from == end {
+                    break;
+                }
+            }
+        }
+        let ends = &pieces[..num_pieces];
+        self.encode_batch_of(
+            worker,
+            Pretokens {
+                start,
+                ends,
+                ..pretokens
+            },
+            out,
+        )
+    }
+
+    /// Appends the ids of pre-tokens, or pieces of them, by the widest instructions that this machine has.
+    fn encode_batch_of(
         &self,
         worker: &mut Worker,
         pretokens: Pretokens<'_>,
@@ -175,41 +115,41 @@ impl Encoder {
         {
             if is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512vl") {
                 // SAFETY: the processor has what the function is compiled for.
-                return unsafe { self.encode_pretokens_avx512(worker, pretokens, out) };
+                return unsafe { self.encode_batch_avx512(worker, pretokens, out) };
             }
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2") {
                 // SAFETY: the processor has what the function is compiled for.
-                return unsafe { self.encode_pretokens_avx2(worker, pretokens, out) };
+                return unsafe { self.encode_batch_avx2(worker, pretokens, out) };
             }
         }
-        self.encode_pretokens_by_any(worker, pretokens, out)
+        self.encode_batch_by_any(worker, pretokens, out)
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,bmi1,bmi2,lzcnt,popcnt")]
-    unsafe fn encode_pretokens_avx512(
+    unsafe fn encode_batch_avx512(
         &self,
         worker: &mut Worker,
         pretokens: Pretokens<'_>,
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
-        self.encode_pretokens_by_any(worker, pretokens, out)
+        self.encode_batch_by_any(worker, pretokens, out)
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    unsafe fn encode_pretokens_avx2(
+    unsafe fn encode_batch_avx2(
         &self,
         worker: &mut Worker,
         pretokens: Pretokens<'_>,
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
-        self.encode_pretokens_by_any(worker, pretokens, out)
+        self.encode_batch_by_any(worker, pretokens, out)
     }
 
-    /// [`Encoder::encode_pretokens`], by the instructions of whoever calls it.
+    /// [`Encoder::encode_batch_of`], by the instructions of whoever calls it.
     #[inline(always)]
-    fn encode_pretokens_by_any(
+    fn encode_batch_by_any(
         &self,
         worker: &mut Worker,
         pretokens: Pretokens<'_>,
@@ -292,21 +232,21 @@ mod tests {
             ids
         };
         let expected = encode(&|worker, pretokens, ids| {
-            encoder.encode_pretokens_by_any(worker, pretokens, ids).unwrap();
+            encoder.encode_batch_by_any(worker, pretokens, ids).unwrap();
         });
         let decoded = encoder.vocabulary().decode(&expected).unwrap();
         assert!(decoded.starts_with(&text[..ends[0]]) && decoded.ends_with(&text));
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2") {
             let by_avx2 = encode(&|worker, pretokens, ids| {
                 // SAFETY: checked in the line above.
-                unsafe { encoder.encode_pretokens_avx2(worker, pretokens, ids) }.unwrap();
+                unsafe { encoder.encode_batch_avx2(worker, pretokens, ids) }.unwrap();
             });
             assert_eq!(by_avx2, expected);
         }
         if is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512vl") {
             let by_avx512 = encode(&|worker, pretokens, ids| {
                 // SAFETY: checked in the line above.
-                unsafe { encoder.encode_pretokens_avx512(worker, pretokens, ids) }.unwrap();
+                unsafe { encoder.encode_batch_avx512(worker, pretokens, ids) }.unwrap();
             });
             assert_eq!(by_avx512, expected);
         }

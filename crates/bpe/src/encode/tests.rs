@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::long::LongMerger;
 use super::pairs::PairTable;
+use super::runs::merge_run;
 use super::short::{ShortPiece, MAX_SHORT};
 use crate::vocab::{Merge, Symbol};
 
@@ -103,6 +104,9 @@ proptest! {
             prop_assert_eq!(&by_long(&mut merger, &pairs, &piece), &expected);
             let short = &piece[..piece.len().min(MAX_SHORT)];
             prop_assert_eq!(by_short(&pairs, short), merge_naively(&merges, short));
+            let run = vec![piece.first().copied().unwrap_or(0); piece.len().max(1)];
+            let merged = merge_run(&pairs, run[0], run.len()).into_iter().flat_map(|(symbol, len)| vec![symbol; len]);
+            prop_assert_eq!(merged.collect::<Vec<_>>(), merge_naively(&merges, &run));
         }
     }
 }

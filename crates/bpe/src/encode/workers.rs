@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::cache::Cache;
 use super::long::LongMerger;
-use super::pretokens::Batch;
+use super::lookup::Batch;
 use super::Worker;
 
 /// Workers kept between texts; further ones, at work at the same moment, are dropped when done.

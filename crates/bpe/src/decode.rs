@@ -1,0 +1,231 @@
+//! Decoding: ids to bytes.
+
+use std::thread;
+
+use crate::error::BpeError;
+use crate::vocab::{Symbol, Vocabulary};
+
+/// An id as a token file or an array holds it.
+pub trait Id: Copy + Send + Sync + Into<u32> {}
+
+impl Id for u16 {}
+impl Id for u32 {}
+
+/// Bytes that decoding moves at a time.
+const WINDOW: usize = 16;
+
+/// The length of a token that does not fit its window.
+const LONG: u8 = u8::MAX;
+
+/// Ids that are worth a thread.
+const MIN_IDS_PER_THREAD: usize = 1 << 16;
+
+/// The spelling of each symbol in one place of a fixed size: up to 15 bytes, and in the last byte how many. Of nearly every
+/// token this is all that there is to know.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Windows(Vec<[u8; WINDOW]>);
+
+impl<'a> FromIterator<&'a [u8]> for Windows {
+    fn from_iter<Spellings: IntoIterator<Item = &'a [u8]>>(spellings: Spellings) -> Self {
+        let window_of = |spelling: &[u8]| {
+            let mut window = [0; WINDOW];
+            match window[..WINDOW - 1].get_mut(..spelling.len()) {
+                Some(bytes) => {
+                    bytes.copy_from_slice(spelling);
+                    window[WINDOW - 1] = spelling.len() as u8;
+                }
+                None => window[WINDOW - 1] = LONG,
+            }
+            window
+        };
+        Self(spellings.into_iter().map(window_of).collect())
+    }
+}
+
+/// Ids that are known to be in the vocabulary, with the number of bytes that they spell.
+#[derive(Debug)]
+pub struct Decoding<'a, I> {
+    vocabulary: &'a Vocabulary,
+    /// Each for a thread.
+    parts: Vec<(&'a [I], usize)>,
+}
+
+impl<'a, I: Id> Decoding<'a, I> {
+    /// Prepare to decode `ids` on up to `num_threads` threads, where they are worth it.
+    ///
+    /// # Errors
+    /// An id outside the vocabulary, by its position: the first.
+    pub fn new(vocabulary: &'a Vocabulary, ids: &'a [I], num_threads: usize) -> Result<Self, BpeError> {
+        let num_parts = num_threads.min(ids.len() / MIN_IDS_PER_THREAD).max(1);
+        let part_len = ids.len().div_ceil(num_parts).max(1);
+        let mut counted: Vec<_> = ids.chunks(part_len).map(|part| (part, Ok(0))).collect();
+        on_threads(&mut counted, |(part, num_bytes)| {
+            *num_bytes = vocabulary.count_bytes(part)
+        });
+        let mut parts = Vec::with_capacity(counted.len());
+        for (k, (part, num_bytes)) in counted.into_iter().enumerate() {
+            let outside =
+                |position: usize| vocabulary.outside(i128::from(part[position].into()), k * part_len + position);
+            parts.push((part, num_bytes.map_err(outside)?));
+        }
+        Ok(Self { vocabulary, parts })
+    }
+
+    /// How many bytes the ids spell.
+    #[must_use]
+    pub fn num_bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.1).sum()
+    }
+
+    /// Write what the ids spell to `out`.
+    ///
+    /// # Panics
+    /// `out` is not [`Decoding::num_bytes`] long.
+    pub fn write(&self, out: &mut [u8]) {
+        assert_eq!(out.len(), self.num_bytes(), "the buffer fits what is decoded");
+        let mut rest = out;
+        let mut work = Vec::with_capacity(self.parts.len());
+        for &(ids, num_bytes) in &self.parts {
+            let (out, behind) = rest.split_at_mut(num_bytes);
+            work.push((ids, out));
+            rest = behind;
+        }
+        on_threads(&mut work, |(ids, out)| self.vocabulary.spell(ids, out));
+    }
+}
+
+impl Vocabulary {
+    /// The bytes that `ids` spell, joined. A token may hold part of a character, so this need not be UTF-8.
+    ///
+    /// # Errors
+    /// An id outside the vocabulary, by its position.
+    pub fn decode<I: Id>(&self, ids: &[I]) -> Result<Vec<u8>, BpeError> {
+        let decoding = Decoding::new(self, ids, 1)?;
+        let mut bytes = vec![0; decoding.num_bytes()];
+        decoding.write(&mut bytes);
+        Ok(bytes)
+    }
+
+    /// How many bytes `ids` spell, or the place of the first that is outside the vocabulary.
+    fn count_bytes<I: Id>(&self, ids: &[I]) -> Result<usize, usize> {
+        let mut num_bytes = 0;
+        for (position, &id) in ids.iter().enumerate() {
+            let symbol = self.symbol_of_id(id.into()).ok_or(position)?;
+            num_bytes += match self.windows().0[symbol as usize][WINDOW - 1] {
+                LONG => self.spelling(symbol).len(),
+                len => usize::from(len),
+            };
+        }
+        Ok(num_bytes)
+    }
+
+    /// Write what `ids`, all of them in the vocabulary, spell to `out`, which has room for just that.
+    fn spell<I: Id>(&self, ids: &[I], out: &mut [u8]) {
+        let mut end = 0;
+        let symbols = ids.iter().filter_map(|&id| self.symbol_of_id(id.into()));
+        for symbol in symbols {
+            let window = &self.windows().0[symbol as usize];
+            let len = usize::from(window[WINDOW - 1]);
+            match out.get_mut(end..end + WINDOW) {
+                // One move of a fixed length: what it copies too much, the next one overwrites.
+                Some(place) if len < WINDOW => {
+                    place.copy_from_slice(window);
+                    end += len;
+                }
+                _ => end += self.spell_exactly(symbol, &mut out[end..]),
+            }
+        }
+    }
+
+    /// A long token, or one near the end.
+    #[cold]
+    fn spell_exactly(&self, symbol: Symbol, out: &mut [u8]) -> usize {
+        let spelling = self.spelling(symbol);
+        out[..spelling.len()].copy_from_slice(spelling);
+        spelling.len()
+    }
+}
+
+/// Run `work` on each of `items`, each on a thread of its own, the first on the caller's.
+fn on_threads<T: Send>(items: &mut [T], work: impl Fn(&mut T) + Sync) {
+    let Some((first, others)) = items.split_first_mut() else {
+        return;
+    };
+    thread::scope(|scope| {
+        for item in others {
+            let work = &work;
+            scope.spawn(move || work(item));
+        }
+        work(first);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tokens of 1 to 120 bytes, ids from 0 on.
+    fn long_tokens() -> Vec<String> {
+        (0..40).map(|id| "abc".repeat(id + 1)[id % 3..].to_owned()).collect()
+    }
+
+    /// Oracle: joining what each id spells.
+    #[test]
+    fn tokens_of_any_length_decode() {
+        let tokens = long_tokens();
+        let vocabulary = Vocabulary::new((0..).zip(&tokens), &[]).unwrap();
+        for num_ids in [0, 1, 2, 5, 40, 400] {
+            for step in [1, 7, 39] {
+                let ids: Vec<u16> = (0..num_ids).map(|k| k * step % 40).collect();
+                let expected: String = ids.iter().map(|&id| tokens[usize::from(id)].as_str()).collect();
+                assert_eq!(vocabulary.decode(&ids).unwrap(), expected.as_bytes());
+            }
+        }
+    }
+
+    /// Oracle: one thread.
+    #[test]
+    fn threads_change_nothing() {
+        let vocabulary = Vocabulary::new((0..).zip(long_tokens()), &[]).unwrap();
+        let num_ids = 3 * MIN_IDS_PER_THREAD + 1;
+        let mut ids: Vec<u32> = (0..num_ids as u32).map(|k| k * 7 % 4).collect();
+        let expected = vocabulary.decode(&ids).unwrap();
+        for num_threads in [0, 1, 2, 3, 100] {
+            let decoding = Decoding::new(&vocabulary, &ids, num_threads).unwrap();
+            let mut bytes = vec![0; decoding.num_bytes()];
+            decoding.write(&mut bytes);
+            assert!(bytes == expected);
+        }
+        (ids[150_000], ids[190_000]) = (40, 41);
+        for num_threads in [1, 2, 3] {
+            let error = Decoding::new(&vocabulary, &ids, num_threads).unwrap_err();
+            let is_first = matches!(
+                error,
+                BpeError::IdOutsideVocabulary {
+                    id: 40,
+                    position: 150_000,
+                    ..
+                }
+            );
+            assert!(is_first, "{error}");
+        }
+    }
+
+    #[test]
+    fn sparse_ids_decode() {
+        let tokens = [(u32::MAX, "z"), (0, "a"), (1, "b"), (70_000, "c")];
+        let sparse = Vocabulary::new(tokens, &[("<s>".to_owned(), 9)]).unwrap();
+        assert_eq!(sparse.decode(&[u32::MAX, 9, 0, 70_000, 1]).unwrap(), b"z<s>acb");
+        let error = sparse.decode(&[0_u32, 1, 8]).unwrap_err();
+        let expected = matches!(
+            error,
+            BpeError::IdOutsideVocabulary {
+                id: 8,
+                position: 2,
+                vocab_size: 5,
+                ..
+            }
+        );
+        assert!(expected, "{error}");
+    }
+}
