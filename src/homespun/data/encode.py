@@ -1,6 +1,7 @@
 """Files of text to a token data set, in bounded memory, taken up again where it was interrupted."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
@@ -28,7 +29,7 @@ from homespun.data.manifest import (
     shard_path,
     write_part,
 )
-from homespun.data.shards import check_shard, write_array
+from homespun.data.shards import check_shard
 from homespun.data.writer import ShardWriter
 from homespun.errors import ConfigError, DataError
 from homespun.files import make_directory, sha256_of_file, storage_errors
@@ -86,9 +87,13 @@ def encode_corpus(
     files = expand_inputs(inputs)
     check_at_least("shard_tokens", shard_tokens, 1)
     directory = Path(out_dir)
-    source = read_source(files)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # Each takes some milliseconds, which a short text would feel.
+        source_read = pool.submit(read_source, files)
+        fingerprint = tokenizer.fingerprint
+        source = source_read.result()
     origin = Origin(
-        tokenizer_fingerprint=tokenizer.fingerprint,
+        tokenizer_fingerprint=fingerprint,
         vocab_size=tokenizer.vocab_size,
         separator=separator,
         separator_id=_find_separator(tokenizer, separator),
@@ -122,7 +127,7 @@ def encode_corpus(
         cursor = progress.cursor
         encoder.encode(cursor.input_index, Place(cursor.offset, cursor.line), take)
         check_unchanged(files, source)
-    return _finish(directory, writer.progress, token_bytes, entropy)
+    return _finish(directory, writer.progress, entropy)
 
 
 def _find_separator(tokenizer: Tokenizer, separator: str) -> int:
@@ -189,9 +194,7 @@ def _check_origin(directory: Path, there: Origin, asked: Origin, *, state: str) 
             )
 
 
-def _finish(
-    directory: Path, progress: Progress, token_bytes: npt.NDArray[np.uint32], entropy: CorpusEntropy | None
-) -> TokenDataset:
+def _finish(directory: Path, progress: Progress, entropy: CorpusEntropy | None) -> TokenDataset:
     """Write what makes the shards a data set."""
     num_bytes = sum(shard.num_bytes for shard in progress.shards)
     num_separators = sum(shard.num_separators for shard in progress.shards)
@@ -200,7 +203,6 @@ def _finish(
             f"{directory}: the entropy given is that of {entropy.num_documents:,} documents of {entropy.num_bytes:,} "
             f"bytes, but the text holds {num_separators:,} of {num_bytes:,} bytes; it belongs to another file"
         )
-    write_array(directory / TOKEN_BYTES_NAME, token_bytes)
     manifest = Manifest(
         version=VERSION,
         origin=progress.origin,

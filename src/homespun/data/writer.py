@@ -13,8 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from homespun.data.blocks import Block
-from homespun.data.manifest import PROGRESS_NAME, Cursor, Progress, ShardRecord, shard_path, write_part
-from homespun.data.shards import npy_header
+from homespun.data.manifest import (
+    PROGRESS_NAME,
+    TOKEN_BYTES_NAME,
+    Cursor,
+    Progress,
+    ShardRecord,
+    shard_path,
+    write_part,
+)
+from homespun.data.shards import npy_header, write_array
 from homespun.files import write_atomically
 
 
@@ -42,7 +50,7 @@ class ShardWriter:
         self._num_begun = len(progress.shards)
         self._shard: _OpenShard | None = None
         self._pool = ThreadPoolExecutor(max_workers=1)
-        self._finishing: Future[None] = self._pool.submit(write_part, directory, progress)
+        self._finishing: Future[None] = self._pool.submit(self._begin)
 
     def write(self, block: Block) -> None:
         """Append a block's ids, but for those that stand in finished shards already.
@@ -71,6 +79,11 @@ class ShardWriter:
                 self._begin_finishing(cursor)
         if self._finishing.done():
             self._finishing.result()
+
+    def _begin(self) -> None:
+        """Note what is being made before there is a shard of it, and write what needs none."""
+        write_part(self._directory, self.progress)
+        write_array(self._directory / TOKEN_BYTES_NAME, self._token_bytes)
 
     def _measure(self, block: Block, start: int, stop: int) -> tuple[int, int]:
         """Bytes and separators of a part of a block; token by token only where a shard ends inside it."""
@@ -129,6 +142,7 @@ class ShardWriter:
             if not self.progress.shards:
                 # Nothing was achieved: leave nothing behind that a corrected call would have to be told to ignore.
                 with suppress(OSError):
+                    (self._directory / TOKEN_BYTES_NAME).unlink(missing_ok=True)
                     (self._directory / PROGRESS_NAME).unlink()
                     self._directory.rmdir()
 

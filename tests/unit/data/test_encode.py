@@ -255,7 +255,7 @@ def test_a_full_disk_keeps_the_finished_shards(tokenizer, tmp_path, monkeypatch)
         patched.setattr(writer._OpenShard, "append", full_append)
         with pytest.raises(StorageError, match=r"shard-00002\.npy: cannot write: the disk is full"):
             encode_corpus(tokenizer, path, out, shard_tokens=50)
-    assert sorted(files_in(out)) == ["progress.json", "shard-00000.npy", "shard-00001.npy"]
+    assert sorted(files_in(out)) == ["progress.json", "shard-00000.npy", "shard-00001.npy", "token-bytes.npy"]
     encode_corpus(tokenizer, path, out, shard_tokens=50)
     encode_corpus(tokenizer, path, tmp_path / "whole", shard_tokens=50)
     assert files_in(out) == files_in(tmp_path / "whole")
