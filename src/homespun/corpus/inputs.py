@@ -75,6 +75,10 @@ class InputFile:
             )
         return _KINDS.get(ending, "text")
 
+    def absolute(self) -> "InputFile":
+        """The same file for a process that works elsewhere."""
+        return self if self.path is None else InputFile(str(self.path.absolute()))
+
     def state(self) -> InputState:
         """Its size and last change, now.
 

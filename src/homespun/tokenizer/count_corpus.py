@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
-from homespun import _native
 from homespun.config import check_at_least
 from homespun.corpus.inputs import Inputs, expand_inputs
 from homespun.corpus.source import read_source
-from homespun.files import storage_errors, sync_directory
+from homespun.errors import ConfigError
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import check_special_tokens, resolve_num_threads
 from homespun.tokenizer.count import CHUNK_BYTES, counting_memory
-from homespun.tokenizer.counting import SEGMENT_BYTES, Counting
-from homespun.tokenizer.counts_file import CountedPart, CountsHeader, CountsSums, check_header, read_header
-from homespun.tokenizer.partial import Partial
-from homespun.tokenizer.parts import WHOLE, Shard, plan_parts
+from homespun.tokenizer.count_job import CountJob
+from homespun.tokenizer.count_on_cluster import count_on_cluster
+from homespun.tokenizer.counting import SEGMENT_BYTES
+from homespun.tokenizer.counts_file import CountsSums
+from homespun.tokenizer.parts import WHOLE, Shard
 from homespun.tokenizer.patterns import resolve_pattern
 
 
@@ -31,6 +31,7 @@ def count_corpus(
     chunk_bytes: int = CHUNK_BYTES,
     max_memory_bytes: int | None = None,
     segment_bytes: int = SEGMENT_BYTES,
+    cluster: str | None = None,
     on_progress: ProgressCallback = ignore_progress,
 ) -> CountsSums:
     """Count the pre-tokens of a corpus, or of one shard of it, into the file `out`.
@@ -49,10 +50,12 @@ def count_corpus(
         pattern: "gpt2", "gpt4" or a regular expression.
         text_key: The key of the text in a .jsonl line, or its column in a .parquet file.
         shard: Which part to count.
-        num_threads: How many count; None for one a core.
+        num_threads: How many count; None for one a core, or on a cluster for one a task.
         chunk_bytes: Bytes a thread reads at a time.
-        max_memory_bytes: What the process may take; None for as much as the distinct pre-tokens need.
-        segment_bytes: Bytes of text between two places at which the work can be taken up again.
+        max_memory_bytes: What the process may take, or on a cluster that of each task; None for as much as the distinct
+            pre-tokens need.
+        segment_bytes: Bytes of text between two places at which the work can be taken up again; a task's, on a cluster.
+        cluster: The address of a Ray cluster to count on (see `homespun.cluster.run_tasks`); None for here.
         on_progress: Told bytes of the input files done, of those in all.
 
     Raises:
@@ -60,38 +63,32 @@ def count_corpus(
         MissingFileError: an input does not exist, or nothing matches a pattern.
         DataError: an input is damaged or not UTF-8, or `out` or its `.partial` was made from something else.
         DownloadError: an input lies behind a URL that cannot be read.
-        MissingPackageError: an input needs a package that is not installed.
+        MissingPackageError: an input or the cluster needs a package that is not installed.
+        ClusterError: the cluster cannot be reached, or a task's workers keep dying.
         StorageError: the disk is full; what was put aside is kept.
     """
     check_special_tokens("special_tokens", special_tokens)
     check_at_least("chunk_bytes", chunk_bytes, 1)
     check_at_least("segment_bytes", segment_bytes, 1)
-    regex = resolve_pattern(pattern)
-    memory = counting_memory(max_memory_bytes)
-    threads = resolve_num_threads(num_threads)
-    out = Path(out)
+    counting_memory(max_memory_bytes)
+    if cluster is not None and shard != WHOLE:
+        raise ConfigError(
+            "a shard is counted by one machine: give a shard or a cluster, which divides the whole itself"
+        )
     files = expand_inputs(inputs)
-    source = read_source(files)
-    part = CountedPart(source=source.fingerprint, text_key=text_key, shard=shard.number, num_shards=shard.num_shards)
-    header = CountsHeader(
-        pattern=regex, special_tokens=[*special_tokens], unicode=_native.UNICODE_VERSION, parts=[part]
+    if cluster is not None:
+        files = [file.absolute() for file in files]
+    job = CountJob(
+        files=files,
+        source=read_source(files),
+        special_tokens=[*special_tokens],
+        regex=resolve_pattern(pattern),
+        text_key=text_key,
+        num_threads=1 if cluster is not None and num_threads is None else resolve_num_threads(num_threads),
+        chunk_bytes=chunk_bytes,
+        max_memory_bytes=max_memory_bytes,
+        segment_bytes=segment_bytes,
     )
-    partial = Partial(out.with_name(f"{out.name}.partial"), header, source)
-    if out.exists():
-        check_header(out, read_header(out), header)
-        partial.remove()
-        return CountsSums(*_native.verify_counts(out))
-    progress = partial.read()
-    parts = plan_parts(files, source, shard, special_tokens, regex)
-    with partial.removed_if_empty():
-        counter = _native.Counter(special_tokens, regex, threads, chunk_bytes, memory, partial.directory, progress.runs)
-        counting = Counting(counter, parts, text_key, on_progress, segment_bytes=segment_bytes)
-        for cursor in counting.run(progress.cursor):
-            partial.write(cursor, counter.keep())
-            counter.remove_others()
-        sums = CountsSums(*counter.write(partial.finished_path, header.to_bytes()))
-        with storage_errors(out):
-            partial.finished_path.replace(out)
-            sync_directory(out.parent)
-    partial.remove()
-    return sums
+    if cluster is None:
+        return job.count(Path(out), shard, on_progress)
+    return count_on_cluster(job, Path(out).absolute(), cluster, on_progress)

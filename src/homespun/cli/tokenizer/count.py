@@ -19,6 +19,7 @@ interruption the same command goes on.
 examples:
   homespun tokenizer count corpus.txt --out corpus.counts --special-token '<|endoftext|>'
   homespun tokenizer count 'web/*.jsonl.zst' --out web-3.counts --shard 3/8 --max-memory 2GB
+  homespun tokenizer count 's3://bucket/web/*.parquet' --out /shared/web.counts --ray auto
   homespun tokenizer count web-*.counts --out web.counts"""
 
 
@@ -46,8 +47,14 @@ def build_parser() -> CommandParser:
     )
     parser.add_argument("--pattern", help="gpt2 (the default), gpt4, or a regular expression")
     parser.add_argument("--text-key", metavar="KEY", help="where the text is in JSON lines and parquet (default: text)")
-    parser.add_argument("--shard", metavar="I/N", help="count the part I of N, from 1, in equal numbers of bytes")
-    parser.add_argument("--threads", type=parse_count, metavar="N", help="one a core unless given")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--shard", metavar="I/N", help="count the part I of N, from 1, in equal numbers of bytes")
+    where.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="count on a Ray cluster: auto, or host:port; it must see the inputs and --out under the same paths",
+    )
+    parser.add_argument("--threads", type=parse_count, metavar="N", help="one a core unless given; one a task on Ray")
     parser.add_argument("--max-memory", type=parse_size, metavar="SIZE", help="for the process, such as 200MB")
     parser.add_argument(
         "--segment", type=parse_size, metavar="SIZE", help="text after which an interruption costs nothing (1GiB)"
@@ -84,6 +91,7 @@ def merge_files(asked: argparse.Namespace) -> "CountsSums":
         "--pattern": asked.pattern,
         "--text-key": asked.text_key,
         "--shard": asked.shard,
+        "--ray": asked.ray,
     }
     if given := [name for name, value in decided.items() if value is not None]:
         raise ConfigError(f"{given[0]} was decided when {asked.inputs[0]} was counted; leave it out")
@@ -107,5 +115,6 @@ def count_text(asked: argparse.Namespace) -> "CountsSums":
             num_threads=asked.threads,
             max_memory_bytes=asked.max_memory,
             segment_bytes=asked.segment or SEGMENT_BYTES,
+            cluster=asked.ray,
             on_progress=on_progress,
         )
