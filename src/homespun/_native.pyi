@@ -215,13 +215,16 @@ def encode_text_files(
     encoder: Encoder,
     paths: Sequence[str | PathLike[str]],
     start: int,
+    end: int | None,
     separator: tuple[str, int],
     closes_last: bool,
     num_threads: int,
     chunk_bytes: int,
     on_block: Callable[[tuple[int, int, int], npt.NDArray[np.unsignedinteger], tuple[int, int]], None],
 ) -> None:
-    """Encode UTF-8 files one after the other, from the byte `start` of the first on.
+    """Encode UTF-8 files one after the other, from the byte `start` of the first to the byte `end` of the last.
+
+    Both are places where text can be cut: the beginning of a block, or what `first_cut` gave for the separator.
 
     The separator (its text and id) is the only special token, and stands between files in any case; after the last
     one where `closes_last`, or where the file has one. `on_block` is called on this thread, while others encode, with

@@ -42,7 +42,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or refuses to be written to.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Not the process's number: on a file system that machines share, another's may be the same.
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
     with storage_errors(path):
         try:
             yield temporary

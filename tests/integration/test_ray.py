@@ -1,6 +1,7 @@
-"""Work on a Ray cluster of several workers, some of which are killed in the middle."""
+"""Counting and encoding on a Ray cluster of several workers, some of which are killed in the middle."""
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -16,7 +17,16 @@ from pathlib import Path
 
 import pytest
 
+from homespun.data import encode_corpus
+from homespun.tokenizer import Tokenizer, train_bpe
+from homespun.tokenizer.count_corpus import count_corpus
+
+END = "<|endoftext|>"
+# Slow to split, so that a task lasts long enough to be killed in.
+PATTERN = r"\p{L}+|\s+|\p{N}{1,3}|[^\s\p{L}\p{N}]+"
 NUM_WORKERS = 3
+# A cluster and its workers start in seconds, but on a machine that is busy in many of them.
+pytestmark = pytest.mark.timeout(90)
 
 TASKS = """
 import os, sys, time
@@ -52,11 +62,11 @@ class Cluster:
     """What its callers must have: its token too."""
     folder: str
 
-    def call(self, *program: str) -> subprocess.Popen[str]:
-        """Start Python with these arguments as a caller of the cluster."""
+    def call(self, *program: str, folder: Path | None = None) -> subprocess.Popen[str]:
+        """Start Python with these arguments as a caller of the cluster, in a folder."""
         command = [sys.executable, "-W", "error", *program]
         return subprocess.Popen(
-            command, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command, env=self.environment, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
     def busy_workers(self) -> set[int]:
@@ -69,10 +79,17 @@ class Cluster:
                     found.add(int(folder.name))
         return found
 
+    def kill_a_busy_worker(self, process: subprocess.Popen[str]) -> None:
+        """Kill one at its task, for a caller that has work for more than one."""
+        while not (workers := self.busy_workers()):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        os.kill(min(workers), signal.SIGKILL)
+
 
 def finish(process: subprocess.Popen[str]) -> None:
     """Wait for a caller that must end well."""
-    out, error = process.communicate(timeout=25)
+    out, error = process.communicate(timeout=80)
     assert process.returncode == 0, out + error
 
 
@@ -96,7 +113,7 @@ def cluster() -> Iterator[Cluster]:
         f"--disable-usage-stats --temp-dir={folder}"
     )
     process = subprocess.Popen(command.split(), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 25
+    deadline = time.monotonic() + 80
     while True:
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -122,3 +139,50 @@ def test_a_killed_worker_loses_nothing_and_errors_are_their_own(cluster, tmp_pat
     attempts = [mark.name.split("-") for mark in tmp_path.iterdir()]
     assert len([other for other, _ in attempts if other == number]) == 2
     assert len({pid for _, pid in attempts}) > 2
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> list[str]:
+    """Eight megabytes: plain text and JSON lines."""
+    folder = tmp_path_factory.mktemp("inputs")
+    documents = [
+        f"document {number}: the cat's {number % 7} hats, and what became of them.\n" for number in range(30_000)
+    ]
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.txt").write_text(END.join(documents))
+    (folder / "d.jsonl").write_text("".join(json.dumps({"text": document}) + "\n" for document in documents[:9_000]))
+    return [str(folder / name) for name in ("a.txt", "b.txt", "c.txt", "d.jsonl")]
+
+
+def test_counts_are_those_of_one_machine(cluster, inputs, tmp_path):
+    """Oracle: `count_corpus` here. A worker is killed in the middle."""
+    command = ["-m", "homespun", "tokenizer", "count", *inputs, "--out", "tasks.counts", "--segment", "1MB"]
+    settings = ["--special-token", END, "--pattern", PATTERN, "--ray", cluster.address]
+    process = cluster.call(*command, *settings, folder=tmp_path)
+    cluster.kill_a_busy_worker(process)
+    finish(process)
+    count_corpus(inputs, tmp_path / "whole.counts", [END], pattern=PATTERN)
+    assert (tmp_path / "tasks.counts").read_bytes() == (tmp_path / "whole.counts").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tasks.counts", "whole.counts"]
+
+
+def test_a_data_set_is_that_of_one_machine(cluster, inputs, tmp_path):
+    """Oracle: `encode_corpus` here. A worker is killed in the middle, and the caller; the same command goes on."""
+    vocab, merges = train_bpe(inputs[0], 300, [END], pattern=PATTERN)
+    tokenizer = Tokenizer(vocab, merges, [END], pattern=PATTERN)
+    tokenizer.save(tmp_path / "tok")
+    command = ["-m", "homespun", "corpus", "encode", *inputs, "--tokenizer", "tok", "--out", "tokens"]
+    settings = ["--part", "500KB", "--shard-tokens", "300_000", "--ray", cluster.address]
+    process = cluster.call(*command, *settings, folder=tmp_path)
+    cluster.kill_a_busy_worker(process)
+    while not list(tmp_path.glob("tokens/parts/*.json")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    finish(cluster.call(*command, *settings, folder=tmp_path))
+    encode_corpus(tokenizer, inputs, tmp_path / "whole", shard_tokens=300_000)
+    tokens, whole = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("tokens", "whole")
+    )
+    assert tokens == whole

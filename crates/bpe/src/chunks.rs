@@ -75,11 +75,6 @@ impl Chunk {
 }
 
 impl ChunkReader {
-    /// Reads a file from `offset` on, where an earlier chunk began.
-    pub fn open_at(path: &Path, chunk_bytes: usize, offset: u64) -> Result<Self, BpeError> {
-        Self::open_range(path, offset..u64::MAX, chunk_bytes)
-    }
-
     /// Reads a stretch of a file that can be cut out of it.
     pub fn open_range(path: &Path, range: Range<u64>, chunk_bytes: usize) -> Result<Self, BpeError> {
         let io = |source| BpeError::Io {

@@ -29,6 +29,7 @@ impl Files {
         TextFiles {
             paths: &self.0,
             start: 0,
+            end: None,
             separator: SEPARATOR,
             closes_last: false,
             num_threads,
@@ -135,6 +136,12 @@ proptest! {
             // Taken up again at a block: the same ids from there on.
             let rest = TextFiles { paths: &files.0[stretch.file_index..], start: stretch.start, ..settings };
             prop_assert_eq!(joined(&blocks(&encoder, &rest).unwrap()), joined(&whole[number..]));
+            // Ended there: the same ids before it.
+            if stretch.start > 0 {
+                let paths = &files.0[..=stretch.file_index];
+                let before = TextFiles { paths, end: Some(stretch.start), closes_last: false, ..settings };
+                prop_assert_eq!(joined(&blocks(&encoder, &before).unwrap()), joined(&whole[..number]));
+            }
         }
     }
 

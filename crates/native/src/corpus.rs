@@ -19,6 +19,7 @@ pub fn encode_text_files(
     encoder: &Encoder,
     paths: Vec<PathBuf>,
     start: u64,
+    end: Option<u64>,
     separator: (String, u32),
     closes_last: bool,
     num_threads: usize,
@@ -28,6 +29,7 @@ pub fn encode_text_files(
     let files = TextFiles {
         paths: &paths,
         start,
+        end,
         separator: Separator {
             text: &separator.0,
             id: separator.1,

@@ -8,7 +8,7 @@ from homespun.errors import HomespunError
 # In the order of the way through the house; each module has `main(arguments) -> int`.
 COMMANDS = {
     "demo": "the whole way on the built-in storybook: ends with stories and a report",
-    "corpus": "list | get NAME | storybook: text to train on",
+    "corpus": "list | get NAME | storybook | encode: text to train on, and its token ids",
     "tokenizer": "count | train | encode | inspect | verify: byte-level BPE",
     "prepare": "make what a recipe needs: text, tokenizer, token data sets",
     "train": "train a model by a recipe; resumes by itself",

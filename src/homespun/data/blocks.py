@@ -61,6 +61,10 @@ class CorpusEncoder:
     batch_bytes: int
     """Documents of other files that are encoded at a time; a longer one is encoded while it is read, on one thread."""
     num_threads: int
+    end: int | None = None
+    """Where to end in the last input, if it is plain text on this machine: at a place that no token crosses."""
+    closes_last: bool = False
+    """Whether the last input is closed too where it ends without a separator."""
 
     def encode(self, first_input: int, start: Place, on_block: Callable[[Block], None]) -> None:
         """Give all ids from a place on that an earlier block gave, in order, while threads make the next.
@@ -114,12 +118,17 @@ class CorpusEncoder:
             self.tokenizer.core,
             paths,
             start.offset,
+            self.end if first_input + len(paths) == len(self.inputs) else None,
             (self.separator, self.tokenizer.special_tokens[self.separator]),
-            closes_last=first_input + len(paths) < len(self.inputs),
+            closes_last=self._is_closed(first_input + len(paths) - 1),
             num_threads=self.num_threads,
             chunk_bytes=self.chunk_bytes,
             on_block=take,
         )
+
+    def _is_closed(self, index: int) -> bool:
+        """Whether a separator is put where an input ends without one."""
+        return self.closes_last or index + 1 < len(self.inputs)
 
     def _encode_documents(self, index: int, start: Place, on_block: Callable[[Block], None]) -> None:
         """Other files are read in Python, while what was read before is encoded, and that before it used."""
@@ -134,7 +143,7 @@ class CorpusEncoder:
             tokenizer=self.tokenizer,
             separator=self.separator,
             token_bytes=self.token_bytes,
-            closes_end=index + 1 < len(self.inputs),
+            closes_end=self._is_closed(index),
             num_threads=self.num_threads,
         )
         read_before = sum(self.input_bytes[:index])

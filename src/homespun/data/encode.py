@@ -1,5 +1,6 @@
 """Files of text to a token data set, in bounded memory, taken up again where it was interrupted."""
 
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -25,12 +26,14 @@ from homespun.data.manifest import (
     Manifest,
     Origin,
     Progress,
+    ShardRecord,
     read_progress,
     shard_path,
     write_part,
 )
+from homespun.data.parts import PART_BYTES, PARTS_NAME, Encoding, encode_in_parts
 from homespun.data.shards import check_shard
-from homespun.data.writer import ShardWriter
+from homespun.data.writer import ShardWriter, begin
 from homespun.errors import ConfigError, DataError
 from homespun.files import make_directory, sha256_of_file, storage_errors
 from homespun.progress import ProgressCallback, ignore_progress
@@ -52,6 +55,8 @@ def encode_corpus(
     text_key: str = "text",
     shard_tokens: int = SHARD_TOKENS,
     num_threads: int | None = None,
+    cluster: str | None = None,
+    part_bytes: int = PART_BYTES,
     entropy: CorpusEntropy | None = None,
     on_progress: ProgressCallback = ignore_progress,
 ) -> TokenDataset:
@@ -71,7 +76,9 @@ def encode_corpus(
         separator: The special token between documents.
         text_key: The key of the text in a .jsonl line, or its column in a .parquet file.
         shard_tokens: Tokens in every shard but the last.
-        num_threads: How many to encode on; None for one a core.
+        num_threads: How many to encode on; None for one a core. On a cluster a task has one.
+        cluster: The address of a Ray cluster to encode on (see `homespun.cluster.run_tasks`); None for here.
+        part_bytes: Bytes of the inputs that a task encodes at a time, on a cluster.
         entropy: Exact bits of these documents, where they are known, to be carried along.
         on_progress: Told bytes of the input files read, of those in all.
 
@@ -79,14 +86,17 @@ def encode_corpus(
         ConfigError: the separator is not a special token of this tokenizer, or a size is out of range.
         MissingFileError: an input does not exist, or nothing matches a pattern.
         DownloadError: an input lies behind a URL that cannot be read.
-        MissingPackageError: an input needs a package that is not installed.
+        MissingPackageError: an input or the cluster needs a package that is not installed.
+        ClusterError: the cluster cannot be reached, or a task's workers keep dying.
         DataError: an input is damaged, not UTF-8, or written to meanwhile, or `out_dir` holds a data set made from
             something else.
-        StorageError: the disk is full; finished shards are kept.
+        StorageError: the disk is full; what is finished is kept.
     """
-    files = expand_inputs(inputs)
+    files, directory = expand_inputs(inputs), Path(out_dir)
+    if cluster is not None:
+        files, directory = [file.absolute() for file in files], directory.absolute()
     check_at_least("shard_tokens", shard_tokens, 1)
-    directory = Path(out_dir)
+    check_at_least("part_bytes", part_bytes, 1)
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Each takes some milliseconds, which a short text would feel.
         source_read = pool.submit(read_source, files)
@@ -105,20 +115,40 @@ def encode_corpus(
         return _reuse(directory, origin, entropy)
     make_directory(directory)
     progress = _resume(directory, origin, source.states)
-    token_bytes = _token_bytes(tokenizer)
-    threads = resolve_num_threads(num_threads)
-    encoder = CorpusEncoder(
+    encoding = Encoding(
         tokenizer=tokenizer,
-        inputs=files,
-        input_bytes=[state.num_bytes for state in source.states],
-        separator=separator,
-        text_key=text_key,
-        token_bytes=token_bytes,
-        chunk_bytes=_CHUNK_BYTES,
-        batch_bytes=_BATCH_BYTES_PER_THREAD * threads,
-        num_threads=threads,
+        files=files,
+        source=source,
+        origin=origin,
+        token_bytes=_token_bytes(tokenizer),
+        directory=directory,
     )
-    with ShardWriter(directory, progress, token_bytes) as writer:
+    if cluster is None:
+        shards = _encode_here(encoding, progress, resolve_num_threads(num_threads), on_progress)
+    else:
+        begin(directory, progress, encoding.token_bytes)
+        shards = encode_in_parts(encoding, cluster=cluster, part_bytes=part_bytes, on_progress=on_progress)
+        check_unchanged(files, source)
+    return _finish(encoding, shards, entropy)
+
+
+def _encode_here(
+    encoding: Encoding, progress: Progress, num_threads: int, on_progress: ProgressCallback
+) -> list[ShardRecord]:
+    """Encode what follows the finished shards, on this machine's threads."""
+    source, origin = encoding.source, encoding.origin
+    encoder = CorpusEncoder(
+        tokenizer=encoding.tokenizer,
+        inputs=encoding.files,
+        input_bytes=[state.num_bytes for state in source.states],
+        separator=origin.separator,
+        text_key=origin.text_key,
+        token_bytes=encoding.token_bytes,
+        chunk_bytes=_CHUNK_BYTES,
+        batch_bytes=_BATCH_BYTES_PER_THREAD * num_threads,
+        num_threads=num_threads,
+    )
+    with ShardWriter(encoding.directory, progress, encoding.token_bytes) as writer:
 
         def take(block: Block) -> None:
             writer.write(block)
@@ -126,8 +156,8 @@ def encode_corpus(
 
         cursor = progress.cursor
         encoder.encode(cursor.input_index, Place(cursor.offset, cursor.line), take)
-        check_unchanged(files, source)
-    return _finish(directory, writer.progress, entropy)
+        check_unchanged(encoding.files, source)
+    return writer.progress.shards
 
 
 def _find_separator(tokenizer: Tokenizer, separator: str) -> int:
@@ -154,7 +184,7 @@ def _reuse(directory: Path, origin: Origin, entropy: CorpusEntropy | None) -> To
     _check_origin(directory, dataset.manifest.origin, origin, state="made")
     if entropy is not None and entropy != dataset.entropy:
         raise DataError(f"{directory}: carries the entropy {dataset.entropy}, not {entropy}; delete it to make it anew")
-    (directory / PROGRESS_NAME).unlink(missing_ok=True)
+    _clear(directory)
     return dataset
 
 
@@ -164,10 +194,10 @@ def _resume(directory: Path, origin: Origin, states: Sequence[InputState]) -> Pr
     progress = read_progress(directory)
     if progress is None and (strangers := sorted(directory.glob("shard-*.npy"))):
         raise DataError(f"{strangers[0]} is in the way: nothing says what it holds; choose another directory")
-    for leftover in directory.glob(".*.tmp"):
+    for leftover in [*directory.glob(".*.tmp"), *directory.glob(f"{PARTS_NAME}/.*.tmp")]:
         with storage_errors(leftover):
-            leftover.unlink()
-    if progress is None or not progress.shards:
+            leftover.unlink(missing_ok=True)
+    if progress is None or not (progress.shards or (directory / PARTS_NAME).exists()):
         start = Cursor(input_index=0, offset=0, line=1, num_done=0)
         return Progress(version=PROGRESS_VERSION, origin=origin, modified=modified, shards=[], cursor=start)
     _check_origin(directory, progress.origin, origin, state="begun")
@@ -194,10 +224,11 @@ def _check_origin(directory: Path, there: Origin, asked: Origin, *, state: str) 
             )
 
 
-def _finish(directory: Path, progress: Progress, entropy: CorpusEntropy | None) -> TokenDataset:
+def _finish(encoding: Encoding, shards: list[ShardRecord], entropy: CorpusEntropy | None) -> TokenDataset:
     """Write what makes the shards a data set."""
-    num_bytes = sum(shard.num_bytes for shard in progress.shards)
-    num_separators = sum(shard.num_separators for shard in progress.shards)
+    directory = encoding.directory
+    num_bytes = sum(shard.num_bytes for shard in shards)
+    num_separators = sum(shard.num_separators for shard in shards)
     if entropy is not None and (entropy.num_bytes, entropy.num_documents) != (num_bytes, num_separators):
         raise DataError(
             f"{directory}: the entropy given is that of {entropy.num_documents:,} documents of {entropy.num_bytes:,} "
@@ -205,15 +236,22 @@ def _finish(directory: Path, progress: Progress, entropy: CorpusEntropy | None) 
         )
     manifest = Manifest(
         version=VERSION,
-        origin=progress.origin,
-        num_tokens=sum(shard.num_tokens for shard in progress.shards),
+        origin=encoding.origin,
+        num_tokens=sum(shard.num_tokens for shard in shards),
         num_bytes=num_bytes,
         num_separators=num_separators,
         token_bytes_sha256=sha256_of_file(directory / TOKEN_BYTES_NAME),
-        shards=progress.shards,
+        shards=shards,
         entropy=entropy,
     )
     write_part(directory, manifest)
+    _clear(directory)
+    return TokenDataset.open(directory)
+
+
+def _clear(directory: Path) -> None:
+    """Remove what a finished data set needs no more."""
     with storage_errors(directory):
         (directory / PROGRESS_NAME).unlink(missing_ok=True)
-    return TokenDataset.open(directory)
+        if (directory / PARTS_NAME).exists():
+            shutil.rmtree(directory / PARTS_NAME)

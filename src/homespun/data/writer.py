@@ -1,29 +1,18 @@
 """Blocks of ids in, shards of equal length out."""
 
-import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
-from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from homespun.data.blocks import Block
-from homespun.data.manifest import (
-    PROGRESS_NAME,
-    TOKEN_BYTES_NAME,
-    Cursor,
-    Progress,
-    ShardRecord,
-    shard_path,
-    write_part,
-)
-from homespun.data.shards import npy_header, write_array
-from homespun.files import write_atomically
+from homespun.data.manifest import PROGRESS_NAME, TOKEN_BYTES_NAME, Cursor, Progress, shard_path, write_part
+from homespun.data.shard_file import ShardFile
+from homespun.data.shards import write_array
 
 
 class ShardWriter:
@@ -48,9 +37,9 @@ class ShardWriter:
         self._token_bytes = token_bytes
         self._num_to_skip = progress.cursor.num_done
         self._num_begun = len(progress.shards)
-        self._shard: _OpenShard | None = None
+        self._shard: ShardFile | None = None
         self._pool = ThreadPoolExecutor(max_workers=1)
-        self._finishing: Future[None] = self._pool.submit(self._begin)
+        self._finishing: Future[None] = self._pool.submit(begin, directory, progress, token_bytes)
 
     def write(self, block: Block) -> None:
         """Append a block's ids, but for those that stand in finished shards already.
@@ -64,7 +53,7 @@ class ShardWriter:
         while start < len(block.ids):
             if self._shard is None:
                 path = shard_path(self._directory, self._num_begun)
-                self._shard = _OpenShard(path, origin.dtype, origin.shard_tokens)
+                self._shard = ShardFile(path, origin.dtype)
                 self._num_begun += 1
             stop = min(len(block.ids), start + origin.shard_tokens - self._shard.num_tokens)
             self._shard.append(block.ids[start:stop], *self._measure(block, start, stop))
@@ -79,11 +68,6 @@ class ShardWriter:
                 self._begin_finishing(cursor)
         if self._finishing.done():
             self._finishing.result()
-
-    def _begin(self) -> None:
-        """Note what is being made before there is a shard of it, and write what needs none."""
-        write_part(self._directory, self.progress)
-        write_array(self._directory / TOKEN_BYTES_NAME, self._token_bytes)
 
     def _measure(self, block: Block, start: int, stop: int) -> tuple[int, int]:
         """Bytes and separators of a part of a block; token by token only where a shard ends inside it."""
@@ -104,7 +88,7 @@ class ShardWriter:
             raise
         self._finishing = self._pool.submit(self._finish, shard, cursor)
 
-    def _finish(self, shard: "_OpenShard", cursor: Cursor | None) -> None:
+    def _finish(self, shard: ShardFile, cursor: Cursor | None) -> None:
         record = shard.close()
         self.progress = replace(self.progress, shards=[*self.progress.shards, record])
         if cursor is not None:
@@ -140,53 +124,22 @@ class ShardWriter:
                 self._shard.drop(error)
         finally:
             if not self.progress.shards:
-                # Nothing was achieved: leave nothing behind that a corrected call would have to be told to ignore.
-                with suppress(OSError):
-                    (self._directory / TOKEN_BYTES_NAME).unlink(missing_ok=True)
-                    (self._directory / PROGRESS_NAME).unlink()
-                    self._directory.rmdir()
+                undo_begin(self._directory)
 
 
-class _OpenShard:
-    """A shard under its temporary name."""
+def begin(directory: Path, progress: Progress, token_bytes: npt.NDArray[np.uint32]) -> None:
+    """Note what is being made before there is a shard of it, and write what needs none.
 
-    def __init__(self, path: Path, dtype: np.dtype, capacity: int) -> None:
-        self.num_tokens = 0
-        self._path = path
-        self._dtype = dtype
-        self._num_bytes = 0
-        self._num_separators = 0
-        self._stack = ExitStack()
-        self._file: BinaryIO = self._stack.enter_context(write_atomically(path))
-        self._file.write(npy_header(dtype, capacity))
-
-    def append(self, ids: npt.NDArray[np.unsignedinteger], num_bytes: int, num_separators: int) -> None:
-        self._file.write(ids.astype(self._dtype, copy=False).data)
-        self.num_tokens += len(ids)
-        self._num_bytes += num_bytes
-        self._num_separators += num_separators
-
-    def close(self) -> ShardRecord:
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            with self._stack:
-                self._file.seek(0)
-                self._file.write(npy_header(self._dtype, self.num_tokens))
-                self._file.flush()
-                # Hashed now and not while it was written, because the header comes first and says how many ids there
-                # are; and at the side, because the disk takes its time.
-                content = Path(self._file.name).open("rb")  # noqa: SIM115 - `_sha256` closes it
-                sha256 = pool.submit(_sha256, content)
-            return ShardRecord(
-                num_tokens=self.num_tokens,
-                num_bytes=self._num_bytes,
-                num_separators=self._num_separators,
-                sha256=sha256.result(),
-            )
-
-    def drop(self, error: BaseException) -> None:
-        self._stack.__exit__(type(error), error, error.__traceback__)
+    Raises:
+        StorageError: the disk is full, or refuses to be written to.
+    """
+    write_part(directory, progress)
+    write_array(directory / TOKEN_BYTES_NAME, token_bytes)
 
 
-def _sha256(file: BufferedReader) -> str:
-    with file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def undo_begin(directory: Path) -> None:
+    """Where nothing was achieved, leave nothing behind that a corrected call would have to be told to ignore."""
+    with suppress(OSError):
+        (directory / TOKEN_BYTES_NAME).unlink(missing_ok=True)
+        (directory / PROGRESS_NAME).unlink()
+        directory.rmdir()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from homespun.data import TokenDataset, encode, encode_corpus, writer
+from homespun.data import TokenDataset, encode, encode_corpus, shard_file, writer
 from homespun.data.manifest import Progress
 from homespun.errors import ConfigError, DataError, MissingFileError, StorageError
 from homespun.records import CorpusEntropy
@@ -148,10 +148,10 @@ def test_an_interrupted_encoding_goes_on_and_ends_in_the_same_bytes(
 def test_a_disk_that_is_full_at_once_is_left_as_it_was(tokenizer, tmp_path, monkeypatch):
     (tmp_path / "corpus.txt").write_text(TEXT, encoding="utf-8")
 
-    def full_append(shard: writer._OpenShard, *arguments: object) -> None:
+    def full_append(shard: shard_file.ShardFile, *arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(writer._OpenShard, "append", full_append)
+    monkeypatch.setattr(shard_file.ShardFile, "append", full_append)
     with pytest.raises(StorageError, match=r"shard-00000\.npy: cannot write: the disk is full"):
         encode_corpus(tokenizer, tmp_path / "corpus.txt", tmp_path / "tokens")
     assert not (tmp_path / "tokens").exists()
@@ -244,15 +244,15 @@ def test_a_full_disk_keeps_the_finished_shards(tokenizer, tmp_path, monkeypatch)
     """The disk is full when the third shard is written; oracle: an uninterrupted call, once there is room."""
     path, out = tmp_path / "corpus.txt", tmp_path / "tokens"
     path.write_text(TEXT, encoding="utf-8")
-    append = writer._OpenShard.append
+    append = shard_file.ShardFile.append
 
-    def full_append(shard: writer._OpenShard, *arguments: object) -> None:
+    def full_append(shard: shard_file.ShardFile, *arguments: object) -> None:
         if shard._path.name == "shard-00002.npy":
             raise OSError(errno.ENOSPC, "No space left on device")
         append(shard, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(writer._OpenShard, "append", full_append)
+        patched.setattr(shard_file.ShardFile, "append", full_append)
         with pytest.raises(StorageError, match=r"shard-00002\.npy: cannot write: the disk is full"):
             encode_corpus(tokenizer, path, out, shard_tokens=50)
     assert sorted(files_in(out)) == ["progress.json", "shard-00000.npy", "shard-00001.npy", "token-bytes.npy"]

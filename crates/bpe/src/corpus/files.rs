@@ -18,6 +18,8 @@ pub struct TextFiles<'a> {
     pub paths: &'a [PathBuf],
     /// Bytes of the first file to leave out: the `start` of one of its blocks, or 0.
     pub start: u64,
+    /// Bytes of the last file before what is left out of it, a place where text can be cut; the file's end where none.
+    pub end: Option<u64>,
     /// The only special token that is looked for.
     pub separator: Separator<'a>,
     /// Whether a separator is put where the last file ends without one, as it is put where the others do.
@@ -62,6 +64,7 @@ pub fn encode_files(
     let source = Source::new(
         files.paths,
         files.start,
+        files.end,
         files.chunk_bytes,
         &separators,
         encoder.splitter(),

@@ -17,6 +17,8 @@ pub(super) struct Source<'a> {
     file_index: usize,
     /// Where to begin in it.
     start: u64,
+    /// Where to end in the last file.
+    end: u64,
     reader: Option<ChunkReader>,
     num_drawn: u64,
 }
@@ -32,6 +34,7 @@ impl<'a> Source<'a> {
     pub fn new(
         paths: &'a [PathBuf],
         start: u64,
+        end: Option<u64>,
         chunk_bytes: usize,
         separators: &'a SpecialTokens,
         splitter: &'a Splitter,
@@ -43,6 +46,7 @@ impl<'a> Source<'a> {
             splitter,
             file_index: 0,
             start,
+            end: end.unwrap_or(u64::MAX),
             reader: None,
             num_drawn: 0,
         }
@@ -87,7 +91,11 @@ impl<'a> Source<'a> {
         };
         let mut reader = match self.reader.take() {
             Some(reader) => reader,
-            None => ChunkReader::open_at(path, self.chunk_bytes, self.start)?,
+            None => {
+                let is_last = self.file_index + 1 == self.paths.len();
+                let end = if is_last { self.end } else { u64::MAX };
+                ChunkReader::open_range(path, self.start..end, self.chunk_bytes)?
+            }
         };
         let more = reader.next_chunk(chunk, self.separators, self.splitter)?;
         self.reader = Some(reader);

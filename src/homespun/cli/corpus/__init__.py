@@ -7,6 +7,7 @@ from homespun.errors import ConfigError
 COMMANDS = {
     "list": "the texts that can be downloaded by name, with origin and licence",
     "get": "download one of them; goes on where it was cut off",
+    "encode": "text of any number of files to a token data set",
     "storybook": "write generated children's stories whose entropy is known",
 }
 

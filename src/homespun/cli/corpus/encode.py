@@ -1,0 +1,81 @@
+"""`homespun corpus encode`: text of any number of files to a token data set."""
+
+import argparse
+import time
+from pathlib import Path
+
+from homespun.cli.parsing import CommandParser, parse_count, parse_size
+from homespun.cli.progress import progress_bar
+
+_DESCRIPTION = """\
+Encode text into a token data set, in bounded memory. Files follow each other in the order given, the matches of a
+pattern by their names. After an interruption the same command goes on.
+
+examples:
+  homespun corpus encode train.txt --tokenizer data/mine/tokenizer --out data/mine/train
+  homespun corpus encode 's3://bucket/web/*.parquet' --tokenizer tok --out /shared/web --ray auto"""
+
+
+def build_parser() -> CommandParser:
+    """The command's arguments."""
+    parser = CommandParser(
+        prog="homespun corpus encode",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="text, .jsonl (either also as .gz or .zst) or .parquet; paths, URLs or patterns",
+    )
+    parser.add_argument("--tokenizer", type=Path, required=True, metavar="DIR", help="a tokenizer directory")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the token data set is made")
+    parser.add_argument(
+        "--separator",
+        default="<|endoftext|>",
+        metavar="TEXT",
+        help="the special token between documents (default: %(default)s)",
+    )
+    parser.add_argument("--text-key", default="text", metavar="KEY", help="where the text is in JSON lines and parquet")
+    parser.add_argument("--shard-tokens", type=parse_count, metavar="N", help="tokens in a shard (2^26 unless given)")
+    parser.add_argument("--part", type=parse_size, metavar="SIZE", help="text that a task on Ray encodes (256MiB)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--threads", type=parse_count, metavar="N", help="one a core unless given")
+    where.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="encode on a Ray cluster: auto, or host:port; it must see the inputs and --out under the same paths",
+    )
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Encode, and say what came of it."""
+    asked = build_parser().parse_args(arguments)
+    # Imported here, so that `--help` waits for nothing.
+    from homespun.data.encode import SHARD_TOKENS, encode_corpus
+    from homespun.data.parts import PART_BYTES
+    from homespun.tokenizer.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer.load(asked.tokenizer)
+    began = time.perf_counter()
+    with progress_bar("encoding", "bytes") as on_progress:
+        dataset = encode_corpus(
+            tokenizer,
+            asked.inputs,
+            asked.out,
+            separator=asked.separator,
+            text_key=asked.text_key,
+            shard_tokens=SHARD_TOKENS if asked.shard_tokens is None else asked.shard_tokens,
+            num_threads=asked.threads,
+            cluster=asked.ray,
+            part_bytes=PART_BYTES if asked.part is None else asked.part,
+            on_progress=on_progress,
+        )
+    print(f"tokens      {len(dataset):,} in {len(dataset.manifest.shards):,} shard(s)")
+    print(f"text        {dataset.num_bytes:,} bytes, {dataset.num_bytes / len(dataset):.2f} a token")
+    print(f"documents   {dataset.manifest.num_separators:,} separators")
+    print(f"seconds     {time.perf_counter() - began:.2f}")
+    print(f"written to  {asked.out}")
+    return 0
