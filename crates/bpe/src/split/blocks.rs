@@ -3,7 +3,7 @@
 //! Every block begins at the start of a pre-token and forgets what came before, as the patterns do; so nothing is
 //! carried from block to block but the place where the next one begins.
 
-use super::classify::{Classify, Masks, Portable};
+use super::classify::{Classify, Masks};
 use super::scalar::Pattern;
 use crate::unicode::{class_of, decode_multibyte, Class};
 
@@ -162,38 +162,9 @@ pub(super) fn low_bits(len: usize) -> u64 {
 }
 
 /// Calls `on_batch(start, ends)` for the pre-tokens, some at a time: the first of them begins at `start`, each other where
-/// the one before it ends. By the widest instructions that this machine has.
-#[inline]
-pub(super) fn for_each_batch<P: Pattern>(pattern: P, text: &[u8], on_batch: impl FnMut(usize, &[usize])) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("bmi2") {
-            // SAFETY: the processor has what the function is compiled for.
-            return unsafe { for_each_batch_avx512(pattern, text, on_batch) };
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2") {
-            // SAFETY: the processor has what the function is compiled for.
-            return unsafe { for_each_batch_avx2(pattern, text, on_batch) };
-        }
-    }
-    for_each_batch_by::<Portable, P>(pattern, text, on_batch);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2,lzcnt,popcnt")]
-unsafe fn for_each_batch_avx512<P: Pattern>(pattern: P, text: &[u8], on_batch: impl FnMut(usize, &[usize])) {
-    for_each_batch_by::<super::classify::Avx512, P>(pattern, text, on_batch);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-unsafe fn for_each_batch_avx2<P: Pattern>(pattern: P, text: &[u8], on_batch: impl FnMut(usize, &[usize])) {
-    for_each_batch_by::<super::classify::Avx2, P>(pattern, text, on_batch);
-}
-
-/// [`for_each_batch`], by the instructions of `C`.
+/// the one before it ends. Classes come by the instructions of `C`, for which the caller is compiled.
 #[inline(always)]
-pub(super) fn for_each_batch_by<C: Classify, P: Pattern>(
+pub(super) fn for_each_batch<C: Classify, P: Pattern>(
     pattern: P,
     text: &[u8],
     mut on_batch: impl FnMut(usize, &[usize]),
@@ -233,12 +204,12 @@ mod tests {
 
     use super::super::gpt2::Gpt2;
     use super::super::gpt4::Gpt4;
-    use super::super::scalar;
-    use super::*;
+    use super::super::scalar::Pattern;
+    use super::super::way::{self, Way};
 
-    fn all_ends(run: impl FnOnce(&mut dyn FnMut(usize, &[usize]))) -> Vec<usize> {
+    fn ends<P: Pattern>(way: Way, pattern: P, text: &str) -> Vec<usize> {
         let mut all = Vec::new();
-        run(&mut |start, ends| {
+        way::for_each_batch(way, pattern, text.as_bytes(), |start, ends| {
             assert_eq!(start, all.last().copied().unwrap_or(0));
             all.extend_from_slice(ends);
         });
@@ -246,24 +217,14 @@ mod tests {
     }
 
     fn check<P: Pattern>(pattern: P, text: &str) {
-        let text = text.as_bytes();
-        let mut expected = Vec::new();
-        scalar::for_each(pattern, text, |_, end| expected.push(end));
-        assert_eq!(
-            all_ends(|note| for_each_batch_by::<Portable, P>(pattern, text, note)),
-            expected
-        );
-        assert_eq!(all_ends(|note| for_each_batch(pattern, text, note)), expected);
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2") {
-            // SAFETY: checked in the line above.
-            let by_avx2 = all_ends(|note| unsafe { for_each_batch_avx2(pattern, text, note) });
-            assert_eq!(by_avx2, expected);
+        let expected = ends(Way::Scalar, pattern, text);
+        for way in Way::ALL.into_iter().filter(|way| way.is_possible()) {
+            assert_eq!(ends(way, pattern, text), expected, "{way:?}");
         }
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(3000))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 3000 }))]
 
         /// Oracle: one character after the other.
         #[test]

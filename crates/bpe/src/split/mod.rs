@@ -10,6 +10,7 @@ mod free;
 mod gpt2;
 mod gpt4;
 mod scalar;
+mod way;
 
 use std::ops::Range;
 
@@ -20,6 +21,7 @@ use gpt2::Gpt2;
 use gpt4::Gpt4;
 
 pub use blocks::MAX_BATCH;
+pub use way::Way;
 
 /// GPT-2's pattern.
 pub const GPT2_PATTERN: &str = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -114,10 +116,20 @@ impl Splitter {
     ///
     /// [`BpeError::PatternGaveUp`], from free patterns only.
     #[inline]
-    pub fn for_each_batch(&self, text: &str, mut on_batch: impl FnMut(usize, &[usize])) -> Result<(), BpeError> {
+    pub fn for_each_batch(&self, text: &str, on_batch: impl FnMut(usize, &[usize])) -> Result<(), BpeError> {
+        self.for_each_batch_by(Way::fastest(), text, on_batch)
+    }
+
+    #[inline]
+    fn for_each_batch_by(
+        &self,
+        way: Way,
+        text: &str,
+        mut on_batch: impl FnMut(usize, &[usize]),
+    ) -> Result<(), BpeError> {
         match &self.0 {
-            Kind::Gpt2(pattern) => blocks::for_each_batch(*pattern, text.as_bytes(), on_batch),
-            Kind::Gpt4(pattern) => blocks::for_each_batch(*pattern, text.as_bytes(), on_batch),
+            Kind::Gpt2(pattern) => way::for_each_batch(way, *pattern, text.as_bytes(), on_batch),
+            Kind::Gpt4(pattern) => way::for_each_batch(way, *pattern, text.as_bytes(), on_batch),
             Kind::Free(pattern) => return pattern.for_each(text, |range| on_batch(range.start, &[range.end])),
         }
         Ok(())
@@ -131,6 +143,23 @@ impl Splitter {
     pub fn split(&self, text: &str) -> Result<Vec<Range<usize>>, BpeError> {
         let mut ranges = Vec::new();
         self.for_each(text, |start, end| ranges.push(start..end))?;
+        Ok(ranges)
+    }
+
+    /// [`Splitter::split`] in a given way, or where this processor cannot take it by [`Way::Portable`]: for tests and
+    /// measurements. A free pattern has one way only.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::PatternGaveUp`], from free patterns only.
+    pub fn split_by(&self, way: Way, text: &str) -> Result<Vec<Range<usize>>, BpeError> {
+        let mut ranges = Vec::new();
+        self.for_each_batch_by(way, text, |mut start, ends| {
+            for &end in ends {
+                ranges.push(start..end);
+                start = end;
+            }
+        })?;
         Ok(ranges)
     }
 
