@@ -50,4 +50,4 @@ macro_rules! replay {
     )*};
 }
 
-replay!(split, encode, decode, train, vocabulary);
+replay!(split, encode, decode, train, counts, vocabulary);

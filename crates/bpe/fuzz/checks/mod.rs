@@ -7,8 +7,10 @@
 
 mod definition;
 mod input;
+mod recount;
 mod vocabularies;
 
+pub mod counts;
 pub mod decode;
 pub mod encode;
 pub mod split;

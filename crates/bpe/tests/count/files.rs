@@ -140,7 +140,9 @@ fn counts_that_do_not_fit_are_refused_with_their_size() {
     let words: Vec<String> = (0..1000).map(|i| format!("{i:04}")).collect();
     write(&path, &words, b"{}");
     assert_eq!(
-        read_counts(std::slice::from_ref(&path), &directory.0, Some(20_000)).unwrap().len(),
+        read_counts(std::slice::from_ref(&path), &directory.0, Some(20_000))
+            .unwrap()
+            .len(),
         1000
     );
     assert!(matches!(
