@@ -27,6 +27,7 @@ __all__ = [
     "feed_counts",
     "first_cut",
     "merge_counts_files",
+    "merge_memory_bytes",
     "merges_as_json",
     "read_counts",
     "read_counts_header",
@@ -137,6 +138,9 @@ def feed_counts(counts: PretokenCounts, sink: Callable[[bytes], object]) -> None
 
     Length and count are unsigned, of 64 bits, little-endian.
     """
+
+def merge_memory_bytes(counts: PretokenCounts, num_tokens: int, num_threads: int, has_known: bool) -> int:
+    """What merging to `num_tokens` takes at most, known merges applied first or not; beside counts and tokens' bytes."""
 
 @final
 class MergeTrainer:

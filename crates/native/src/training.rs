@@ -1,9 +1,10 @@
 //! Training.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use homespun_bpe::train::{Merge, Ties, TrainOptions, Trainer};
+use homespun_bpe::train::{memory_bytes, Merge, Ties, TrainOptions, Trainer};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -24,7 +25,7 @@ impl MergeTrainer {
     fn new(
         py: Python<'_>,
         counts: &PretokenCounts,
-        known_merges: Vec<Merge>,
+        known_merges: Vec<(Vec<u8>, Vec<u8>)>,
         ties: &str,
         special_tokens: Vec<Vec<u8>>,
         num_threads: usize,
@@ -39,7 +40,11 @@ impl MergeTrainer {
             }
         };
         let options = TrainOptions { ties, num_threads };
-        py.detach(|| Trainer::new(&counts.0, &known_merges, options))
+        let known: Vec<Merge> = known_merges
+            .into_iter()
+            .map(|(left, right)| (left.into(), right.into()))
+            .collect();
+        py.detach(|| Trainer::new(&counts.0, &known, options))
             .map(|trainer| Self(Mutex::new(trainer)))
             .map_err(|error| to_py(py, &error))
     }
@@ -61,11 +66,23 @@ impl MergeTrainer {
             let mut trainer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             trainer.merge(num_tokens, time, &|done, total| progress.report(done, total))
         })?;
+        // One object a token: some are as long as the text.
+        let mut objects: HashMap<*const u8, Bound<'_, PyBytes>> = HashMap::new();
+        let mut object = |token: &Arc<[u8]>| {
+            let object = objects.entry(token.as_ptr()).or_insert_with(|| PyBytes::new(py, token));
+            object.clone()
+        };
         Ok(merges
-            .into_iter()
-            .map(|(left, right)| (PyBytes::new(py, &left), PyBytes::new(py, &right)))
+            .iter()
+            .map(|(left, right)| (object(left), object(right)))
             .collect())
     }
+}
+
+/// What merging takes at most, in bytes.
+#[pyfunction]
+pub fn merge_memory_bytes(counts: &PretokenCounts, num_tokens: usize, num_threads: usize, has_known: bool) -> usize {
+    memory_bytes(&counts.0, num_tokens, num_threads, has_known)
 }
 
 /// Bytes handed over at a time, about.

@@ -181,3 +181,23 @@ def merge_counts(
                 record.append(made)
     special_ids = extend.special_tokens.values() if extend is not None else range(len(special_tokens))
     return grow_vocab(vocab, special_ids, merges), merges
+
+
+def merge_memory_bytes(
+    counts: _native.PretokenCounts, vocab_size: int, *, goes_on: bool = False, num_threads: int | None = None
+) -> int:
+    """The most memory that `merge_counts` takes, in bytes, known before it starts.
+
+    Beside it stand the counts themselves, and the tokens that come of it: usually little, but with a word as long as
+    the text they may be longer than the text.
+
+    Args:
+        counts: Those to be merged.
+        vocab_size: The most tokens that there will be.
+        goes_on: Whether merges are known already, from a journal or a tokenizer to extend.
+        num_threads: None for one thread a core.
+
+    Raises:
+        ConfigError: `num_threads` is less than 1.
+    """
+    return _native.merge_memory_bytes(counts, vocab_size, resolve_num_threads(num_threads), goes_on)

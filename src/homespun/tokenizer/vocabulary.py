@@ -18,7 +18,9 @@ def grow_vocab(
 ) -> dict[int, bytes]:
     """`vocab`, and after its last id the tokens that `merges` add to it; only an ordinary token is one already."""
     ordinary = {token for id_, token in vocab.items() if id_ not in special_ids}
-    merged = dict.fromkeys(left + right for left, right in merges)
+    # A token as long as the text, of which a later merge has the bytes already, is not held twice.
+    parts = {part: part for merge in merges for part in merge}
+    merged = dict.fromkeys(parts.get(left + right) or left + right for left, right in merges)
     added = [token for token in merged if token not in ordinary]
     return dict(vocab) | dict(enumerate(added, start=max(vocab) + 1))
 

@@ -1,6 +1,7 @@
 //! What training is, carried out naively.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use homespun_bpe::train::{Merge, Ties};
 use homespun_bpe::Counts;
@@ -12,21 +13,23 @@ pub fn recount(counts: &Counts, num_tokens: usize, ties: &Ties) -> Vec<Merge> {
         .map(|(word, count)| (word.iter().map(|&byte| vec![byte]).collect(), count))
         .collect();
     let (mut merges, mut tokens) = (Vec::new(), HashSet::new());
-    let mut ids: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut ids: HashMap<Arc<[u8]>, usize> = HashMap::new();
     if let Ties::Ids { special_tokens } = ties {
         // What Latin-1 shows stands for itself; the others follow in order.
         let shown = |byte: &u8| matches!(byte, 33..=126 | 161..=172 | 174..=255);
         let bytes = (0..=255).filter(shown).chain((0..=255).filter(|byte| !shown(byte)));
         for token in special_tokens.iter().cloned().chain(bytes.map(|byte| vec![byte])) {
             let id = ids.len();
-            ids.entry(token).or_insert(id);
+            ids.entry(token.into()).or_insert(id);
         }
     }
     while tokens.len() < num_tokens {
         let mut pairs: BTreeMap<Merge, u64> = BTreeMap::new();
         for (word, count) in &words {
             for pair in word.windows(2) {
-                *pairs.entry((pair[0].clone(), pair[1].clone())).or_default() += count;
+                *pairs
+                    .entry((pair[0].clone().into(), pair[1].clone().into()))
+                    .or_default() += count;
             }
         }
         let by_ties = |a: &Merge, b: &Merge| match ties {
@@ -42,14 +45,14 @@ pub fn recount(counts: &Counts, num_tokens: usize, ties: &Ties) -> Vec<Merge> {
         for (word, _) in &mut words {
             let mut at = 0;
             while at + 1 < word.len() {
-                if word[at] == best.0 && word[at + 1] == best.1 {
+                if *word[at] == *best.0 && *word[at + 1] == *best.1 {
                     let right = word.remove(at + 1);
                     word[at].extend(right);
                 }
                 at += 1;
             }
         }
-        let joined = [best.0.clone(), best.1.clone()].concat();
+        let joined: Arc<[u8]> = [&*best.0, &*best.1].concat().into();
         let id = ids.len();
         ids.entry(joined.clone()).or_insert(id);
         tokens.insert(joined);

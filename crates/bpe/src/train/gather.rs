@@ -70,6 +70,8 @@ pub(super) fn gather(words: &Words, tokens: &Tokens, limits: &Limits, num_thread
         end += len;
     }
     places.truncate(end);
+    // No more than it may grow to, and no copy on the way.
+    places.reserve_exact(limits.max_places(words.len()) - end);
     Watched {
         pairs: Pairs::new(pairs, places),
         last,

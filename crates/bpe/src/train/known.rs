@@ -22,12 +22,12 @@ impl Known {
     pub fn new(merges: &[Merge], tokens: &mut Tokens) -> Result<Self, BpeError> {
         let mut resolved = Vec::with_capacity(merges.len());
         for (index, (left, right)) in merges.iter().enumerate() {
-            let id_of = |token: &Vec<u8>| {
+            let id_of = |token: &[u8]| {
                 tokens.id_of(token).ok_or_else(|| BpeError::MergeOutsideVocabulary {
                     index,
-                    left: left.clone(),
-                    right: right.clone(),
-                    missing: token.clone(),
+                    left: left.to_vec(),
+                    right: right.to_vec(),
+                    missing: token.to_vec(),
                 })
             };
             let (left, right) = (id_of(left)?, id_of(right)?);

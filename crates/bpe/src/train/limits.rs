@@ -1,11 +1,11 @@
-//! How much training does at once: nothing here changes its result.
+//! How much training does at once, and so how much memory it takes: nothing here changes its result.
 
 /// When to watch which pairs, and when to look at all words anew.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// Pairs this many times rarer than the most frequent are not watched.
     pub span: u64,
-    /// Pairs that are always watched, if there are as many.
+    /// Pairs that may always be watched.
     pub least_pairs: usize,
     /// Where a pair stands at one in so many cells, all words are gone through.
     pub dense: usize,
@@ -25,9 +25,9 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Pairs to watch, at most; twice as many once new ones have been made.
+    /// Pairs to watch, at most; twice as many once new ones have been made, and those of one merge more.
     pub fn max_pairs(&self, num_cells: usize) -> usize {
-        self.least_pairs.max(num_cells / 32)
+        self.least_pairs.max(num_cells / 128)
     }
 
     /// Places of all pairs, out of date or not, at most, but for those of one merge.

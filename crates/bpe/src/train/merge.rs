@@ -85,8 +85,8 @@ impl Merger {
             self.settle(&pair, joined, free);
         }
         Some((
-            self.tokens.bytes(pair.left).to_vec(),
-            self.tokens.bytes(pair.right).to_vec(),
+            self.tokens.bytes(pair.left).clone(),
+            self.tokens.bytes(pair.right).clone(),
         ))
     }
 

@@ -7,6 +7,7 @@ mod beside;
 mod gather;
 mod known;
 mod limits;
+mod memory;
 mod merge;
 mod pairs;
 mod queue;
@@ -16,17 +17,20 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::count::Counts;
 use crate::error::BpeError;
 use crate::progress::OnProgress;
 
+pub use memory::memory_bytes;
+
 use limits::Limits;
 use merge::Merger;
 
 /// A merge: the bytes of the left and of the right token.
-pub type Merge = (Vec<u8>, Vec<u8>);
+pub type Merge = (Arc<[u8]>, Arc<[u8]>);
 
 /// Which of several pairs equally frequent is merged first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

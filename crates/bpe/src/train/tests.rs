@@ -46,8 +46,8 @@ proptest! {
         let mut known = merges(&others, &[], Limits::default(), 1);
         known.truncate(num_known);
         // "aab" is made of "aa" and "b" in texts, so that "a" and "ab" side by side, were they ever, would make it again.
-        known.insert(0, (b"a".to_vec(), b"b".to_vec()));
-        known.insert(1, (b"b".to_vec(), b"a".to_vec()));
+        known.insert(0, ((*b"a").into(), (*b"b").into()));
+        known.insert(1, ((*b"b").into(), (*b"a").into()));
         known.dedup();
         let always = Limits { span: 1, least_pairs: 1, dense: usize::MAX, least_dense: 0 };
         prop_assert_eq!(merges(&counts, &known, Limits::default(), 1), merges(&counts, &known, always, 1));

@@ -1,6 +1,7 @@
 //! The tokens of a vocabulary in the making, known by their bytes, and the order that decides between equal counts.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::Ties;
 use crate::hash::hash_bytes;
@@ -10,9 +11,8 @@ pub(super) const BORDER: u32 = 256;
 
 /// Tokens by id: the 256 bytes, [`BORDER`], then what merges made.
 pub(super) struct Tokens {
-    bytes: Vec<u8>,
-    /// Where each token begins in `bytes`, and at last where the last ends.
-    starts: Vec<usize>,
+    /// Shared with the merges that are handed out, for tokens may be as long as the text.
+    bytes: Vec<Arc<[u8]>>,
     /// Ids by the hash of their bytes: open addressing, at most half full; [`BORDER`] where empty.
     by_bytes: Vec<u32>,
     ties: Ties,
@@ -24,22 +24,21 @@ impl Tokens {
     pub fn new(ties: Ties) -> Self {
         let mut tokens = Self {
             bytes: Vec::new(),
-            starts: vec![0],
             by_bytes: vec![BORDER; 1 << 10],
             ties,
             keys: Vec::new(),
         };
         for byte in 0..=u8::MAX {
-            tokens.push(&[byte]);
+            tokens.push([byte].into());
         }
-        tokens.starts.push(tokens.bytes.len());
+        tokens.bytes.push([].into());
         tokens.keys.push(0);
         tokens
     }
 
     /// Ids given, [`BORDER`] included.
     pub fn len(&self) -> usize {
-        self.starts.len() - 1
+        self.bytes.len()
     }
 
     /// Tokens beside the 256 bytes.
@@ -47,8 +46,8 @@ impl Tokens {
         self.len() - (BORDER as usize + 1)
     }
 
-    pub fn bytes(&self, id: u32) -> &[u8] {
-        &self.bytes[self.starts[id as usize]..self.starts[id as usize + 1]]
+    pub fn bytes(&self, id: u32) -> &Arc<[u8]> {
+        &self.bytes[id as usize]
     }
 
     /// The id of the token that spells `bytes`.
@@ -58,10 +57,10 @@ impl Tokens {
 
     /// The id of `left` followed by `right`, and whether it is new.
     pub fn join(&mut self, left: u32, right: u32) -> (u32, bool) {
-        let joined = [self.bytes(left), self.bytes(right)].concat();
+        let joined: Arc<[u8]> = self.bytes(left).iter().chain(&**self.bytes(right)).copied().collect();
         match self.id_of(&joined) {
             Some(known) => (known, false),
-            None => (self.push(&joined), true),
+            None => (self.push(joined), true),
         }
     }
 
@@ -82,16 +81,15 @@ impl Tokens {
             .then_with(|| self.bytes(a).cmp(self.bytes(b)))
     }
 
-    fn push(&mut self, bytes: &[u8]) -> u32 {
+    fn push(&mut self, bytes: Arc<[u8]>) -> u32 {
         if 2 * self.len() >= self.by_bytes.len() {
             self.grow();
         }
         let id = self.len() as u32;
-        let slot = self.slot_of(bytes);
+        let slot = self.slot_of(&bytes);
         self.by_bytes[slot] = id;
-        self.keys.push(self.key_of(bytes));
-        self.bytes.extend_from_slice(bytes);
-        self.starts.push(self.bytes.len());
+        self.keys.push(self.key_of(&bytes));
+        self.bytes.push(bytes);
         id
     }
 
@@ -125,7 +123,7 @@ impl Tokens {
     fn slot_of(&self, bytes: &[u8]) -> usize {
         let mask = self.by_bytes.len() - 1;
         let mut slot = hash_bytes(bytes) as usize & mask;
-        while self.by_bytes[slot] != BORDER && self.bytes(self.by_bytes[slot]) != bytes {
+        while self.by_bytes[slot] != BORDER && **self.bytes(self.by_bytes[slot]) != *bytes {
             slot = (slot + 1) & mask;
         }
         slot

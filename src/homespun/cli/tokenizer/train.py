@@ -7,6 +7,9 @@ from homespun.cli.parsing import CommandParser, parse_count, parse_size
 from homespun.cli.progress import progress_bar
 
 
+_SHOWN_BYTES = 60  # of the longest token, which may be as long as the text
+
+
 def build_parser() -> CommandParser:
     """The command's arguments."""
     parser = CommandParser(prog="homespun tokenizer train", description="Train a byte-level BPE tokenizer.")
@@ -99,7 +102,8 @@ def main(arguments: list[str]) -> int:
     longest = max((left + right for left, right in merges), key=len, default=b"")
     print(f"pre-tokens     {counts.total:,} ({len(counts):,} distinct)")
     print(f"vocabulary     {tokenizer.vocab_size:,} tokens, {len(merges):,} of them merged")
-    print(f"longest token  {longest.decode(errors='replace')!r} ({len(longest)} bytes)")
+    shown, rest = longest[:_SHOWN_BYTES].decode(errors="replace"), longest[_SHOWN_BYTES:]
+    print(f"longest token  {shown!r}{' ...' if rest else ''} ({len(longest):,} bytes)")
     print(f"seconds        {merged - began:.2f} ({counted - began:.2f} counting, {merged - counted:.2f} merging)")
     print(f"fingerprint    {tokenizer.fingerprint}")
     print(f"written to     {asked.out}")
