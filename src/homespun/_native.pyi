@@ -140,7 +140,7 @@ def feed_counts(counts: PretokenCounts, sink: Callable[[bytes], object]) -> None
     """
 
 def merge_memory_bytes(counts: PretokenCounts, num_tokens: int, num_threads: int, has_known: bool) -> int:
-    """What merging to `num_tokens` takes at most, known merges applied first or not; beside counts and tokens' bytes."""
+    """What merging to `num_tokens` takes at most, known merges applied first or not, beside counts and tokens."""
 
 @final
 class MergeTrainer:

@@ -6,7 +6,6 @@ from pathlib import Path
 from homespun.cli.parsing import CommandParser, parse_count, parse_size
 from homespun.cli.progress import progress_bar
 
-
 _SHOWN_BYTES = 60  # of the longest token, which may be as long as the text
 
 
