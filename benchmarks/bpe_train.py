@@ -136,8 +136,8 @@ def main() -> None:
     names = chosen.only.split(",")
     arguments = [str(chosen.text), "--vocab-size", str(chosen.vocab_size), "--threads", str(chosen.threads)]
     runs = run_in_turn(Path(__file__), names, arguments, repeats=chosen.repeats, num_threads=chosen.threads)
-    rows = summarise(runs, ours="homespun")
     num_bytes = chosen.text.stat().st_size
+    rows = summarise(runs, ours="homespun", num_bytes=num_bytes)
     print_table(
         f"{chosen.text.name}: {num_bytes:,} bytes to {chosen.vocab_size:,} tokens, {chosen.threads} threads", rows
     )

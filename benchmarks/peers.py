@@ -41,13 +41,14 @@ def num_threads() -> int:
 
 
 def import_homespun() -> Loader:
+    from homespun.data import encode_to_memory
     from homespun.tokenizer import Tokenizer
 
     def load(directory: Path) -> Encoder:
         tokenizer = Tokenizer.load(directory)
 
         def encode_file(text: Path) -> int:
-            return sum(map(len, tokenizer.encode_batch(read_documents(text), num_threads=num_threads())))
+            return len(encode_to_memory(tokenizer, [text], num_threads=num_threads()))
 
         return Encoder(tokenizer.encode, tokenizer.encode_to_numpy, encode_file, tokenizer.decode)
 

@@ -17,7 +17,7 @@ import sys
 from homespun.data import encode, encode_corpus
 from homespun.tokenizer import Tokenizer
 
-encode._CHUNK_BYTES = encode._BATCH_BYTES_PER_THREAD = 20_000
+encode.CHUNK_BYTES = encode.BATCH_BYTES = 20_000
 tokenizer = Tokenizer(dict(enumerate([b"<|endoftext|>", *(bytes([b]) for b in range(256))])), [], ["<|endoftext|>"])
 print("ready", flush=True)
 encode_corpus(tokenizer, sys.argv[2:], sys.argv[1], shard_tokens=40_000, num_threads=2)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from homespun.data.config import DataConfig as DataConfig
     from homespun.data.dataset import TokenDataset as TokenDataset
     from homespun.data.encode import encode_corpus as encode_corpus
+    from homespun.data.memory import encode_to_memory as encode_to_memory
     from homespun.data.sampler import WindowSampler as WindowSampler
     from homespun.data.windows import Window as Window
     from homespun.data.windows import WindowBatch as WindowBatch
@@ -20,6 +21,7 @@ _HOMES = {
     "DataConfig": "config",
     "TokenDataset": "dataset",
     "encode_corpus": "encode",
+    "encode_to_memory": "memory",
     "WindowSampler": "sampler",
     "Window": "windows",
     "WindowBatch": "windows",
@@ -36,6 +38,7 @@ __all__ = [
     "batch_windows",
     "documents",
     "encode_corpus",
+    "encode_to_memory",
     "get_batch",
     "validation_windows",
 ]

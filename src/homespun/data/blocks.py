@@ -17,6 +17,11 @@ from homespun.corpus.segments import Place
 from homespun.data.document_encoder import DocumentEncoder
 from homespun.tokenizer.tokenizer import Tokenizer
 
+CHUNK_BYTES = 1 << 18
+"""Text that a thread encodes at a time, where nothing else is asked for."""
+BATCH_BYTES = 4 << 20
+"""Documents of files that Python reads, encoded at a time, for each thread."""
+
 _Item = TypeVar("_Item")
 
 

@@ -14,7 +14,7 @@ from homespun.config import check_at_least
 from homespun.corpus.inputs import Inputs, InputState, expand_inputs
 from homespun.corpus.segments import Place
 from homespun.corpus.source import check_unchanged, read_source
-from homespun.data.blocks import Block, CorpusEncoder
+from homespun.data.blocks import BATCH_BYTES, CHUNK_BYTES, Block, CorpusEncoder
 from homespun.data.dataset import TokenDataset
 from homespun.data.manifest import (
     MANIFEST_NAME,
@@ -42,8 +42,6 @@ from homespun.tokenizer.config import resolve_num_threads
 from homespun.tokenizer.tokenizer import Tokenizer
 
 SHARD_TOKENS = 1 << 26
-_CHUNK_BYTES = 1 << 18
-_BATCH_BYTES_PER_THREAD = 4 << 20
 
 
 def encode_corpus(
@@ -106,7 +104,7 @@ def encode_corpus(
         tokenizer_fingerprint=fingerprint,
         vocab_size=tokenizer.vocab_size,
         separator=separator,
-        separator_id=_find_separator(tokenizer, separator),
+        separator_id=find_separator(tokenizer, separator),
         text_key=text_key,
         shard_tokens=shard_tokens,
         source=source.fingerprint,
@@ -120,7 +118,7 @@ def encode_corpus(
         files=files,
         source=source,
         origin=origin,
-        token_bytes=_token_bytes(tokenizer),
+        token_bytes=measure_tokens(tokenizer),
         directory=directory,
     )
     if cluster is None:
@@ -144,8 +142,8 @@ def _encode_here(
         separator=origin.separator,
         text_key=origin.text_key,
         token_bytes=encoding.token_bytes,
-        chunk_bytes=_CHUNK_BYTES,
-        batch_bytes=_BATCH_BYTES_PER_THREAD * num_threads,
+        chunk_bytes=CHUNK_BYTES,
+        batch_bytes=BATCH_BYTES * num_threads,
         num_threads=num_threads,
     )
     with ShardWriter(encoding.directory, progress, encoding.token_bytes) as writer:
@@ -160,7 +158,12 @@ def _encode_here(
     return writer.progress.shards
 
 
-def _find_separator(tokenizer: Tokenizer, separator: str) -> int:
+def find_separator(tokenizer: Tokenizer, separator: str) -> int:
+    """The separator's id.
+
+    Raises:
+        ConfigError: it is not a special token of this tokenizer.
+    """
     if separator not in tokenizer.special_tokens:
         known = ", ".join(tokenizer.special_tokens) or "none"
         raise ConfigError(
@@ -170,7 +173,7 @@ def _find_separator(tokenizer: Tokenizer, separator: str) -> int:
     return tokenizer.special_tokens[separator]
 
 
-def _token_bytes(tokenizer: Tokenizer) -> npt.NDArray[np.uint32]:
+def measure_tokens(tokenizer: Tokenizer) -> npt.NDArray[np.uint32]:
     """How many bytes each id spells; 0 for ids that no token has."""
     vocab = tokenizer.vocab
     lengths = np.zeros(tokenizer.vocab_size, np.dtype("<u4"))

@@ -16,7 +16,7 @@ from homespun.cluster import run_tasks
 from homespun.corpus.inputs import InputFile
 from homespun.corpus.segments import Place
 from homespun.corpus.source import Source
-from homespun.data.blocks import CorpusEncoder
+from homespun.data.blocks import BATCH_BYTES, CHUNK_BYTES, CorpusEncoder
 from homespun.data.manifest import Origin, ShardRecord, shard_path
 from homespun.data.shard_file import ShardFile
 from homespun.data.shards import check_shard, map_shard
@@ -30,8 +30,6 @@ from homespun.tokenizer.tokenizer import Tokenizer
 PARTS_NAME = "parts"
 PART_BYTES = 256 << 20
 """A part's share of the inputs as they are stored; it is what a killed worker loses."""
-CHUNK_BYTES = 1 << 18
-BATCH_BYTES = 4 << 20
 _COPIED_IDS = 1 << 22
 
 

@@ -25,8 +25,8 @@ def files_in(directory: Path) -> dict[str, bytes]:
 
 def set_sizes(monkeypatch: pytest.MonkeyPatch, num_bytes: int) -> None:
     """How much text is encoded at a time."""
-    monkeypatch.setattr(encode, "_CHUNK_BYTES", num_bytes)
-    monkeypatch.setattr(encode, "_BATCH_BYTES_PER_THREAD", num_bytes)
+    monkeypatch.setattr(encode, "CHUNK_BYTES", num_bytes)
+    monkeypatch.setattr(encode, "BATCH_BYTES", num_bytes)
 
 
 def expected_ids(tokenizer: Tokenizer, text: str) -> list[int]:

@@ -65,7 +65,7 @@ def files_by_hand(tokenizer: Tokenizer, texts: list[str], shard_tokens: int) -> 
 def test_a_data_set_is_what_it_is_by_hand(tokenizer, texts, shard_tokens, chunk_bytes, num_threads):
     """Oracle: `files_by_hand`."""
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(encode, "_CHUNK_BYTES", chunk_bytes)
+        patched.setattr(encode, "CHUNK_BYTES", chunk_bytes)
         paths = [Path(name, f"{number}.txt") for number in range(len(texts))]
         for path, text in zip(paths, texts, strict=True):
             path.write_bytes(text.encode())
@@ -78,7 +78,7 @@ def test_a_data_set_is_what_it_is_by_hand(tokenizer, texts, shard_tokens, chunk_
 
 def test_invalid_utf8_late_in_a_text_keeps_the_shards_before_it(tokenizer, tmp_path, monkeypatch):
     """Oracle: the same text up to a place before the error, and the byte's offset."""
-    monkeypatch.setattr(encode, "_CHUNK_BYTES", 100)
+    monkeypatch.setattr(encode, "CHUNK_BYTES", 100)
     good = f"the end of the cat {SEPARATOR}".encode() * 100
     path, out = tmp_path / "corpus.txt", tmp_path / "tokens"
     path.write_bytes(good + b"caf\xe9 \xff" + good)

@@ -1,0 +1,60 @@
+"""Files of text to token ids in memory, for those who want no data set."""
+
+import numpy as np
+import numpy.typing as npt
+
+from homespun.corpus.inputs import Inputs, expand_inputs
+from homespun.corpus.segments import Place
+from homespun.corpus.source import read_source
+from homespun.data.blocks import BATCH_BYTES, CHUNK_BYTES, Block, CorpusEncoder
+from homespun.data.encode import find_separator, measure_tokens
+from homespun.progress import ProgressCallback, ignore_progress
+from homespun.tokenizer.config import resolve_num_threads
+from homespun.tokenizer.tokenizer import Tokenizer
+
+
+def encode_to_memory(
+    tokenizer: Tokenizer,
+    inputs: Inputs,
+    *,
+    separator: str = "<|endoftext|>",
+    text_key: str = "text",
+    num_threads: int | None = None,
+    on_progress: ProgressCallback = ignore_progress,
+) -> npt.NDArray[np.unsignedinteger]:
+    """Encode files into one array: the ids that `encode_corpus` writes for the same arguments, in the same type.
+
+    Args:
+        tokenizer: What to encode with; the separator is one of its special tokens.
+        inputs: As `encode_corpus` takes them.
+        separator: The special token between documents.
+        text_key: The key of the text in a .jsonl line, or its column in a .parquet file.
+        num_threads: How many to encode on; None for one a core.
+        on_progress: Told bytes of the input files read, of those in all.
+
+    Raises:
+        HomespunError: what `encode_corpus` raises about tokenizer and inputs.
+    """
+    find_separator(tokenizer, separator)
+    files = expand_inputs(inputs)
+    source = read_source(files)
+    threads = resolve_num_threads(num_threads)
+    encoder = CorpusEncoder(
+        tokenizer=tokenizer,
+        inputs=files,
+        input_bytes=[state.num_bytes for state in source.states],
+        separator=separator,
+        text_key=text_key,
+        token_bytes=measure_tokens(tokenizer),
+        chunk_bytes=CHUNK_BYTES,
+        batch_bytes=BATCH_BYTES * threads,
+        num_threads=threads,
+    )
+    blocks: list[npt.NDArray[np.unsignedinteger]] = []
+
+    def take(block: Block) -> None:
+        blocks.append(block.ids)
+        on_progress(block.consumed_bytes, source.num_bytes)
+
+    encoder.encode(0, Place(), take)
+    return np.concatenate(blocks)
