@@ -62,6 +62,8 @@ class PretokenCounts:
     @property
     def num_bytes(self) -> int:
         """Of all distinct pre-tokens together."""
+    @property
+    def memory_bytes(self) -> int: ...
     def items(self) -> list[tuple[bytes, int]]:
         """In ascending order of the bytes, whatever the thread count."""
 

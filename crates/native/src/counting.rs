@@ -41,6 +41,11 @@ impl PretokenCounts {
     }
 
     #[getter]
+    fn memory_bytes(&self) -> usize {
+        Counts::memory_bytes(self.0.len(), self.0.num_bytes())
+    }
+
+    #[getter]
     fn num_bytes(&self) -> usize {
         self.0.num_bytes()
     }

@@ -10,7 +10,6 @@ from os import PathLike
 from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from homespun.corpus.remote import ByteStream, glob_url, open_url, stat_url
 from homespun.errors import ConfigError, DataError, HomespunError, MissingFileError
@@ -160,6 +159,9 @@ def as_input(file: str | PathLike[str] | InputFile) -> InputFile:
 
 def _find(name: str) -> list[InputFile]:
     if name.startswith("file://"):
+        # Imported here: it brings an HTTP client along.
+        from urllib.request import url2pathname
+
         name = url2pathname(urlsplit(name).path)
     if "://" in name:
         # What follows a ? is a query over HTTP.

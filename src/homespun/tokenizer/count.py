@@ -8,20 +8,15 @@ from homespun import _native
 from homespun.config import check_at_least
 from homespun.corpus.inputs import Inputs, expand_inputs
 from homespun.corpus.source import read_source
-from homespun.errors import ConfigError
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import check_special_tokens, resolve_num_threads
 from homespun.tokenizer.counting import Counting
+from homespun.tokenizer.memory import PYTHON_TO_TRAIN_BYTES, memory_for_counting
 from homespun.tokenizer.parts import WHOLE, plan_parts
 from homespun.tokenizer.patterns import resolve_pattern
 
 CHUNK_BYTES = 1 << 18
 """Text that a thread reads at a time: enough to hide the reading, little enough to stay near the processor."""
-
-INTERPRETER_BYTES = 24 << 20
-"""Of a memory budget, what Python and its packages take before the first byte is counted."""
-
-_LEAST_MEMORY_BYTES = INTERPRETER_BYTES + (8 << 20)
 
 
 def count_pretokens(
@@ -48,7 +43,7 @@ def count_pretokens(
         regex,
         threads,
         chunk_bytes,
-        counting_memory(max_memory_bytes),
+        memory_for_counting(max_memory_bytes, PYTHON_TO_TRAIN_BYTES),
         tempfile.gettempdir() if spill_dir is None else spill_dir,
         None,
     )
@@ -56,19 +51,3 @@ def count_pretokens(
     for _ in counting.run():
         pass
     return counter.finish()
-
-
-def counting_memory(max_memory_bytes: int | None) -> int | None:
-    """What a memory budget leaves for counting.
-
-    Raises:
-        ConfigError: it leaves nothing worth the name.
-    """
-    if max_memory_bytes is None:
-        return None
-    if max_memory_bytes < _LEAST_MEMORY_BYTES:
-        raise ConfigError(
-            f"max_memory = {max_memory_bytes:,} bytes is too little: Python alone takes about {INTERPRETER_BYTES:,}; "
-            f"allow at least {_LEAST_MEMORY_BYTES:,}"
-        )
-    return max_memory_bytes - INTERPRETER_BYTES

@@ -10,11 +10,12 @@ from homespun.corpus.source import read_source
 from homespun.errors import ConfigError
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import check_special_tokens, resolve_num_threads
-from homespun.tokenizer.count import CHUNK_BYTES, counting_memory
+from homespun.tokenizer.count import CHUNK_BYTES
 from homespun.tokenizer.count_job import CountJob
 from homespun.tokenizer.count_on_cluster import count_on_cluster
 from homespun.tokenizer.counting import SEGMENT_BYTES
 from homespun.tokenizer.counts_file import CountsSums
+from homespun.tokenizer.memory import PYTHON_TO_COUNT_BYTES, memory_for_counting
 from homespun.tokenizer.parts import WHOLE, Shard
 from homespun.tokenizer.patterns import resolve_pattern
 
@@ -52,8 +53,8 @@ def count_corpus(
         shard: Which part to count.
         num_threads: How many count; None for one a core, or on a cluster for one a task.
         chunk_bytes: Bytes a thread reads at a time.
-        max_memory_bytes: What the process may take, or on a cluster that of each task; None for as much as the distinct
-            pre-tokens need.
+        max_memory_bytes: What the process may take, or on a cluster that of each task (pyarrow, and what opens URLs,
+            come on top); None for as much as the distinct pre-tokens need.
         segment_bytes: Bytes of text between two places at which the work can be taken up again; a task's, on a cluster.
         cluster: The address of a Ray cluster to count on (see `homespun.cluster.run_tasks`); None for here.
         on_progress: Told bytes of the input files done, of those in all.
@@ -70,7 +71,7 @@ def count_corpus(
     check_special_tokens("special_tokens", special_tokens)
     check_at_least("chunk_bytes", chunk_bytes, 1)
     check_at_least("segment_bytes", segment_bytes, 1)
-    counting_memory(max_memory_bytes)
+    memory_for_counting(max_memory_bytes, PYTHON_TO_COUNT_BYTES)
     if cluster is not None and shard != WHOLE:
         raise ConfigError(
             "a shard is counted by one machine: give a shard or a cluster, which divides the whole itself"

@@ -9,9 +9,9 @@ from homespun.corpus.inputs import InputFile
 from homespun.corpus.source import Source
 from homespun.files import storage_errors, sync_directory
 from homespun.progress import ProgressCallback
-from homespun.tokenizer.count import counting_memory
 from homespun.tokenizer.counting import Counting
 from homespun.tokenizer.counts_file import CountedPart, CountsHeader, CountsSums, check_header, read_header
+from homespun.tokenizer.memory import PYTHON_TO_COUNT_BYTES, memory_for_counting
 from homespun.tokenizer.partial import Partial
 from homespun.tokenizer.parts import Shard, plan_parts
 
@@ -68,7 +68,7 @@ class CountJob:
                 self.regex,
                 self.num_threads,
                 self.chunk_bytes,
-                counting_memory(self.max_memory_bytes),
+                memory_for_counting(self.max_memory_bytes, PYTHON_TO_COUNT_BYTES),
                 partial.directory,
                 progress.runs,
             )

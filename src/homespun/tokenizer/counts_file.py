@@ -6,6 +6,7 @@ The bytes are written and read by the Rust core; `docs/design/formats.md` has th
 import json
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -87,12 +88,10 @@ def read_header(path: Path) -> CountsHeader:
     """
     check_is_file(path, "a file of counts", "make one with `homespun tokenizer count`")
     content = _native.read_counts_header(path)
-    try:
+    header = None
+    with suppress(ValueError, KeyError, TypeError):
         header = parse_header(json.loads(content))
-        is_canonical = header.to_bytes() == content
-    except (ValueError, KeyError, TypeError):
-        is_canonical = False
-    if not is_canonical:
+    if header is None or header.to_bytes() != content:
         raise DataError(f"{path}: its header says {content[:80]!r}, which is not what is expected there; {_REMEDY}")
     return header
 
@@ -160,7 +159,7 @@ def read_counts(
         ConfigError: no file is named, or the counts do not fit into the memory.
     """
     named = [Path(paths)] if isinstance(paths, str | PathLike) else [Path(path) for path in paths]
-    header = _add_headers(named)
+    header = add_headers(named)
     _check_is_complete(header)
     return CountedCorpus(header, _native.read_counts(named, spill_dir or tempfile.gettempdir(), max_memory_bytes))
 
@@ -175,13 +174,19 @@ def merge_counts_files(paths: Sequence[str | PathLike[str]], out: str | PathLike
         StorageError: the disk is full or refuses to be written to.
     """
     named, out = [Path(path) for path in paths], Path(out)
-    header = _add_headers(named)
+    header = add_headers(named)
     with atomic_path(out) as temporary:
         return CountsSums(*_native.merge_counts_files(named, out.parent, temporary, header.to_bytes()))
 
 
-def _add_headers(paths: Sequence[Path]) -> CountsHeader:
-    """The header of the sum."""
+def add_headers(paths: Sequence[Path]) -> CountsHeader:
+    """The header of the sum of files of counts, of which no more is read.
+
+    Raises:
+        MissingFileError: there is no such file.
+        DataError: a file is of another kind or version; they were counted with different settings, or one twice.
+        ConfigError: no file is named.
+    """
     if not paths:
         raise ConfigError("there are no files of counts; name at least one")
     first = read_header(paths[0])

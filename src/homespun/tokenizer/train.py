@@ -11,11 +11,13 @@ from pathlib import Path
 
 from homespun import _native
 from homespun.config import check_choice
+from homespun.corpus.inputs import Inputs
 from homespun.errors import ConfigError, DataError
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import TIES, Ties, check_special_tokens, check_vocab_size, resolve_num_threads
 from homespun.tokenizer.count import CHUNK_BYTES, count_pretokens
 from homespun.tokenizer.journal import Journal, JournalOrigin, fingerprint_of_counts
+from homespun.tokenizer.memory import check_memory_for_merging
 from homespun.tokenizer.patterns import resolve_pattern
 from homespun.tokenizer.storage.printable import from_printable
 from homespun.tokenizer.tokenizer import Tokenizer
@@ -26,29 +28,35 @@ JOURNAL_SECONDS = 1.0
 
 
 def train_bpe(
-    input_path: str | os.PathLike[str],
+    input_path: Inputs,
     vocab_size: int,
     special_tokens: Sequence[str],
     *,
     pattern: str = "gpt2",
+    text_key: str = "text",
     ties: Ties = "bytes",
     extend: Tokenizer | None = None,
     journal: str | os.PathLike[str] | None = None,
     num_threads: int | None = None,
     chunk_bytes: int = CHUNK_BYTES,
+    max_memory_bytes: int | None = None,
+    spill_dir: str | os.PathLike[str] | None = None,
     on_progress: ProgressCallback = ignore_progress,
 ) -> tuple[dict[int, bytes], list[tuple[bytes, bytes]]]:
-    """Vocabulary and merges of a UTF-8 text file.
+    """Vocabulary and merges of a corpus: a UTF-8 text file, or any number of files.
 
     The vocabulary holds the special tokens in the order given (ids from 0), the 256 bytes, then the merged tokens: at
     most `vocab_size` in all, fewer where no pair is left to merge. Special tokens are cut from the text before
     counting.
 
     Args:
-        input_path: Read in pieces; it may be larger than memory.
+        input_path: A path, URL or pattern, or several (see `homespun.corpus.expand_inputs`), of .txt and .jsonl files,
+            also .gz or .zst, and of .parquet files; read in pieces, so that they may be larger than memory. In the
+            documents of .jsonl lines and .parquet rows special tokens are ordinary text.
         vocab_size: At least 256 plus the number of special tokens.
         special_tokens: Strings, none empty, none twice.
         pattern: "gpt2", "gpt4" or a regular expression.
+        text_key: The key of the text in a .jsonl line, or its column in a .parquet file.
         ties: Which of equally frequent pairs is merged: "bytes" for the greater pair of byte strings; "ids" for the
             smaller pair of ids, numbered as Hugging Face's trainer does, whose merges these are (of a text from which
             special tokens have been cut).
@@ -59,13 +67,19 @@ def train_bpe(
             goes on from it: to finish what was interrupted, or to a larger vocabulary. The result is the same.
         num_threads: None for one thread a core.
         chunk_bytes: Bytes a thread reads at a time.
+        max_memory_bytes: What the process may take: counts that are too many for it are put aside on disk, and merging
+            that may not fit is not begun. None for as much as it takes.
+        spill_dir: Where they are put; the system's place for temporary files unless given.
         on_progress: Called with bytes while counting, then with tokens while merging.
 
     Raises:
-        MissingFileError: `input_path` does not exist.
+        MissingFileError: `input_path` does not exist, or nothing matches a pattern.
         DataError: it is a directory, empty, or not UTF-8 (with the byte offset); or the journal is of another training.
-        ConfigError: an argument cannot work, a malformed regular expression included.
-        StorageError: the journal cannot be written.
+        ConfigError: an argument cannot work, a malformed regular expression included, or the memory is too little, with
+            the bytes that are enough.
+        DownloadError: an input lies behind a URL that cannot be read.
+        MissingPackageError: an input needs a package that is not installed.
+        StorageError: the journal, or what is put aside, cannot be written.
     """
     check_vocab_size("vocab_size", vocab_size, len(special_tokens))
     if extend is not None:
@@ -76,8 +90,11 @@ def train_bpe(
         input_path,
         special_tokens,
         pattern=pattern,
+        text_key=text_key,
         num_threads=num_threads,
         chunk_bytes=chunk_bytes,
+        max_memory_bytes=max_memory_bytes,
+        spill_dir=spill_dir,
         on_progress=on_progress,
     )
     return merge_counts(
@@ -88,6 +105,7 @@ def train_bpe(
         extend=extend,
         journal=journal,
         num_threads=num_threads,
+        max_memory_bytes=max_memory_bytes,
         on_progress=on_progress,
     )
 
@@ -147,6 +165,7 @@ def merge_counts(
     extend: Tokenizer | None = None,
     journal: str | os.PathLike[str] | None = None,
     num_threads: int | None = None,
+    max_memory_bytes: int | None = None,
     on_progress: ProgressCallback = ignore_progress,
 ) -> tuple[dict[int, bytes], list[tuple[bytes, bytes]]]:
     """Vocabulary and merges of counted pre-tokens: the second half of `train_bpe`, with its arguments and errors."""
@@ -159,6 +178,9 @@ def merge_counts(
     merges = [] if extend is None else extend.merges
     num_merges = vocab_size - max(vocab) - 1
     num_threads = resolve_num_threads(num_threads)
+    goes_on = extend is not None or journal is not None
+    merging_bytes = merge_memory_bytes(counts, vocab_size, goes_on=goes_on, num_threads=num_threads)
+    check_memory_for_merging(max_memory_bytes, counts, merging_bytes, vocab_size)
     with ExitStack() as stack:
         record = None
         if journal is not None:

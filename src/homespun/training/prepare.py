@@ -1,20 +1,19 @@
 """What a recipe needs before it can be trained: text, tokenizer, token data sets; what is there is kept."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from homespun.corpus.catalogue import NAMED_TEXTS, NamedText
 from homespun.corpus.config import SourceConfig
 from homespun.corpus.downloads import download_text
 from homespun.corpus.inputs import InputFile, expand_inputs
-from homespun.corpus.reader import read_documents
 from homespun.corpus.storybook.write import entropy_path, write_storybook
 from homespun.data.dataset import TokenDataset
 from homespun.data.encode import encode_corpus
 from homespun.data.manifest import MANIFEST_NAME
 from homespun.errors import ConfigError, DataError, MissingFileError
-from homespun.files import make_directory, write_atomically
+from homespun.files import make_directory
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.records import CorpusEntropy, read_json_record
 from homespun.seeding import derive_seed
@@ -91,13 +90,13 @@ class _Preparation:
         else:
             files = self.text("train")
             make_directory(directory.parent)
-            show = self._show_progress("training the tokenizer", "steps")
-            with self._plain_text(files, directory) as plain, show as on_progress:
+            with self._show_progress("training the tokenizer", "steps") as on_progress:
                 vocab, merges = train_bpe(
-                    plain,
+                    files,
                     wanted.vocab_size,
                     wanted.special_tokens,
                     pattern=wanted.pattern,
+                    text_key=self._source.text_key,
                     ties=wanted.ties,
                     on_progress=on_progress,
                 )
@@ -166,24 +165,6 @@ class _Preparation:
         if len(files) > 1 or path is None or not entropy_path(path).exists():
             return None
         return read_json_record(entropy_path(path), CorpusEntropy)
-
-    @contextmanager
-    def _plain_text(self, files: Sequence[InputFile], directory: Path) -> Iterator[Path]:
-        """The path of the text where it is one plain file; otherwise of a temporary one with it, beside `directory`."""
-        if len(files) == 1 and files[0].plain_path is not None:
-            yield files[0].plain_path
-            return
-        plain = directory.with_name(f".{directory.name}.txt")
-        source = self._source
-        try:
-            with write_atomically(plain) as file:
-                for input_file in files:
-                    for document in read_documents(input_file, separator=source.separator, text_key=source.text_key):
-                        file.write(document.encode())
-                        file.write(source.separator.encode())
-            yield plain
-        finally:
-            plain.unlink(missing_ok=True)
 
 
 def _named_text(source: SourceConfig, part: str) -> NamedText | None:

@@ -10,9 +10,10 @@ from homespun import _native
 from homespun.errors import ConfigError, DataError, MissingFileError
 from homespun.progress import ignore_progress
 from homespun.tokenizer import counting, reference
-from homespun.tokenizer.count import INTERPRETER_BYTES, count_pretokens
+from homespun.tokenizer.count import count_pretokens
 from homespun.tokenizer.count_corpus import count_corpus
 from homespun.tokenizer.counts_file import merge_counts_files, read_counts
+from homespun.tokenizer.memory import PYTHON_TO_COUNT_BYTES
 from homespun.tokenizer.parts import Shard
 
 END = "<|endoftext|>"
@@ -83,10 +84,12 @@ def test_shards_add_up(corpus, num_shards, pattern):
 
 def test_little_memory_changes_nothing(corpus, monkeypatch):
     """Oracle: as much memory as it takes. Far fewer bytes than one table would take spill every few words."""
-    monkeypatch.setattr("homespun.tokenizer.count._LEAST_MEMORY_BYTES", 0)
+    monkeypatch.setattr("homespun.tokenizer.memory._LEAST_COUNTING_BYTES", 0)
     inputs = [corpus / "a.txt", corpus / "c.jsonl"]
     count_corpus(inputs, corpus / "much.counts", [END])
-    count_corpus(inputs, corpus / "little.counts", [END], max_memory_bytes=INTERPRETER_BYTES + 1, segment_bytes=2000)
+    count_corpus(
+        inputs, corpus / "little.counts", [END], max_memory_bytes=PYTHON_TO_COUNT_BYTES + 1, segment_bytes=2000
+    )
     assert (corpus / "little.counts").read_bytes() == (corpus / "much.counts").read_bytes()
 
 

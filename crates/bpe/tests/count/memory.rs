@@ -53,7 +53,7 @@ fn written(counter: Counter, directory: &Directory) -> Counts {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Oracle: an ordered map over the whole text at once. Tables this small are full after some dozens of words.
     #[test]

@@ -1,18 +1,43 @@
-"""`homespun tokenizer train`: a text file to a tokenizer directory."""
+"""`homespun tokenizer train`: text, or counts of it, to a tokenizer directory."""
 
+import argparse
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from homespun.cli.parsing import CommandParser, parse_count, parse_size
 from homespun.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from homespun import _native
+    from homespun.tokenizer.tokenizer import Tokenizer
+
+_DESCRIPTION = """\
+Train a byte-level BPE tokenizer.
+
+examples:
+  homespun tokenizer train corpus.txt --vocab-size 32000 --special-token '<|endoftext|>' --out tokenizer
+  homespun tokenizer train 'web/*.parquet' books.txt.zst --vocab-size 32000 --max-memory 2GB --out tokenizer
+  homespun tokenizer train web-*.counts --vocab-size 32000 --out tokenizer"""
+
 
 _SHOWN_BYTES = 60  # of the longest token, which may be as long as the text
 
 
 def build_parser() -> CommandParser:
     """The command's arguments."""
-    parser = CommandParser(prog="homespun tokenizer train", description="Train a byte-level BPE tokenizer.")
-    parser.add_argument("input", type=Path, metavar="INPUT", help="a UTF-8 text file, of any size")
+    parser = CommandParser(
+        prog="homespun tokenizer train",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="text, .jsonl (either also as .gz or .zst) or .parquet; paths, URLs or patterns; "
+        "or files of counts, from `homespun tokenizer count`",
+    )
     parser.add_argument("--vocab-size", type=parse_count, required=True, metavar="N", help="tokens at most, in all")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the tokenizer is written")
     parser.add_argument(
@@ -24,6 +49,7 @@ def build_parser() -> CommandParser:
         help="a string that is one token, such as '<|endoftext|>'; may be repeated",
     )
     parser.add_argument("--pattern", help="gpt2 (the default), gpt4, or a regular expression")
+    parser.add_argument("--text-key", metavar="KEY", help="where the text is in JSON lines and parquet (default: text)")
     parser.add_argument(
         "--ties",
         choices=("bytes", "ids"),
@@ -43,19 +69,18 @@ def build_parser() -> CommandParser:
         help="record the merges there, and go on from those that are there: to finish, or to a larger vocabulary",
     )
     parser.add_argument("--threads", type=parse_count, metavar="N", help="one a core unless given")
-    parser.add_argument("--chunk", type=parse_size, default="4MiB", metavar="SIZE", help="text a thread reads at once")
+    parser.add_argument(
+        "--chunk", type=parse_size, default="256KiB", metavar="SIZE", help="text a thread reads at once"
+    )
+    parser.add_argument("--max-memory", type=parse_size, metavar="SIZE", help="for the process, such as 200MB")
     return parser
 
 
 def main(arguments: list[str]) -> int:
     """Train, write, and say what came of it."""
-    parser = build_parser()
-    asked = parser.parse_args(arguments)
-    if asked.extend is not None and (asked.special_tokens or asked.pattern is not None):
-        parser.error("--extend takes pattern and special tokens from DIR; leave out --pattern and --special-token")
+    asked = build_parser().parse_args(arguments)
     # Imported here, so that `--help` waits for nothing.
     from homespun.tokenizer.config import check_vocab_size
-    from homespun.tokenizer.count import count_pretokens
     from homespun.tokenizer.definition import define
     from homespun.tokenizer.storage import check_can_be_saved
     from homespun.tokenizer.tokenizer import Tokenizer
@@ -64,8 +89,7 @@ def main(arguments: list[str]) -> int:
 
     # Whatever could be wrong with the arguments is found before the text is read.
     extended = Tokenizer.load(asked.extend) if asked.extend is not None else None
-    special_tokens = list(extended.special_tokens) if extended is not None else asked.special_tokens
-    pattern = extended.pattern if extended is not None else asked.pattern or "gpt2"
+    special_tokens, pattern = find_settings(asked, extended)
     check_vocab_size("--vocab-size", asked.vocab_size, len(special_tokens))
     if extended is not None:
         check_can_be_extended(extended, asked.vocab_size, special_tokens)
@@ -73,15 +97,7 @@ def main(arguments: list[str]) -> int:
     check_can_be_saved(without_merges, asked.out)
 
     began = time.perf_counter()
-    with progress_bar("counting words", "bytes") as on_progress:
-        counts = count_pretokens(
-            asked.input,
-            special_tokens,
-            pattern=pattern,
-            num_threads=asked.threads,
-            chunk_bytes=asked.chunk,
-            on_progress=on_progress,
-        )
+    counts = read_counts(asked) if are_counts(asked) else count_text(asked, special_tokens, pattern)
     counted = time.perf_counter()
     with progress_bar("merging", "tokens") as on_progress:
         vocab, merges = merge_counts(
@@ -92,6 +108,7 @@ def main(arguments: list[str]) -> int:
             extend=extended,
             journal=asked.journal,
             num_threads=asked.threads,
+            max_memory_bytes=asked.max_memory,
             on_progress=on_progress,
         )
     merged = time.perf_counter()
@@ -109,3 +126,77 @@ def main(arguments: list[str]) -> int:
     if len(vocab) < asked.vocab_size:
         print(f"The text has no more pairs to merge: {asked.vocab_size - len(vocab):,} tokens fewer than asked for.")
     return 0
+
+
+def are_counts(asked: argparse.Namespace) -> bool:
+    """Whether the inputs are files of counts.
+
+    Raises:
+        ConfigError: some are and some are not.
+    """
+    from homespun.errors import ConfigError
+    from homespun.tokenizer.counts_file import SUFFIX
+
+    counts = [name for name in asked.inputs if name.endswith(SUFFIX)]
+    if counts and len(counts) < len(asked.inputs):
+        raise ConfigError(f"{counts[0]} is a file of counts, but not all inputs are; count the others first")
+    return bool(counts)
+
+
+def find_settings(asked: argparse.Namespace, extended: "Tokenizer | None") -> tuple[list[str], str]:
+    """Special tokens and pattern: those of the tokenizer to extend, of the files of counts, or those given.
+
+    Raises:
+        ConfigError: they are given where they come from elsewhere, or come from two places and differ.
+        DataError: the files of counts do not belong together.
+    """
+    from homespun.errors import ConfigError
+    from homespun.tokenizer.counts_file import add_headers
+
+    header = add_headers([Path(name) for name in asked.inputs]) if are_counts(asked) else None
+    if header is None and extended is None:
+        return asked.special_tokens, asked.pattern or "gpt2"
+    if asked.special_tokens or asked.pattern is not None:
+        source = "--extend" if extended is not None else asked.inputs[0]
+        raise ConfigError(
+            f"{source} says what the pattern and the special tokens are; leave out --pattern and --special-token"
+        )
+    found = [([*given.special_tokens], given.pattern) for given in (extended, header) if given is not None]
+    if found[0] != found[-1]:
+        raise ConfigError(
+            f"{asked.inputs[0]} was counted with special tokens {found[-1][0]} and pattern {found[-1][1]!r}, but "
+            f"{asked.extend} has {found[0][0]} and {found[0][1]!r}; count again with those"
+        )
+    return found[0]
+
+
+def read_counts(asked: argparse.Namespace) -> "_native.PretokenCounts":
+    """The sum of files of counts."""
+    from homespun.tokenizer.counts_file import read_counts
+    from homespun.tokenizer.memory import PYTHON_TO_TRAIN_BYTES, memory_for_counting
+
+    memory = memory_for_counting(asked.max_memory, PYTHON_TO_TRAIN_BYTES)
+    return read_counts(asked.inputs, max_memory_bytes=memory, spill_dir=spill_dir(asked.out)).pretokens
+
+
+def count_text(asked: argparse.Namespace, special_tokens: list[str], pattern: str) -> "_native.PretokenCounts":
+    """Count text."""
+    from homespun.tokenizer.count import count_pretokens
+
+    with progress_bar("counting words", "bytes") as on_progress:
+        return count_pretokens(
+            asked.inputs,
+            special_tokens,
+            pattern=pattern,
+            text_key=asked.text_key or "text",
+            num_threads=asked.threads,
+            chunk_bytes=asked.chunk,
+            max_memory_bytes=asked.max_memory,
+            spill_dir=spill_dir(asked.out),
+            on_progress=on_progress,
+        )
+
+
+def spill_dir(out: Path) -> Path:
+    """Where counts are put aside: where the tokenizer goes, since the system's place may itself be memory."""
+    return next(folder for folder in out.absolute().parents if folder.is_dir())
