@@ -3,10 +3,8 @@
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{sync_channel, Receiver};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::ScopedJoinHandle;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::budget::{Budget, FAN_IN};
 use super::counts::Counts;
@@ -15,11 +13,12 @@ use super::entries::Entries;
 use super::file::Sums;
 use super::runs::{write_merged, Run, Runs};
 use super::table::Table;
+use super::threads::{join, Job, Shared};
 use super::CountOptions;
 use crate::chunks::{Chunk, ChunkReader};
 use crate::error::BpeError;
 use crate::progress::OnProgress;
-use crate::special::{Piece, SpecialTokens};
+use crate::special::SpecialTokens;
 use crate::split::Splitter;
 
 /// The counts of several texts together, as they come in.
@@ -31,21 +30,6 @@ pub struct Counter {
     tables: Vec<Table>,
     shared: Shared,
     budget: Budget,
-}
-
-/// What the threads have in common.
-struct Shared {
-    specials: SpecialTokens,
-    splitter: Splitter,
-    runs: Mutex<Runs>,
-    /// One thread's error ends the others' work too.
-    stop: AtomicBool,
-}
-
-/// What a thread is given to count.
-enum Job {
-    Text(Chunk),
-    Documents(Documents),
 }
 
 impl Counter {
@@ -77,12 +61,7 @@ impl Counter {
         let num_threads = options.num_threads.max(1);
         Self {
             tables: (0..num_threads).map(|_| Table::new(budget.table_bytes)).collect(),
-            shared: Shared {
-                specials,
-                splitter,
-                runs: Mutex::new(runs),
-                stop: AtomicBool::new(false),
-            },
+            shared: Shared::new(specials, splitter, runs),
             budget,
         }
     }
@@ -276,97 +255,7 @@ impl Counter {
     }
 }
 
-impl Shared {
-    fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    fn stopping_others(&self, work: impl FnOnce() -> Result<(), BpeError>) -> Result<(), BpeError> {
-        let result = work();
-        if result.is_err() {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-        result
-    }
-
-    /// Does `work` with every table on a thread of its own, with the first on this one.
-    fn on_each(
-        &self,
-        tables: &mut [Table],
-        work: impl Fn(&mut Table) -> Result<(), BpeError> + Sync,
-    ) -> Result<(), BpeError> {
-        let work = &work;
-        let Some((first, others)) = tables.split_first_mut() else {
-            return Ok(());
-        };
-        std::thread::scope(|scope| {
-            let start = |table| scope.spawn(move || self.stopping_others(|| work(table)));
-            let threads: Vec<_> = others.iter_mut().map(start).collect();
-            let result = self.stopping_others(|| work(first));
-            threads.into_iter().map(join).fold(result, Result::and)
-        })
-    }
-
-    /// Counts what comes in until nothing more can.
-    fn count_received(&self, table: &mut Table, receiver: &Mutex<Receiver<Job>>) -> Result<(), BpeError> {
-        loop {
-            let received = receiver.lock().map(|receiver| receiver.recv());
-            match received {
-                Ok(Ok(Job::Text(chunk))) => self.add_text(table, &chunk)?,
-                Ok(Ok(Job::Documents(documents))) => {
-                    documents.for_each(|text, padded| self.add_document(table, text, padded))?;
-                }
-                // Either there is no more, or another thread panicked; its panic is passed on when it is joined.
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    /// Adds the pre-tokens of a text between its special tokens.
-    fn add_text(&self, table: &mut Table, chunk: &Chunk) -> Result<(), BpeError> {
-        let text = chunk.text()?;
-        for piece in self.specials.pieces(text.as_bytes()) {
-            if let Piece::Text(range) = piece {
-                self.add_document(table, &text[range.clone()], &chunk.padded()[range.start..])?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds the pre-tokens of `text`; `padded` begins with it, and 16 bytes can be read from anywhere in it.
-    fn add_document(&self, table: &mut Table, text: &str, padded: &[u8]) -> Result<(), BpeError> {
-        let mut spilled = Ok(());
-        self.splitter.for_each_batch(text, |start, ends| {
-            if !table.make_room() && spilled.is_ok() {
-                spilled = self.spill(table);
-            }
-            if spilled.is_ok() {
-                table.add_batch(padded, start, ends);
-            }
-        })?;
-        spilled
-    }
-
-    #[cold]
-    fn spill(&self, table: &mut Table) -> Result<(), BpeError> {
-        table.sort();
-        let path = self.lock_runs().new_path()?;
-        write_merged(vec![Box::new(table.entries())], &path, b"", false)?;
-        table.clear();
-        self.lock_runs().push(&path)
-    }
-
-    fn lock_runs(&self) -> MutexGuard<'_, Runs> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 fn entries_of(tables: &[Table]) -> Vec<Box<dyn Entries + '_>> {
     let entries = |table| Box::new(Table::entries(table)) as Box<dyn Entries + '_>;
     tables.iter().map(entries).collect()
-}
-
-/// What a thread returned; its panic goes on in this one.
-fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

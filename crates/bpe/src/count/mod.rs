@@ -12,6 +12,7 @@ mod reader;
 mod runs;
 mod sorted;
 mod table;
+mod threads;
 mod writer;
 
 use std::path::{Path, PathBuf};
