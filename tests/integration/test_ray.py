@@ -154,8 +154,8 @@ def inputs(tmp_path_factory) -> list[str]:
     return [str(folder / name) for name in ("a.txt", "b.txt", "c.txt", "d.jsonl")]
 
 
-def test_counts_are_those_of_one_machine(cluster, inputs, tmp_path):
-    """Oracle: `count_corpus` here. A worker is killed in the middle."""
+def test_counts_and_merges_are_those_of_one_machine(cluster, inputs, tmp_path):
+    """Oracle: `count_corpus` and `train_bpe` here. A worker is killed in the middle."""
     command = ["-m", "homespun", "tokenizer", "count", *inputs, "--out", "tasks.counts", "--segment", "1MB"]
     settings = ["--special-token", END, "--pattern", PATTERN, "--ray", cluster.address]
     process = cluster.call(*command, *settings, folder=tmp_path)
@@ -164,6 +164,10 @@ def test_counts_are_those_of_one_machine(cluster, inputs, tmp_path):
     count_corpus(inputs, tmp_path / "whole.counts", [END], pattern=PATTERN)
     assert (tmp_path / "tasks.counts").read_bytes() == (tmp_path / "whole.counts").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tasks.counts", "whole.counts"]
+    command = ["-m", "homespun", "tokenizer", "train", *inputs, "--out", "tok", "--vocab-size", "300"]
+    finish(cluster.call(*command, *settings, folder=tmp_path))
+    assert (tmp_path / "tok.counts").read_bytes() == (tmp_path / "whole.counts").read_bytes()
+    assert Tokenizer.load(tmp_path / "tok").merges == train_bpe(inputs, 300, [END], pattern=PATTERN)[1]
 
 
 def test_a_data_set_is_that_of_one_machine(cluster, inputs, tmp_path):

@@ -18,7 +18,8 @@ Train a byte-level BPE tokenizer.
 examples:
   homespun tokenizer train corpus.txt --vocab-size 32000 --special-token '<|endoftext|>' --out tokenizer
   homespun tokenizer train 'web/*.parquet' books.txt.zst --vocab-size 32000 --max-memory 2GB --out tokenizer
-  homespun tokenizer train web-*.counts --vocab-size 32000 --out tokenizer"""
+  homespun tokenizer train web-*.counts --vocab-size 32000 --out tokenizer
+  homespun tokenizer train 's3://bucket/web/*.parquet' --vocab-size 32000 --out /shared/tokenizer --ray auto"""
 
 
 _SHOWN_BYTES = 60  # of the longest token, which may be as long as the text
@@ -73,6 +74,12 @@ def build_parser() -> CommandParser:
         "--chunk", type=parse_size, default="256KiB", metavar="SIZE", help="text a thread reads at once"
     )
     parser.add_argument("--max-memory", type=parse_size, metavar="SIZE", help="for the process, such as 200MB")
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="count on a Ray cluster, auto or host:port, into DIR.counts, which stays; "
+        "it must see the inputs and --out under the same paths",
+    )
     return parser
 
 
@@ -97,7 +104,7 @@ def main(arguments: list[str]) -> int:
     check_can_be_saved(without_merges, asked.out)
 
     began = time.perf_counter()
-    counts = read_counts(asked) if are_counts(asked) else count_text(asked, special_tokens, pattern)
+    counts = find_counts(asked, special_tokens, pattern)
     counted = time.perf_counter()
     with progress_bar("merging", "tokens") as on_progress:
         vocab, merges = merge_counts(
@@ -170,13 +177,51 @@ def find_settings(asked: argparse.Namespace, extended: "Tokenizer | None") -> tu
     return found[0]
 
 
-def read_counts(asked: argparse.Namespace) -> "_native.PretokenCounts":
+def find_counts(asked: argparse.Namespace, special_tokens: list[str], pattern: str) -> "_native.PretokenCounts":
+    """The counts that are named, or those of the text that is, counted where it was asked for.
+
+    Raises:
+        ConfigError: counts are named, and a cluster to count on.
+    """
+    from homespun.errors import ConfigError
+
+    if are_counts(asked):
+        if asked.ray is not None:
+            raise ConfigError(f"{asked.inputs[0]} is counted already, and merging is for one machine; leave out --ray")
+        return read_counts(asked, asked.inputs)
+    if asked.ray is not None:
+        return read_counts(asked, [str(count_on_cluster(asked, special_tokens, pattern))])
+    return count_text(asked, special_tokens, pattern)
+
+
+def read_counts(asked: argparse.Namespace, paths: list[str]) -> "_native.PretokenCounts":
     """The sum of files of counts."""
     from homespun.tokenizer.counts_file import read_counts
     from homespun.tokenizer.memory import PYTHON_TO_TRAIN_BYTES, memory_for_counting
 
     memory = memory_for_counting(asked.max_memory, PYTHON_TO_TRAIN_BYTES)
-    return read_counts(asked.inputs, max_memory_bytes=memory, spill_dir=spill_dir(asked.out)).pretokens
+    return read_counts(paths, max_memory_bytes=memory, spill_dir=spill_dir(asked.out)).pretokens
+
+
+def count_on_cluster(asked: argparse.Namespace, special_tokens: list[str], pattern: str) -> Path:
+    """Count text into a file beside the tokenizer; the file."""
+    from homespun.tokenizer.count_corpus import count_corpus
+    from homespun.tokenizer.counts_file import SUFFIX
+
+    path = asked.out.with_name(f"{asked.out.name}{SUFFIX}")
+    with progress_bar("counting words", "bytes") as on_progress:
+        count_corpus(
+            asked.inputs,
+            path,
+            special_tokens,
+            pattern=pattern,
+            text_key=asked.text_key or "text",
+            chunk_bytes=asked.chunk,
+            max_memory_bytes=asked.max_memory,
+            cluster=asked.ray,
+            on_progress=on_progress,
+        )
+    return path
 
 
 def count_text(asked: argparse.Namespace, special_tokens: list[str], pattern: str) -> "_native.PretokenCounts":

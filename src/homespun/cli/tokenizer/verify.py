@@ -59,7 +59,10 @@ def main(arguments: list[str]) -> int:
         sample = take_sample(
             files, asked.sample, separator=asked.separator, text_key=asked.text_key, on_progress=on_progress
         )
-    findings = [*find_all(tokenizer, asked.tokenizer, sample), check_own_merges(tokenizer, files, asked.retrain)]
+    findings = [
+        *find_all(tokenizer, asked.tokenizer, sample),
+        check_own_merges(tokenizer, files, asked.text_key, is_training_text=asked.retrain),
+    ]
     print_table(findings)
     num_bytes = sum(len(excerpt.text.encode()) for excerpt in sample)
     print(f"sample: {num_bytes:,} bytes in {len(sample):,} excerpts, evenly spaced over {len(files):,} file(s)")
@@ -101,21 +104,21 @@ def find_all(tokenizer: "Tokenizer", directory: Path, sample: "list[Excerpt]") -
     yield check_threads(tokenizer, marked)
 
 
-def check_own_merges(tokenizer: "Tokenizer", files: "list[InputFile]", is_training_text: bool) -> "Finding":
+def check_own_merges(
+    tokenizer: "Tokenizer", files: "list[InputFile]", text_key: str, *, is_training_text: bool
+) -> "Finding":
     """Whether training on the files again gives the tokenizer's merges, where they are what it was trained on."""
-    from homespun.errors import ConfigError
     from homespun.tokenizer.train import train_bpe
     from homespun.tokenizer.verification import compare_merges
 
     if not is_training_text:
         return _skipped("merges", "training again", "say --retrain if TEXT is what this tokenizer was trained on")
-    path = files[0].plain_path
-    if len(files) > 1 or path is None:
-        raise ConfigError(f"--retrain needs one plain text file, got {', '.join(map(str, files))}")
     specials = list(tokenizer.special_tokens)
     with progress_bar("training again", "steps") as on_progress:
         size = 256 + len(specials) + len(tokenizer.merges)
-        _, merges = train_bpe(path, size, specials, pattern=tokenizer.pattern, on_progress=on_progress)
+        _, merges = train_bpe(
+            files, size, specials, pattern=tokenizer.pattern, text_key=text_key, on_progress=on_progress
+        )
     return compare_merges(tokenizer.merges, merges, "training again")
 
 
