@@ -1,6 +1,6 @@
 //! From pre-tokens to ids, many at a time.
 
-use super::cache::{Cache, Value, MAX_KEY, MAX_MEDIUM_KEY, MAX_PACKED, SLACK_IDS};
+use super::cache::{Cache, Value, MAX_KEY, MAX_PACKED, SLACK_IDS};
 use super::{Encoder, Worker};
 use crate::error::BpeError;
 use crate::split::MAX_BATCH;
@@ -37,6 +37,9 @@ fn emit(cache: &Cache, values: &[Value], out: &mut Vec<u32>) {
     out.extend_from_slice(&gathered[..len]);
 }
 
+/// The longest pre-token that is looked up whole, its seams unseen: what a table of the cache holds as it is.
+const MAX_WHOLE: usize = 15;
+
 /// Pre-tokens of a text: the first begins at `start`, each other where the one before it ends.
 #[derive(Clone, Copy)]
 pub struct Pretokens<'a> {
@@ -58,50 +61,41 @@ impl Encoder {
         pretokens: Pretokens<'_>,
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
+        let mut outcome = Ok(());
         let mut pieces = [0; MAX_BATCH];
         let mut num_pieces = 0;
-        let mut from = pretokens.start; // where the piece at hand begins
-        let mut start = pretokens.start; // where the first of `pieces` begins
-        for &end in pretokens.ends {
-            loop {
-                // What fits a table is looked up whole: taking it apart would cost more.
-                let is_long = end - from > MAX_MEDIUM_KEY;
-                let piece = &pretokens.text[from..end];
-                from += if is_long {
-                    self.seams.first_piece(piece)
-                } else {
-                    piece.len()
+        let mut first = pretokens.start; // where the first of `pieces` begins
+        let mut start = pretokens.start; // where the pre-token at hand begins
+        let mut push = |end: usize| {
+            pieces[num_pieces] = end;
+            num_pieces += 1;
+            if num_pieces == MAX_BATCH {
+                let batch = Pretokens {
+                    start: first,
+                    ends: &pieces,
+                    ..pretokens
                 };
-                pieces[num_pieces] = from;
-                num_pieces += 1;
-                if num_pieces == MAX_BATCH {
-                    let ends = &pieces[..];
-                    self.encode_batch_of(
-                        worker,
-                        Pretokens {
-                            start,
-                            ends,
-                            ..pretokens
-                        },
-                        out,
-                    )?;
-                    (start, num_pieces) = (from, 0);
+                if outcome.is_ok() {
+                    outcome = self.encode_batch_of(worker, batch, out);
                 }
-                if from == end {
-                    break;
-                }
+                (first, num_pieces) = (end, 0);
             }
+        };
+        for &end in pretokens.ends {
+            if end - start > MAX_WHOLE {
+                self.seams.for_each_end(pretokens.text, start, end, &mut push);
+            } else {
+                push(end);
+            }
+            start = end;
         }
-        let ends = &pieces[..num_pieces];
-        self.encode_batch_of(
-            worker,
-            Pretokens {
-                start,
-                ends,
-                ..pretokens
-            },
-            out,
-        )
+        outcome?;
+        let rest = Pretokens {
+            start: first,
+            ends: &pieces[..num_pieces],
+            ..pretokens
+        };
+        self.encode_batch_of(worker, rest, out)
     }
 
     /// Appends the ids of pre-tokens, or pieces of them, by the widest instructions that this machine has.
