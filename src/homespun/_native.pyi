@@ -2,8 +2,8 @@
 
 Errors arrive as homespun's own, but for two: an argument of a wrong type is a TypeError, and a string with a lone
 surrogate, which UTF-8 cannot write, a UnicodeEncodeError with its index in `start`. The interpreter is released while
-Rust works. Progress callbacks are called about ten times a second on the calling thread, and once at the end; there
-Ctrl-C is noticed, and what they raise ends the work.
+Rust works, but for the encoding of less than a kilobyte. Progress callbacks are called about ten times a second on the
+calling thread, and once at the end; there Ctrl-C is noticed, and what they raise ends the work.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -14,6 +14,9 @@ use crate::ids::Ids;
 /// Ids as NumPy holds them.
 type IdArray<'py> = Bound<'py, PyArray1<u32>>;
 
+/// The interpreter is released for texts from this size on.
+const MIN_RELEASED_BYTES: usize = 1 << 10;
+
 /// Text to ids and back for one vocabulary.
 #[pyclass(frozen, module = "homespun._native")]
 pub struct Encoder(pub Arc<homespun_bpe::Encoder>);
@@ -118,8 +121,13 @@ impl Encoder {
 impl Encoder {
     fn ids_of(&self, py: Python<'_>, text: &str, special: &str, num_threads: usize) -> PyResult<Vec<u32>> {
         let special = policy(py, special)?;
-        py.detach(|| self.0.encode_on_threads(text, special, num_threads))
-            .map_err(|error| to_py(py, &error))
+        // Letting the interpreter go and waiting for it takes longer than encoding a few sentences.
+        let encoded = if text.len() < MIN_RELEASED_BYTES {
+            self.0.encode(text, special)
+        } else {
+            py.detach(|| self.0.encode_on_threads(text, special, num_threads))
+        };
+        encoded.map_err(|error| to_py(py, &error))
     }
 }
 

@@ -143,9 +143,10 @@ class Tokenizer:
             TokenizerError: `text` holds a lone surrogate, a byte that the vocabulary lacks, or with "reject" a special
                 token.
         """
-        _check_policy(special)
         try:
-            return self._encoder.encode(text, special, _num_threads_for(text, None))
+            if len(text) < _MIN_LONG:
+                return self._encoder.encode(text, special)
+            return self._encoder.encode(text, special, resolve_num_threads(None))
         except UnicodeEncodeError as error:
             raise _lone_surrogate(error) from None
 
@@ -168,7 +169,7 @@ class Tokenizer:
         Raises:
             TokenizerError: as `encode`, once that place is reached.
         """
-        _check_policy(special)
+        check_choice("special", special, SPECIAL_POLICIES)
         return self._iterate_arrays(iterable, special)
 
     def _iterate_arrays(self, iterable: Iterable[str], special: SpecialPolicy) -> Iterator[npt.NDArray[np.uint32]]:
@@ -194,7 +195,6 @@ class Tokenizer:
             TokenizerError: as `encode`.
             DataError: the bytes are not UTF-8; the message has the offset.
         """
-        _check_policy(special)
         try:
             return self._encoder.encode_to_numpy(text, special, _num_threads_for(text, num_threads))
         except UnicodeEncodeError as error:
@@ -223,7 +223,6 @@ class Tokenizer:
             DataError: the bytes are not UTF-8.
             ConfigError: `unit` is neither.
         """
-        _check_policy(special)
         check_choice("unit", unit, OFFSET_UNITS)
         try:
             return self._encoder.encode_with_offsets(text, special, unit == "characters")
@@ -238,7 +237,6 @@ class Tokenizer:
         Raises:
             TokenizerError: as `encode`, for one of the texts.
         """
-        _check_policy(special)
         try:
             return self._encoder.encode_batch(texts, special, resolve_num_threads(num_threads))
         except UnicodeEncodeError as error:
@@ -367,10 +365,6 @@ class Tokenizer:
 def _num_threads_for(work: Sized, num_threads: int | None) -> int:
     # Counting the cores takes longer than encoding a sentence.
     return 1 if num_threads is None and len(work) < _MIN_LONG else resolve_num_threads(num_threads)
-
-
-def _check_policy(special: str) -> None:
-    check_choice("special", special, SPECIAL_POLICIES)
 
 
 def _lone_surrogate(error: UnicodeEncodeError, where: str = "") -> TokenizerError:
