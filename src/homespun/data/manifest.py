@@ -30,6 +30,11 @@ _UINT16_IDS = 1 << 16
 _Part = TypeVar("_Part")
 
 
+def id_dtype(vocab_size: int) -> np.dtype:
+    """The smallest of uint16 and uint32 that holds every id."""
+    return np.dtype("<u2" if vocab_size <= _UINT16_IDS else "<u4")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Origin:
     """Everything that decides which ids a data set holds and how they are laid out."""
@@ -50,7 +55,7 @@ class Origin:
     @property
     def dtype(self) -> np.dtype:
         """The smallest of uint16 and uint32 that holds every id."""
-        return np.dtype("<u2" if self.vocab_size <= _UINT16_IDS else "<u4")
+        return id_dtype(self.vocab_size)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,12 @@ from homespun.corpus.segments import Place
 from homespun.corpus.source import read_source
 from homespun.data.blocks import BATCH_BYTES, CHUNK_BYTES, Block, CorpusEncoder
 from homespun.data.encode import find_separator, measure_tokens
+from homespun.data.manifest import id_dtype
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import resolve_num_threads
 from homespun.tokenizer.tokenizer import Tokenizer
+
+_LIKELY_BYTES_PER_ID = 3
 
 
 def encode_to_memory(
@@ -50,11 +53,19 @@ def encode_to_memory(
         batch_bytes=BATCH_BYTES * threads,
         num_threads=threads,
     )
-    blocks: list[npt.NDArray[np.unsignedinteger]] = []
+    # Grown in place: the memory of a block is used again for the next one, which fresh memory for each would cost.
+    ids = np.empty(source.num_bytes // _LIKELY_BYTES_PER_ID + 1, id_dtype(tokenizer.vocab_size))
+    num_ids = 0
 
     def take(block: Block) -> None:
-        blocks.append(block.ids)
+        nonlocal num_ids
+        end = num_ids + len(block.ids)
+        if end > len(ids):
+            ids.resize(max(end, 2 * len(ids)), refcheck=False)
+        ids[num_ids:end] = block.ids
+        num_ids = end
         on_progress(block.consumed_bytes, source.num_bytes)
 
     encoder.encode(0, Place(), take)
-    return np.concatenate(blocks)
+    ids.resize(num_ids, refcheck=False)
+    return ids
