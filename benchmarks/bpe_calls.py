@@ -5,7 +5,7 @@
 
 "encode" is the time of one call with a string of about 50 bytes, each call another stretch of the text, as the mean
 over all of them, in the second round (so everything is warm). "decode" is the time to turn the ids of the text's first
-megabytes, as the library's own `encode` returned them, back into a string.
+megabytes back into a string; they are given as the library's own `encode` returned them, as an array where it has one.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def measure(name: str, directory: Path, text: Path, num_bytes: int) -> dict[str,
         for string in strings:
             encode(string)
         seconds = (time.perf_counter() - began) / len(strings)
-    ids = encode(document)
+    ids = encoder.encode_long(document)
     began = time.perf_counter()
     decoded = encoder.decode(ids)
     decode_seconds = time.perf_counter() - began

@@ -22,10 +22,10 @@ JOBS = (
     ("train English (133 MB) to 32,000 tokens", "bpe_train-english-train-32000", "results"),
     ("train TinyStories (2.2 GB) to 10,000", "bpe_train-tinystories-scale-10000", "results"),
     ("encode English (133 MB)", "bpe_encode-english-train", "cold"),
-    ("encode many languages", "bpe_encode-multilingual-train", "cold"),
-    ("encode code", "bpe_encode-code-train", "cold"),
-    ("encode stories", "bpe_encode-tinystories-train", "cold"),
-    ("encode English, cl100k_base", "bpe_encode-english-train-cl100k", "cold"),
+    ("encode many languages (21 MB)", "bpe_encode-multilingual-train", "cold"),
+    ("encode code (14 MB)", "bpe_encode-code-train", "cold"),
+    ("encode stories (10 MB)", "bpe_encode-tinystories-train", "cold"),
+    ("encode English (4 MB), cl100k_base", "bpe_encode-english-valid-cl100k", "cold"),
 )
 """What a row says, the result it comes from, and the part of it."""
 CONTENDERS = ("homespun", "gigatoken", "rustbpe", "bpeasy", "rs-bpe", "tiktoken", "tokenizers")

@@ -2,11 +2,12 @@
 
 import errno
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from homespun.errors import DataError, HomespunError, MissingFileError, StorageError
 
@@ -117,3 +118,15 @@ def sha256_of_file(path: Path) -> str:
     """The sha256 of a file's bytes as 64 hexadecimal digits, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def parse_json(content: str | bytes) -> Any:
+    """What JSON from a file says.
+
+    Raises:
+        ValueError: it is not JSON, not UTF-8, or nested too deeply to be read.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error

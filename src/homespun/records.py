@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from homespun.errors import MissingFileError, RunError
-from homespun.files import write_text_atomically
+from homespun.files import parse_json, write_text_atomically
 
 _Record = TypeVar("_Record", bound="TrainRecord | ValidationRecord | RunResult | CorpusEntropy")
 
@@ -185,7 +185,7 @@ class RunDirectory:
         """
         if not self.metrics.exists():
             return
-        with self.metrics.open(encoding="utf-8") as file:
+        with self.metrics.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 yield parse_record(line, where=f"{self.metrics}:{number}")
 
@@ -203,14 +203,14 @@ def step_of(path: Path) -> int:
     return int(path.stem.removeprefix("step-"))
 
 
-def parse_record(line: str, *, where: str) -> TrainRecord | ValidationRecord:
+def parse_record(line: str | bytes, *, where: str) -> TrainRecord | ValidationRecord:
     """Read one line of `metrics.jsonl`.
 
     Raises:
         RunError: it is no JSON object of a known kind with that kind's keys.
     """
     try:
-        values = json.loads(line)
+        values = parse_json(line)
         kind = {"train": TrainRecord, "validation": ValidationRecord}[values["kind"]]
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{where}: not a metrics record ({error!r}); restore the file or delete the run") from error
@@ -224,7 +224,7 @@ def read_json_record(path: Path, kind: type[_Record]) -> _Record:
         RunError: it does not hold exactly the record's keys.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise RunError(f"{path}: not valid JSON ({error}); restore the file or delete it") from error
     return _build(kind, values, str(path))

@@ -1,11 +1,11 @@
 """Documents of JSON lines: the text under a key of the object on each line."""
 
-import json
 from collections.abc import Iterable, Iterator
 
 from homespun.corpus.pieces import BytePieces
 from homespun.corpus.segments import Batch, Place
 from homespun.errors import DataError
+from homespun.files import parse_json
 
 
 def split_lines(pieces: BytePieces, text_key: str, batch_bytes: int, start: Place) -> Iterator[Batch]:
@@ -42,7 +42,7 @@ def _read_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _parse_line(line: bytes, text_key: str, where: str) -> tuple[str, int]:
     """The text of a line and its size in bytes."""
     try:
-        document = json.loads(line)
+        document = parse_json(line)
     except UnicodeDecodeError as error:
         raise DataError(
             f"{where}: invalid UTF-8 at byte {error.start} of the line; convert the file to UTF-8"

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from homespun.errors import DownloadError
-from homespun.files import storage_errors, write_text_atomically
+from homespun.files import parse_json, storage_errors, write_text_atomically
 from homespun.progress import ProgressCallback
 
 _WORTH_ANOTHER_TRY = {408, 425, 429, 500, 502, 503, 504}
@@ -46,7 +46,7 @@ class PartFile:
     def read_notes(self) -> ServerNotes | None:
         """The notes, or None where there are none that can be read."""
         with suppress(OSError, ValueError, TypeError):
-            values = json.loads(self._notes_path.read_text(encoding="utf-8"))
+            values = parse_json(self._notes_path.read_text(encoding="utf-8"))
             if values.keys() == {field.name for field in fields(ServerNotes)}:
                 return ServerNotes(**values)
         return None

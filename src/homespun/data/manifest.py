@@ -16,7 +16,7 @@ import numpy as np
 
 from homespun.data.shards import REMEDY
 from homespun.errors import DataError, MissingFileError
-from homespun.files import write_text_atomically
+from homespun.files import parse_json, write_text_atomically
 from homespun.records import CorpusEntropy
 
 MANIFEST_NAME = "manifest.json"
@@ -171,7 +171,7 @@ def write_part(directory: Path, part: Manifest | Progress) -> None:
 
 def _read(path: Path, kind: type[_Part]) -> _Part:
     try:
-        values = json.loads(path.read_bytes())
+        values = parse_json(path.read_bytes())
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}); {REMEDY}") from error
     version = values.get("version") if isinstance(values, dict) else None

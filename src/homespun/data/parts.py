@@ -22,7 +22,7 @@ from homespun.data.shard_file import ShardFile
 from homespun.data.shards import check_shard, map_shard
 from homespun.data.writer import undo_begin
 from homespun.errors import DataError
-from homespun.files import make_directory, write_text_atomically
+from homespun.files import make_directory, parse_json, write_text_atomically
 from homespun.progress import ProgressCallback
 from homespun.tokenizer.parts import Part, Shard, plan_parts
 from homespun.tokenizer.tokenizer import Tokenizer
@@ -215,6 +215,6 @@ def _read_record(name: Path) -> ShardRecord | None:
     if not path.exists():
         return None
     try:
-        return ShardRecord(**json.loads(path.read_bytes()))
+        return ShardRecord(**parse_json(path.read_bytes()))
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: damaged ({error}); delete it, then run the same command again") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from homespun import _native
 from homespun.errors import ConfigError, DataError
-from homespun.files import atomic_path, check_is_file
+from homespun.files import atomic_path, check_is_file, parse_json
 from homespun.tokenizer.parts import Shard
 
 SUFFIX = ".counts"
@@ -90,7 +90,7 @@ def read_header(path: Path) -> CountsHeader:
     content = _native.read_counts_header(path)
     header = None
     with suppress(ValueError, KeyError, TypeError):
-        header = parse_header(json.loads(content))
+        header = parse_header(parse_json(content))
     if header is None or header.to_bytes() != content:
         raise DataError(f"{path}: its header says {content[:80]!r}, which is not what is expected there; {_REMEDY}")
     return header

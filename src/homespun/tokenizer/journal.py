@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from homespun import _native
 from homespun.errors import DataError
-from homespun.files import storage_errors, write_atomically
+from homespun.files import parse_json, storage_errors, write_atomically
 
 VERSION = 1
 
@@ -136,7 +136,7 @@ def _other_origin(path: Path, header: bytes, origin: JournalOrigin) -> DataError
     """Why a journal that begins with `header` is not that of `origin`."""
     remedy = "name another file, or remove this one to begin anew"
     try:
-        values = json.loads(header)
+        values = parse_json(header)
     except ValueError:
         values = None
     if not isinstance(values, dict) or values.get("format") != "homespun.merges":

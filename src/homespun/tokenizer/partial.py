@@ -9,7 +9,7 @@ from pathlib import Path
 
 from homespun.corpus.source import Source
 from homespun.errors import DataError
-from homespun.files import storage_errors, write_text_atomically
+from homespun.files import parse_json, storage_errors, write_text_atomically
 from homespun.tokenizer.counting import Cursor
 from homespun.tokenizer.counts_file import CountsHeader, check_header, parse_header
 
@@ -55,7 +55,7 @@ class Partial:
         if not self._path.exists():
             return Progress()
         try:
-            values = json.loads(self._path.read_bytes())
+            values = parse_json(self._path.read_bytes())
             version, modified = values["version"], values["modified"]
             header = parse_header(values["header"])
             cursor = Cursor(**values["cursor"])

@@ -52,7 +52,9 @@ def read_json_object(path: Path, what: str) -> dict[str, Any]:
     text = read_utf8(path, what)
     try:
         values = json.loads(text, object_pairs_hook=refuse_repeated)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except TokenizerError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise TokenizerError(
             f"{path}: not valid JSON ({error}); expected {what}; restore the file or train the tokenizer again"
         ) from error

@@ -1,0 +1,50 @@
+"""What is fuzzed at length by `run.py`, in the ordinary test run: loaders of damaged files."""
+
+import importlib.util
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+_SPEC = importlib.util.spec_from_file_location("fuzz_loaders", Path(__file__).with_name("loaders.py"))
+assert _SPEC is not None
+assert _SPEC.loader is not None
+loaders = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(loaders)
+
+TOKENS = (b"{", b"[", b'"', b"0", b"-1", b"1e999", b"null", b"\xff", b"\n", b" ", b"", b"[" * 2000, b"9" * 5000)
+
+Edit = tuple[float, float, bytes]
+edits = st.lists(
+    st.tuples(st.floats(0, 1), st.floats(0, 0.2), st.sampled_from(TOKENS) | st.binary(max_size=8)),
+    min_size=1,
+    max_size=4,
+)
+
+
+def damage(content: bytes, changes: list[Edit]) -> bytes:
+    """Put each edit's bytes in place of a stretch: where it begins and how long it is, as parts of the whole."""
+    for at, length, put in changes:
+        start = int(at * len(content))
+        content = content[:start] + put + content[start + int(length * length * len(content)) :]
+    return content
+
+
+@pytest.mark.parametrize("name", loaders.LOADERS)
+def test_a_whole_file_loads(name, tmp_path):
+    """Oracle: the writers of the same formats."""
+    seed = loaders.make_seed(name, tmp_path)
+    (tmp_path / "loaded").mkdir()
+    assert loaders.check(name, tmp_path / "loaded", seed)
+
+
+@pytest.mark.parametrize("name", loaders.LOADERS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(changes=edits)
+def test_a_damaged_file_is_read_or_refused(name, changes):
+    """Oracle: the promise that nothing but a HomespunError comes out of a loader."""
+    with tempfile.TemporaryDirectory() as directory:
+        seed = loaders.make_seed(name, Path(directory))
+        loaders.check(name, Path(directory), damage(seed, changes))
