@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure; each test has pytest's own limit.
+settings.register_profile("homespun", deadline=None)
+settings.load_profile("homespun")
 
 ROOT = Path(__file__).resolve().parents[1]
 
