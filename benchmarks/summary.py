@@ -80,8 +80,7 @@ def draw_plot(path: Path) -> None:
         colors = ["#b5472f" if row["name"] == "homespun" else "#b9b4a8" for row in rows]
         bars = panel.barh([row["name"] for row in rows], [row["megabytes_per_second"] for row in rows], color=colors)
         panel.bar_label(bars, fmt="%.3g", padding=3)
-        panel.set(title=title, xscale="log", xlabel="MB/s")
-        panel.set_xlim(right=panel.get_xlim()[1] * 3)
+        panel.set(title=title, xscale="log", xlabel="MB/s", xlim=(1, 4000))  # one scale for all panels
         panel.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
