@@ -224,7 +224,7 @@ def read_json_record(path: Path, kind: type[_Record]) -> _Record:
         RunError: it does not hold exactly the record's keys.
     """
     try:
-        values = parse_json(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_bytes())
     except ValueError as error:
         raise RunError(f"{path}: not valid JSON ({error}); restore the file or delete it") from error
     return _build(kind, values, str(path))

@@ -6,8 +6,10 @@ loads. `run.py` feeds them to a coverage-guided fuzzer, `test_loaders.py` to mut
 
 import base64
 import gzip
+import hashlib
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,25 +19,29 @@ import pyarrow.parquet as pq
 import torch
 import zstandard
 
-from homespun.checkpoint import load_model, read_state, save_checkpoint
+from homespun import checkpoint
 from homespun.corpus import read_documents
+from homespun.corpus.inputs import InputFile
+from homespun.corpus.source import read_source
 from homespun.data import TokenDataset, encode_corpus
 from homespun.data.manifest import (
     MANIFEST_NAME,
     PROGRESS_NAME,
     PROGRESS_VERSION,
+    TOKEN_BYTES_NAME,
     Cursor,
     Progress,
     read_progress,
     shard_path,
 )
 from homespun.errors import HomespunError
-from homespun.optim import SGD
-from homespun.records import RunDirectory
+from homespun.optim import AdamW
+from homespun.records import CorpusEntropy, RunDirectory, write_json_record
 from homespun.tokenizer import Tokenizer
 from homespun.tokenizer.count_corpus import count_corpus
-from homespun.tokenizer.counts_file import read_counts
+from homespun.tokenizer.counts_file import read_counts, read_header
 from homespun.tokenizer.journal import Journal, JournalOrigin
+from homespun.tokenizer.partial import Partial
 from homespun.training.recipe import load_recipe
 
 SEPARATOR = "<|endoftext|>"
@@ -59,8 +65,23 @@ def make_dataset(directory: Path) -> Path:
     return out
 
 
-def make_model() -> torch.nn.Module:
-    return torch.nn.ModuleDict({"layer": torch.nn.ParameterList([torch.nn.Parameter(torch.ones(2, 3))])})
+def make_model() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+    """A model and an optimizer that has taken a step."""
+    weight = torch.nn.Parameter(torch.ones(2, 3))
+    optimizer = AdamW([weight], lr=0.1)
+    weight.sum().backward()
+    optimizer.step()
+    return torch.nn.ModuleDict({"layer": torch.nn.ParameterList([weight])}), optimizer
+
+
+def make_counts(directory: Path) -> Path:
+    """A file of counts, made once in `directory`."""
+    out = directory / "seed.counts"
+    if not out.exists():
+        text = file_in(directory, "a.txt", SEPARATOR.join(DOCUMENTS).encode())
+        os.utime(text, ns=(0, 0))  # what is noted of it is then the same wherever it lies
+        count_corpus(text, out, [SEPARATOR], num_threads=1)
+    return out
 
 
 def file_in(directory: Path, name: str, content: bytes) -> Path:
@@ -98,24 +119,67 @@ def load_progress(directory: Path, content: bytes) -> None:
     read_progress(directory)
 
 
-def load_shard(directory: Path, content: bytes) -> None:
+def load_shard(directory: Path, content: bytes, name: str = shard_path(Path(), 0).name) -> None:
     out = make_dataset(directory)
-    original = shard_path(out, 0).read_bytes()
+    original = (out / name).read_bytes()
     try:
-        shard_path(out, 0).write_bytes(content)
-        TokenDataset.open(out).verify()
+        file_in(out, name, content)
+        dataset = TokenDataset.open(out)
+        dataset.verify()
+        dataset.count_bytes(dataset[:])
     finally:
-        shard_path(out, 0).write_bytes(original)
+        (out / name).write_bytes(original)
+
+
+def load_token_bytes(directory: Path, content: bytes) -> None:
+    load_shard(directory, content, TOKEN_BYTES_NAME)
 
 
 def load_checkpoint(directory: Path, content: bytes) -> None:
     path = file_in(directory, "step.safetensors", content)
-    read_state(path)
-    load_model(path, make_model())
+    checkpoint.read_state(path)
+    checkpoint.load_checkpoint(path, *make_model())
+
+
+def load_forged_checkpoint(directory: Path, content: bytes) -> None:
+    """Header and data under a hash made anew, so that damage comes past it."""
+    text, brace, data = content.rpartition(b"}")
+    data = data.lstrip(b" ")
+    try:
+        header = json.loads(text + brace)
+        header["__metadata__"].pop("sha256", None)
+        header["__metadata__"]["sha256"] = hashlib.sha256(_canonical(header) + data).hexdigest()
+        spelled = _canonical(header)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return
+    spelled += b" " * (-len(spelled) % 8)
+    load_checkpoint(directory, len(spelled).to_bytes(8, "little") + spelled + data)
+
+
+def _canonical(header: object) -> bytes:
+    return json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
 
 
 def load_counts(directory: Path, content: bytes) -> None:
     read_counts([file_in(directory, "a.counts", content)])
+
+
+def load_forged_counts(directory: Path, content: bytes) -> None:
+    """The same, under a checksum made anew."""
+    load_counts(directory, content[:-32] + hashlib.sha256(content[:-32]).digest())
+
+
+def load_counting_progress(directory: Path, content: bytes) -> None:
+    partial = make_partial(directory)
+    file_in(partial.directory, PROGRESS_NAME, content)
+    partial.read()
+
+
+def make_partial(directory: Path) -> Partial:
+    header = read_header(make_counts(directory))
+    partial = Partial(directory / "b.partial", header, read_source([InputFile(str(directory / "a.txt"))]))
+    partial.directory.mkdir(exist_ok=True)
+    return partial
 
 
 def load_journal(directory: Path, content: bytes) -> None:
@@ -126,6 +190,17 @@ def load_journal(directory: Path, content: bytes) -> None:
 def load_metrics(directory: Path, content: bytes) -> None:
     file_in(directory, "metrics.jsonl", content)
     RunDirectory(directory).read_metrics()
+
+
+def load_records(directory: Path, content: bytes) -> None:
+    """As `result.json`, and as `entropy.json`, of which one is always refused."""
+    run = RunDirectory(directory)
+    file_in(directory, run.result.name, content)
+    file_in(directory, run.entropy.name, content)
+    try:
+        run.read_result()
+    except HomespunError:
+        run.read_entropy()
 
 
 def load_yaml(directory: Path, content: bytes) -> None:
@@ -147,10 +222,15 @@ LOADERS: dict[str, Callable[[Path, bytes], None]] = {
     "manifest": load_manifest,
     "progress": load_progress,
     "shard": load_shard,
+    "token bytes": load_token_bytes,
     "checkpoint": load_checkpoint,
+    "forged checkpoint": load_forged_checkpoint,
     "counts": load_counts,
+    "forged counts": load_forged_counts,
+    "counting progress": load_counting_progress,
     "journal": load_journal,
     "metrics": load_metrics,
+    "records": load_records,
     "recipe": load_yaml,
     "text": reader_of("a.txt"),
     "jsonl": reader_of("a.jsonl"),
@@ -194,14 +274,18 @@ def make_seed(name: str, directory: Path) -> bytes:
             return json.dumps(asdict(part)).encode()
         case "shard":
             return shard_path(make_dataset(directory), 0).read_bytes()
-        case "checkpoint":
-            buffer, model = io.BytesIO(), make_model()
-            save_checkpoint(model, SGD(model.parameters(), lr=1.0), 3, buffer, state={"seed": 1})
-            return buffer.getvalue()
-        case "counts":
-            file_in(directory, "a.txt", text)
-            count_corpus(directory / "a.txt", directory / "seed.counts", [SEPARATOR])
-            return (directory / "seed.counts").read_bytes()
+        case "token bytes":
+            return (make_dataset(directory) / TOKEN_BYTES_NAME).read_bytes()
+        case "checkpoint" | "forged checkpoint":
+            buffer = io.BytesIO()
+            checkpoint.save_checkpoint(*make_model(), 3, buffer, state={"seed": 1, "list": [2.5, None, {}]})
+            return buffer.getvalue()[0 if name == "checkpoint" else 8 :]
+        case "counts" | "forged counts":
+            return make_counts(directory).read_bytes()
+        case "counting progress":
+            partial = make_partial(directory)
+            partial.write(partial.read().cursor, [("run-0.counts", 1)])
+            return (partial.directory / PROGRESS_NAME).read_bytes()
         case "journal":
             with Journal(directory / "seed.journal", ORIGIN) as journal:
                 journal.append([(b"t", b"h"), (b"th", b"e")])
@@ -211,6 +295,10 @@ def make_seed(name: str, directory: Path) -> bytes:
                 b'{"kind": "train", "step": 1, "tokens": 8, "loss": 2.5, "lr": 0.1, "grad_norm": 1.0, '
                 b'"tokens_per_second": 9.0, "mfu": 0.1, "seconds": 1.0}\n'
             )
+        case "records":
+            entropy = RunDirectory(directory).entropy
+            write_json_record(entropy, CorpusEntropy(bits=12.5, num_bytes=7, num_documents=1))
+            return entropy.read_bytes()
         case "recipe":
             return RECIPE.read_bytes()
         case "text":

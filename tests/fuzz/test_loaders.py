@@ -14,7 +14,29 @@ assert _SPEC.loader is not None
 loaders = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(loaders)
 
-TOKENS = (b"{", b"[", b'"', b"0", b"-1", b"1e999", b"null", b"\xff", b"\n", b" ", b"", b"[" * 2000, b"9" * 5000)
+# What is odd in one of the formats: other types, numbers too large, half characters, deep nesting, dates that are none.
+TOKENS = (
+    *(
+        b"{",
+        b"[",
+        b'"',
+        b"0",
+        b"-1",
+        b"1e999",
+        b"NaN",
+        b"null",
+        b"true",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b"\n",
+        b" ",
+        b"",
+        b"\0",
+    ),
+    *(b"[" * 2000, b'{"a":' * 2000, b"9" * 5000, b"9" * 400, b'"\\ud800"', b"\xef\xbb\xbf", b"\xc3\xa9" * 40, b"1_0"),
+    *(b"2001-99-99", b"&a [*a]", b"!!map [a]", b"!!int x", b"? [a]", b"\t", b"\xff" * 8, b'"a": 1,', b"<|endoftext|>"),
+)
 
 Edit = tuple[float, float, bytes]
 edits = st.lists(
@@ -38,6 +60,14 @@ def test_a_whole_file_loads(name, tmp_path):
     seed = loaders.make_seed(name, tmp_path)
     (tmp_path / "loaded").mkdir()
     assert loaders.check(name, tmp_path / "loaded", seed)
+
+
+@pytest.mark.parametrize("name", loaders.LOADERS)
+def test_odd_files_are_read_or_refused(name, tmp_path):
+    """Oracle: the same promise, for files that are nothing but one odd thing, once or three times."""
+    for token in TOKENS:
+        loaders.check(name, tmp_path, token)
+        loaders.check(name, tmp_path, token * 3)
 
 
 @pytest.mark.parametrize("name", loaders.LOADERS)

@@ -24,7 +24,7 @@ from homespun.checkpoint.layout import WritableFile, read_tensors, write_tensors
 from homespun.checkpoint.model_tensors import ModelTensors, check_matches, copy_into, model_tensors
 from homespun.checkpoint.optimizer_tensors import load_optimizer, optimizer_state_dict, optimizer_tensors
 from homespun.errors import CheckpointError
-from homespun.files import check_is_file, storage_errors, write_atomically
+from homespun.files import check_is_file, parse_json, storage_errors, write_atomically
 
 _FORMAT = "homespun.checkpoint"
 _VERSION = "1"
@@ -162,10 +162,10 @@ def _read(src: Source) -> _Saved:
         return _Saved(
             where=where,
             iteration=int(metadata["iteration"]),
-            state=json.loads(metadata["state"]),
-            model=ModelTensors(tensors=_under(_MODEL, tensors), tied=json.loads(metadata["tied"])),
+            state=_read_object(metadata["state"]),
+            model=ModelTensors(tensors=_under(_MODEL, tensors), tied=_read_object(metadata["tied"])),
             optimizer_tensors=_under(_OPTIMIZER, tensors),
-            optimizer_rest=json.loads(metadata["optimizer"]),
+            optimizer_rest=_read_object(metadata["optimizer"]),
         )
     except (KeyError, ValueError) as error:
         raise CheckpointError(
@@ -184,6 +184,13 @@ def _map(path: Path) -> memoryview:
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _read_object(text: object) -> dict[str, Any]:
+    value = parse_json(text) if isinstance(text, str) else text
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r:.80} where an object is expected")
+    return value
 
 
 def _to_json(value: Any, what: str) -> str:

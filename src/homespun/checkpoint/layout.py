@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from homespun.errors import CheckpointError
+from homespun.files import parse_json
 
 DTYPES = {
     "F64": torch.float64,
@@ -122,8 +123,8 @@ def _read_header(content: memoryview, where: str) -> tuple[dict[str, Any], bytes
         )
     spelled = bytes(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
     try:
-        header = json.loads(spelled)
-    except (ValueError, RecursionError) as error:
+        header = parse_json(spelled)
+    except ValueError as error:
         raise CheckpointError(f"{where}: altered, or not a checkpoint: its header is not JSON; {_REMEDY}") from error
     metadata = header.get(_METADATA) if isinstance(header, dict) else None
     if not isinstance(metadata, dict) or not isinstance(metadata.get(_HASH), str):
@@ -154,11 +155,12 @@ def _tensor_at(entry: Any, data: memoryview, where: str) -> Tensor:
         # An unaligned view would be undefined behaviour in the kernels that read it.
         if end > len(data) or end - begin != prod(shape) * dtype.itemsize or begin % dtype.itemsize:
             raise ValueError("not the bytes of that shape")
-    except (KeyError, TypeError, ValueError) as error:
+        if begin == end:
+            return torch.empty(shape, dtype=dtype)
+        return torch.frombuffer(data[begin:end], dtype=dtype).reshape(shape)
+    # torch's own are for dimensions that it cannot count.
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise CheckpointError(f"{where}: the header's entry contradicts itself ({error}); {_REMEDY}") from error
-    if begin == end:
-        return torch.empty(shape, dtype=dtype)
-    return torch.frombuffer(data[begin:end], dtype=dtype).reshape(shape)
 
 
 def _bytes_of(tensor: Tensor) -> memoryview:

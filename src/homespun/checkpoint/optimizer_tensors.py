@@ -51,10 +51,16 @@ def optimizer_state_dict(
         CheckpointError: the checkpoint is of another kind of optimizer, or of other parameters.
     """
     own_kind, own_groups = type(optimizer).__name__, _names_by_group(model, optimizer)
-    saved_groups = [group["params"] for group in rest["groups"]]
-    if rest["kind"] != own_kind:
+    match rest:
+        case {"kind": str(kind), "groups": [*groups], "numbers": {**numbers}} if all(
+            isinstance(part, dict) for part in (*groups, *numbers.values())
+        ):
+            saved_groups = [group.get("params") for group in groups]
+        case _:
+            raise CheckpointError(f"{where}: its optimizer is not described as homespun does; name another checkpoint")
+    if kind != own_kind:
         raise CheckpointError(
-            f"{where}: its optimizer is {rest['kind']}, this one is {own_kind}; choose the same in optim.name"
+            f"{where}: its optimizer is {kind}, this one is {own_kind}; choose the same in optim.name"
         )
     if saved_groups != own_groups:
         raise CheckpointError(
@@ -62,16 +68,17 @@ def optimizer_state_dict(
             "or in another order; build it by the recipe that the checkpoint was trained with"
         )
     index_of = {name: index for index, name in enumerate(name for group in own_groups for name in group)}
-    state: dict[int, dict[str, Any]] = {index_of[name]: dict(values) for name, values in rest["numbers"].items()}
+    for name in [*numbers, *(full_name.rpartition(".")[0] for full_name in tensors)]:
+        if name not in index_of:
+            raise CheckpointError(f"{where}: optimizer.{name} belongs to no parameter of this optimizer")
+    state: dict[int, dict[str, Any]] = {index_of[name]: dict(values) for name, values in numbers.items()}
     for full_name, tensor in tensors.items():
         name, _, key = full_name.rpartition(".")
-        if name not in index_of:
-            raise CheckpointError(f"{where}: optimizer.{full_name} belongs to no parameter of this optimizer")
         # A copy: the file's memory is let go once loading is done.
         state.setdefault(index_of[name], {})[key] = tensor.clone()
     return {
         "state": state,
-        "param_groups": _restore_groups(optimizer.state_dict()["param_groups"], rest["groups"]),
+        "param_groups": _restore_groups(optimizer.state_dict()["param_groups"], groups),
     }
 
 
@@ -112,5 +119,5 @@ def _as_json(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _sizes(groups: list[list[str]]) -> str:
-    return " + ".join(str(len(group)) for group in groups)
+def _sizes(groups: list[Any]) -> str:
+    return " + ".join(str(len(group)) if isinstance(group, list) else "?" for group in groups)

@@ -50,7 +50,8 @@ def _parse_line(line: bytes, text_key: str, where: str) -> tuple[str, int]:
     except ValueError as error:
         raise DataError(f"{where}: not valid JSON ({error}); every line must hold one JSON object") from error
     if not isinstance(document, dict):
-        raise DataError(f"{where}: expected a JSON object with the key {text_key!r}, got {line[:60].decode()!r}")
+        got = line[:60].decode(errors="ignore")  # may end inside a character
+        raise DataError(f"{where}: expected a JSON object with the key {text_key!r}, got {got!r}")
     if not isinstance(document.get(text_key), str):
         keys = ", ".join(document) or "none"
         raise DataError(f"{where}: no text under the key {text_key!r}; the keys here are {keys}; name the right one")

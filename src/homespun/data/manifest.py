@@ -26,6 +26,7 @@ VERSION = 1
 PROGRESS_VERSION = 2
 
 _UINT16_IDS = 1 << 16
+_LARGEST_COUNT = 2**63 - 1
 
 _Part = TypeVar("_Part")
 
@@ -193,8 +194,8 @@ def _build(value: Any, kind: Any, where: str) -> Any:
         return None if value is None else _build(value, present, where)
     if get_origin(kind) is list and isinstance(value, list):
         return [_build(item, get_args(kind)[0], f"{where}[{index}] ") for index, item in enumerate(value)]
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) <= _LARGEST_COUNT:
         return float(value)
-    if type(value) is not kind or (kind is int and value < 0):
+    if type(value) is not kind or (kind is int and not 0 <= value <= _LARGEST_COUNT):
         raise DataError(f"{where}{value!r:.100} is not what is expected there; {REMEDY}")
     return value

@@ -105,8 +105,14 @@ class Journal:
         if stated != b"%08x\n" % sum_:
             return None
         self._sum = sum_
-        left, right = record.split()
-        return bytes.fromhex(left.decode()), bytes.fromhex(right.decode())
+        try:
+            left, right = record.split()
+            return bytes.fromhex(left.decode()), bytes.fromhex(right.decode())
+        except ValueError as error:
+            raise DataError(
+                f"{self.path}: {record!r:.100} is no merge, though its sum is right; this is not homespun's writing; "
+                "remove the file to begin anew"
+            ) from error
 
     def __enter__(self) -> "Journal":
         return self

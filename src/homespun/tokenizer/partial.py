@@ -59,7 +59,12 @@ class Partial:
             version, modified = values["version"], values["modified"]
             header = parse_header(values["header"])
             cursor = Cursor(**values["cursor"])
-            runs = [(str(name), int(level)) for name, level in values["runs"]]
+            runs = [(name, level) for name, level in values["runs"]]
+            numbers = [*asdict(cursor).values(), *(level for _, level in runs)]
+            if not all(type(number) is int and number >= 0 for number in numbers):
+                raise ValueError("a number in it is none")
+            if not all(isinstance(name, str) and Path(name).name == name for name, _ in runs):
+                raise ValueError("a run in it has no name of a file")
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{self._path}: damaged ({error!r}); {self._remedy}") from error
         if version != VERSION:

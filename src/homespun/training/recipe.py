@@ -101,6 +101,9 @@ def _check_recipe_keys(path: Path) -> None:
         raise ConfigError(f"{path}: not a recipe in YAML or JSON: {error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; a recipe is a text file") from error
+    # What PyYAML lets through where a date, a number or a tag is none, or nesting too deep.
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ConfigError(f"{path}: not a recipe in YAML or JSON: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected keys such as name, model, optim; got {values!r:.80}")
     for key in _section_keys(values):
@@ -108,7 +111,13 @@ def _check_recipe_keys(path: Path) -> None:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, rather than the last one winning in silence."""
+    """YAML without aliases, in which a key that stands twice is an error: else the last one would win in silence."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        # A few lines of aliases can stand for more than any memory holds, or for themselves.
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"an alias at line {self.peek_event().start_mark.line + 1}; write the value out")
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]

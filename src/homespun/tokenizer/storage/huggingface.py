@@ -85,7 +85,7 @@ def _format_pattern(pattern: str) -> dict[str, Any]:
     if name == "gpt2":
         return _BYTE_LEVEL | {"use_regex": True}
     regex = _GPT4_ONIGURUMA if name == "gpt4" else pattern
-    # Removing what is not matched is what our own splitter does; the two named patterns match everything.
+    # Removing what is not matched is what our own splitter does; the named patterns match everything.
     split = {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Removed", "invert": True}
     return {"type": "Sequence", "pretokenizers": [split, _BYTE_LEVEL | {"use_regex": False}]}
 
@@ -115,9 +115,12 @@ def _read_pattern(pre_tokenizer: object) -> str:
 
 def _read_added_tokens(values: dict[str, Any]) -> dict[str, int]:
     special_tokens: dict[str, int] = {}
-    for index, added in enumerate(values.get("added_tokens") or []):
+    listed = values.get("added_tokens") or []
+    if not isinstance(listed, list):
+        raise TokenizerError(f"added_tokens: expected a JSON array, got {listed!r:.100}")
+    for index, added in enumerate(listed):
         match added:
-            case {"id": int(id_), "content": str(name)}:
+            case {"id": int(id_), "content": str(name)} if not isinstance(id_, bool):
                 special_tokens[name] = id_
             case _:
                 raise TokenizerError(
@@ -148,9 +151,10 @@ def _refuse_settings(values: dict[str, Any], model: dict[str, Any]) -> None:
                 f"{key} is {value!r:.100}, which homespun does not do; use a plain byte-level tokenizer"
             )
     post_processor = values.get("post_processor")
-    if post_processor and post_processor.get("type") != "ByteLevel":
+    kind = post_processor.get("type") if isinstance(post_processor, dict) else post_processor
+    if post_processor and kind != "ByteLevel":
         raise TokenizerError(
-            f"post_processor.type is {post_processor.get('type')!r}: homespun adds no tokens around a text; remove it"
+            f"post_processor is of the type {kind!r:.100}: homespun adds no tokens around a text; remove it"
         )
 
 

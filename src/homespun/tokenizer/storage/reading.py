@@ -1,13 +1,12 @@
 """Reading a tokenizer's files with errors that name the file, the place and the remedy."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from homespun.errors import ConfigError, TokenizerError
-from homespun.files import check_is_file
+from homespun.files import check_is_file, parse_json
 
 
 def read_utf8(path: Path, what: str) -> str:
@@ -51,10 +50,10 @@ def read_json_object(path: Path, what: str) -> dict[str, Any]:
 
     text = read_utf8(path, what)
     try:
-        values = json.loads(text, object_pairs_hook=refuse_repeated)
+        values = parse_json(text, refuse_repeated)
     except TokenizerError:
         raise
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise TokenizerError(
             f"{path}: not valid JSON ({error}); expected {what}; restore the file or train the tokenizer again"
         ) from error
