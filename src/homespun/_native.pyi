@@ -16,6 +16,7 @@ import numpy.typing as npt
 __all__ = [
     "GPT2_PATTERN",
     "GPT4_PATTERN",
+    "O200K_PATTERN",
     "UNICODE_VERSION",
     "Counter",
     "EncodeStream",
@@ -39,6 +40,7 @@ __all__ = [
 UNICODE_VERSION: str
 GPT2_PATTERN: str
 GPT4_PATTERN: str
+O200K_PATTERN: str
 
 _SpecialPolicy = Literal["encode", "text", "reject"]
 

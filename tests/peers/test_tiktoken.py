@@ -115,6 +115,16 @@ def test_generated_strings_under_gpt4s_pattern(ours, ranks):
         check_equal(with_pattern, theirs, text)
 
 
+def test_generated_strings_under_o200ks_pattern(ours, ranks):
+    """Oracle: tiktoken with o200k's pattern, GPT-2's ranks in place of its own, which need the network."""
+    with_pattern = Tokenizer(ours.vocab, ours.merges, [END], pattern="o200k")
+    theirs = tiktoken.Encoding(
+        "o200k", pat_str=with_pattern.pattern, mergeable_ranks=ranks, special_tokens={END: END_ID}
+    )
+    for text in random_strings(2_000, seed=3):
+        check_equal(with_pattern, theirs, text)
+
+
 def test_a_tiktoken_file_holds_all_of_gpt2(ours, ranks, tmp_path):
     """Oracle: GPT-2's own list of merges, which the ranks alone give back."""
     path = tmp_path / "gpt2.tiktoken"

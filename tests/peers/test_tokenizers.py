@@ -58,7 +58,7 @@ def ids_of(theirs: HuggingFaceTokenizer, text: str) -> list[int]:
     return theirs.encode(text, add_special_tokens=False).ids
 
 
-@pytest.mark.parametrize("pattern", ["gpt2", "gpt4", r"\p{L}+|[^\s\p{L}]+"])
+@pytest.mark.parametrize("pattern", ["gpt2", "gpt4", "o200k", r"\p{L}+|[^\s\p{L}]+"])
 def test_our_files_load_there_and_give_the_same_ids(pattern, shared_data, tmp_path):
     """Oracle: tokenizers. The free pattern matches no white space, which both then leave out."""
     corpus = shared_data / "assignment" / "corpus.en"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from homespun import _native
 from homespun.tokenizer import Tokenizer, reference, train_bpe, train_bpe_from_counts
+from homespun.tokenizer.reference_splitting import SPLITS
 
 SPECIALS = ["<|e|>", "<|e|><|e|>", "<|"]
 
@@ -33,10 +34,8 @@ PLAIN = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 TEXTS = st.lists(st.sampled_from([*PIECES, *SPECIALS, "|e", ">", "<", "e|>"]), max_size=40).map("".join)
 WILD = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=60)
 
-SPLITS = {"gpt2": reference.split_gpt2, "gpt4": reference.split_gpt4}
 
-
-@pytest.fixture(scope="module", params=["gpt2", "gpt4"])
+@pytest.fixture(scope="module", params=list(SPLITS))
 def pattern(request):
     return request.param
 

@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
-use homespun_bpe::split::{Splitter, GPT2_PATTERN, GPT4_PATTERN};
+use homespun_bpe::split::{Splitter, GPT2_PATTERN, GPT4_PATTERN, O200K_PATTERN};
 use homespun_bpe::{stable_prefix, SpecialTokens};
 use proptest::prelude::*;
 
 const ORIGINAL_GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 const EARLY_GPT4: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const PATTERNS: [&str; 4] = [GPT2_PATTERN, GPT4_PATTERN, ORIGINAL_GPT2, EARLY_GPT4];
+const PATTERNS: [&str; 5] = [GPT2_PATTERN, GPT4_PATTERN, O200K_PATTERN, ORIGINAL_GPT2, EARLY_GPT4];
 
 /// Texts of the characters on which the patterns turn, in runs short and long.
 fn texts() -> impl Strategy<Value = String> {
@@ -18,9 +18,9 @@ fn texts() -> impl Strategy<Value = String> {
         3 => Just('\''),
         2 => proptest::sample::select(vec!['\n', '\r', '\t', '\u{b}', '\u{c}', '\u{1c}', '\u{1f}']),
         2 => proptest::sample::select(vec!['0', '9', '\u{b2}', '\u{661}', '\u{3007}']),
-        2 => proptest::sample::select(vec!['.', '-', '_', '(', '\0', '\u{7f}', '\u{301}', '\u{20ac}', '\u{1f600}']),
+        2 => proptest::sample::select(vec!['.', '/', '-', '_', '(', '\0', '\u{7f}', '\u{301}', '\u{20ac}', '\u{1f600}']),
         2 => proptest::sample::select(vec!['\u{85}', '\u{a0}', '\u{2003}', '\u{3000}', '\u{200b}', '\u{180e}']),
-        2 => proptest::sample::select(vec!['\u{e9}', '\u{17f}', '\u{212a}', '\u{4e2d}', '\u{ac00}', '\u{10400}']),
+        2 => proptest::sample::select(vec!['\u{e9}', '\u{17f}', '\u{212a}', '\u{4e2d}', '\u{ac00}', '\u{10400}', '\u{c9}', '\u{2b0}', '\u{93f}']),
         1 => any::<char>(),
     ];
     let run = (character, prop_oneof![8 => 1..3usize, 1 => 3..100usize]);

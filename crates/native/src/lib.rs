@@ -37,6 +37,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("UNICODE_VERSION", homespun_bpe::unicode::UNICODE_VERSION)?;
         module.add("GPT2_PATTERN", homespun_bpe::split::GPT2_PATTERN)?;
-        module.add("GPT4_PATTERN", homespun_bpe::split::GPT4_PATTERN)
+        module.add("GPT4_PATTERN", homespun_bpe::split::GPT4_PATTERN)?;
+        module.add("O200K_PATTERN", homespun_bpe::split::O200K_PATTERN)
     }
 }

@@ -24,7 +24,7 @@ class TokenizerConfig:
     """The most tokens the vocabulary may have: special tokens, the 256 bytes and the merges."""
 
     pattern: str = "gpt2"
-    """How text is cut before merging: "gpt2", "gpt4", or a regular expression of your own."""
+    """How text is cut before merging: "gpt2", "gpt4", "o200k", or a regular expression of your own."""
 
     ties: Ties = "bytes"
     """Which of equally frequent pairs is merged: "bytes", the greater byte strings; "ids", as Hugging Face does."""
@@ -37,7 +37,7 @@ class TokenizerConfig:
         check_vocab_size("tokenizer.vocab_size", self.vocab_size, len(self.special_tokens))
         check_choice("tokenizer.ties", self.ties, TIES)
         if not self.pattern:
-            raise ConfigError("tokenizer.pattern is empty; write gpt2, gpt4 or a regular expression")
+            raise ConfigError("tokenizer.pattern is empty; write gpt2, gpt4, o200k or a regular expression")
 
 
 def check_vocab_size(field_name: str, vocab_size: int, num_special_tokens: int) -> None:

@@ -48,7 +48,7 @@ def count_corpus(
             rows they are ordinary.
         out: The file to write.
         special_tokens: Strings, none empty, none twice.
-        pattern: "gpt2", "gpt4" or a regular expression.
+        pattern: "gpt2", "gpt4", "o200k" or a regular expression.
         text_key: The key of the text in a .jsonl line, or its column in a .parquet file.
         shard: Which part to count.
         num_threads: How many count; None for one a core, or on a cluster for one a task.

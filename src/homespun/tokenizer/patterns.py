@@ -1,9 +1,9 @@
 """The split patterns that have a name, as regular expressions; the Rust core splits by hand where it knows one."""
 
-from homespun._native import GPT2_PATTERN, GPT4_PATTERN, split
+from homespun._native import GPT2_PATTERN, GPT4_PATTERN, O200K_PATTERN, split
 from homespun.errors import ConfigError
 
-PATTERNS = {"gpt2": GPT2_PATTERN, "gpt4": GPT4_PATTERN}
+PATTERNS = {"gpt2": GPT2_PATTERN, "gpt4": GPT4_PATTERN, "o200k": O200K_PATTERN}
 
 
 def resolve_pattern(pattern: str) -> str:
@@ -13,9 +13,14 @@ def resolve_pattern(pattern: str) -> str:
         ConfigError: it is empty, which would cut text nowhere, or malformed.
     """
     if not pattern:
-        raise ConfigError("pattern is empty; write gpt2, gpt4 or a regular expression")
+        raise ConfigError("pattern is empty; write gpt2, gpt4, o200k or a regular expression")
     regex = PATTERNS.get(pattern, pattern)
-    split("", regex)  # compiles it
+    try:
+        split("", regex)  # compiles it
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"pattern {regex!r:.100} holds a lone surrogate, which UTF-8 cannot write; remove it"
+        ) from error
     return regex
 
 

@@ -1,7 +1,7 @@
 """Byte-level BPE, slow and exact: the specification, and the oracle of the fast one's tests.
 
 A symbol is its bytes: two ways to spell the same bytes are one token. Nothing here is fast, stateful or imported from
-a library; the classes of characters are the generated ranges that the Rust core uses too.
+a library; `reference_splitting` has the split patterns.
 
     >>> merges = train_merges({b"low": 5, b"lower": 2, b"widest": 3, b"newest": 6}, num_tokens=6)
     >>> [left + right for left, right in merges]
@@ -12,12 +12,11 @@ a library; the classes of characters are the generated ranges that the Rust core
 Source: Sennrich et al. 2016, arXiv:1508.07909, algorithm 1; Radford et al. 2019 (GPT-2), section 2.2, for bytes.
 """
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from homespun.tokenizer.unicode_tables import LETTERS, NUMBERS, WHITE_SPACE
+from homespun.tokenizer.reference_splitting import split_gpt2
 
 Pretokenize = Callable[[str], Iterable[str]]
 
@@ -37,84 +36,6 @@ def split_special(text: str, special_tokens: Sequence[str]) -> Iterator[tuple[st
         begin = index = index + len(token)
     if begin < len(text):
         yield text[begin:], False
-
-
-def split_gpt2(text: str) -> Iterator[str]:
-    r"""Pre-tokens by `'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`."""
-    classes = [class_of(character) for character in text]
-    begin = 0
-    while begin < len(text):
-        after_space = begin + (text[begin] == " ")
-        if contraction := contraction_in(text[begin : begin + 3]):
-            end = begin + len(contraction)
-        elif after_space < len(text) and classes[after_space] != "space":
-            end = end_of_run(classes, after_space)
-        else:
-            end = end_of_spaces(classes, begin)
-        yield text[begin:end]
-        begin = end
-
-
-def split_gpt4(text: str) -> Iterator[str]:
-    r"""Pre-tokens by cl100k's pattern: `split_gpt2` with four differences.
-
-    Contractions in any case; any one character but a line break may stand before letters; numbers by threes; line
-    breaks end the punctuation or the white space before them.
-
-        '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+
-        |\s++$|\s*[\r\n]|\s+(?!\S)|\s
-    """
-    classes = [class_of(character) for character in text]
-    begin = 0
-    while begin < len(text):
-        after = begin + (classes[begin] in ("space", "other") and text[begin] not in "\r\n")
-        after_space = begin + (text[begin] == " ")
-        # The long s is a case of s too.
-        if contraction := contraction_in(text[begin : begin + 3].replace("\u017f", "s").lower()):
-            end = begin + len(contraction)
-        elif after < len(text) and classes[after] == "letter":
-            end = end_of_run(classes, after)
-        elif classes[begin] == "number":
-            end = min(end_of_run(classes, begin), begin + 3)
-        elif after_space < len(text) and classes[after_space] == "other":
-            end = end_of_run(classes, after_space)
-            while end < len(text) and text[end] in "\r\n":
-                end += 1
-        else:
-            run = text[begin : end_of_run(classes, begin)]
-            last_break = max(run.rfind("\r"), run.rfind("\n"))
-            is_final = begin + len(run) == len(text)
-            end = end_of_spaces(classes, begin) if is_final or last_break < 0 else begin + last_break + 1
-        yield text[begin:end]
-        begin = end
-
-
-def contraction_in(text: str) -> str:
-    """The contraction of English that `text` begins with, apostrophe included, or nothing."""
-    return next((c for c in ("'s", "'d", "'m", "'t", "'ll", "'ve", "'re") if text.startswith(c)), "")
-
-
-def class_of(character: str) -> str:
-    """Which of the patterns' classes holds `character`: "letter", "number", "space" or "other"."""
-    for name, ranges in (("letter", LETTERS), ("number", NUMBERS), ("space", WHITE_SPACE)):
-        index = bisect_right(ranges, (ord(character), 0x110000)) - 1
-        if index >= 0 and ord(character) <= ranges[index][1]:
-            return name
-    return "other"
-
-
-def end_of_run(classes: list[str], begin: int) -> int:
-    """Where the run of characters of `begin`'s class ends."""
-    end = begin
-    while end < len(classes) and classes[end] == classes[begin]:
-        end += 1
-    return end
-
-
-def end_of_spaces(classes: list[str], begin: int) -> int:
-    """Where white space at `begin` ends: before a word, one character of several is left for the word."""
-    end = end_of_run(classes, begin)
-    return end if end == len(classes) or end - begin == 1 else end - 1
 
 
 def count_pretokens(text: str, special_tokens: Sequence[str], pretokenize: Pretokenize = split_gpt2) -> Counter[bytes]:

@@ -60,7 +60,7 @@ class Tokenizer:
             vocab: Bytes of each id.
             merges: In order of creation.
             special_tokens: Those that `vocab` lacks get the ids after its last.
-            pattern: "gpt2", "gpt4" or a regular expression.
+            pattern: "gpt2", "gpt4", "o200k" or a regular expression.
 
         Raises:
             TokenizerError: the parts contradict each other.

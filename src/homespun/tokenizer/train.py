@@ -55,7 +55,7 @@ def train_bpe(
             documents of .jsonl lines and .parquet rows special tokens are ordinary text.
         vocab_size: At least 256 plus the number of special tokens.
         special_tokens: Strings, none empty, none twice.
-        pattern: "gpt2", "gpt4" or a regular expression.
+        pattern: "gpt2", "gpt4", "o200k" or a regular expression.
         text_key: The key of the text in a .jsonl line, or its column in a .parquet file.
         ties: Which of equally frequent pairs is merged: "bytes" for the greater pair of byte strings; "ids" for the
             smaller pair of ids, numbered as Hugging Face's trainer does, whose merges these are (of a text from which

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.tokenizer import reference
+from homespun.tokenizer.reference_splitting import SPLITS
 
 GPT2 = regex.compile(r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+""")
 # \Z where cl100k has $, which Python also matches before a last line break.
@@ -16,9 +17,18 @@ GPT4 = regex.compile(
     r"""|\s++\Z|\s*[\r\n]|\s+(?!\S)|\s"""
 )
 
+O200K = regex.compile(
+    r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"""
+    r"""|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"""
+    r"""|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"""
+)
+
 # Every class of character, whatever the patterns treat apart, and characters that change length in lower case.
 TRICKY = st.text(
-    st.sampled_from("aZ\u0130\u212a\u4e2d1\u0662\xb2 \t\n\r\xa0\u3000'sS\u017ftlLvVrReE.!\U0001f600\0\x1c\u200d")
+    st.sampled_from(
+        "aZ\u0130\u212a\u4e2d1\u0662\xb2 \t\n\r\xa0\u3000'sS\u017ftlLvVrReE.!/\U0001f600\0\x1c\u200d"
+        "\u0301\u02b0\u01c5\xc9\xe9"
+    )
 )
 
 # Unicode of `regex` is newer than 16.0, and Python's is older: what Python knows, both class alike.
@@ -47,7 +57,11 @@ def test_ties_go_to_the_greater_pair():
     assert reference.train_merges(counts, num_tokens=1) == [(b"b", b"z")]
 
 
-@pytest.mark.parametrize(("split", "pattern"), [(reference.split_gpt2, GPT2), (reference.split_gpt4, GPT4)])
+@pytest.mark.parametrize(
+    ("split", "pattern"),
+    [(SPLITS["gpt2"], GPT2), (SPLITS["gpt4"], GPT4), (SPLITS["o200k"], O200K)],
+    ids=SPLITS,
+)
 @given(text=TRICKY | st.text(ASSIGNED))
 def test_splitting_equals_the_pattern(split, pattern, text):
     """Oracle: the pattern itself, run by `regex`."""
@@ -57,8 +71,8 @@ def test_splitting_equals_the_pattern(split, pattern, text):
 @given(text=TRICKY)
 def test_pretokens_join_to_the_text(text):
     """Oracle: identity."""
-    assert "".join(reference.split_gpt2(text)) == text
-    assert "".join(reference.split_gpt4(text)) == text
+    for split in SPLITS.values():
+        assert "".join(split(text)) == text
 
 
 def test_special_tokens_are_cut_out_longest_first():

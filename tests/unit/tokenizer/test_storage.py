@@ -36,7 +36,7 @@ def test_printable_bytes_are_gpt2s(shared_data):
     assert from_printable("a b") is None
 
 
-@pytest.mark.parametrize("pattern", ["gpt2", "gpt4", r"\w+|\W"])
+@pytest.mark.parametrize("pattern", ["gpt2", "gpt4", "o200k", r"\w+|\W"])
 def test_a_directory_gives_back_what_was_saved(pattern, tmp_path):
     """Oracle: equality of every part."""
     tokenizer = make(pattern=pattern)

@@ -4,6 +4,7 @@ import pytest
 
 from homespun.errors import ConfigError, DataError, MissingFileError
 from homespun.tokenizer import reference, train_bpe, train_bpe_from_counts
+from homespun.tokenizer.reference_splitting import SPLITS
 
 COUNTS = {b"low": 5, b"lower": 2, b"widest": 3, b"newest": 6}
 
@@ -70,7 +71,7 @@ def test_threads_and_chunks_change_nothing(num_threads, chunk_bytes, tmp_path):
     assert found == reference.train_bpe(text, 300, ["<|endoftext|>"])
 
 
-@pytest.mark.parametrize(("pattern", "split"), [("gpt2", reference.split_gpt2), ("gpt4", reference.split_gpt4)])
+@pytest.mark.parametrize(("pattern", "split"), SPLITS.items(), ids=SPLITS)
 def test_patterns_by_name(pattern, split, tmp_path):
     """Oracle: the slow reference."""
     text = "It'S 12345  \n\n here\r\n!!!\n it's 'sSO (so) 1234\n \n"

@@ -5,11 +5,31 @@ from itertools import pairwise
 import pytest
 import regex
 
-from homespun._native import GPT2_PATTERN, split
-from homespun.tokenizer.reference import class_of
-from homespun.tokenizer.unicode_tables import LETTERS, NUMBERS, UNICODE_VERSION, WHITE_SPACE
+from homespun._native import GPT2_PATTERN, O200K_PATTERN, split
+from homespun.tokenizer.reference_splitting import class_of
+from homespun.tokenizer.unicode_tables import (
+    LETTERS,
+    LOWERCASE,
+    MARKS,
+    NUMBERS,
+    UNICODE_VERSION,
+    UPPERCASE,
+    WHITE_SPACE,
+)
+
+CLASSES = {
+    r"\p{L}": LETTERS,
+    r"[\p{Lu}\p{Lt}]": UPPERCASE,
+    r"\p{Ll}": LOWERCASE,
+    r"\p{M}": MARKS,
+    r"\p{N}": NUMBERS,
+    r"\s": WHITE_SPACE,
+}
 
 unicodedata2 = pytest.importorskip("unicodedata2", reason="unicodedata2 says what Unicode 16.0 assigns")
+
+SINCE_17 = {0x0295}
+"""Whose category Unicode 17.0 changed: it has no case any more."""
 
 
 @pytest.fixture(scope="module")
@@ -24,25 +44,28 @@ def test_version_is_the_one_promised():
     assert UNICODE_VERSION == "16.0.0" == unicodedata2.unidata_version
 
 
-@pytest.mark.parametrize(
-    ("ranges", "pattern"), [(LETTERS, r"\p{L}"), (NUMBERS, r"\p{N}"), (WHITE_SPACE, r"\s")], ids=["L", "N", "space"]
-)
+@pytest.mark.parametrize(("pattern", "ranges"), CLASSES.items(), ids=CLASSES)
 def test_ranges_equal_regex_on_every_assigned_character(ranges, pattern, assigned):
     """Oracle: `regex`, whose Unicode is newer and therefore asked only about what 16.0 assigns."""
     in_ranges = {point for first, last in ranges for point in range(first, last + 1)}
-    assert in_ranges == set(map(ord, regex.findall(pattern, assigned)))
+    assert in_ranges ^ set(map(ord, regex.findall(pattern, assigned))) <= SINCE_17
 
 
-@pytest.mark.parametrize("pattern", [GPT2_PATTERN, r"\p{L}+|\p{N}+|\s+|[^\s\p{L}\p{N}]+"], ids=["by hand", "by engine"])
+@pytest.mark.parametrize(
+    "pattern",
+    [GPT2_PATTERN, O200K_PATTERN, r"\p{L}+|\p{N}+|\s+|[^\s\p{L}\p{N}]+"],
+    ids=["gpt2", "o200k", "by engine"],
+)
 def test_the_core_classes_every_assigned_character_alike(pattern, assigned):
-    """Oracle: `regex` with the same pattern, on every character between a letter, a digit and a full stop."""
-    text = "".join(f"a{character}1{character}." for character in assigned if not "\ud800" <= character <= "\udfff")
+    """Oracle: `regex` with the same pattern, on every character between letters, a digit and a full stop."""
+    characters = [character for character in assigned if not "\ud800" <= character <= "\udfff"]
+    text = "".join(f"a{character}A{character}1{character}." for character in characters)
     assert split(text, pattern) == regex.findall(pattern, text)
 
 
 def test_ranges_ascend_without_touching():
     """Oracle: what bisection needs."""
-    for ranges in (LETTERS, NUMBERS, WHITE_SPACE):
+    for ranges in CLASSES.values():
         assert all(first <= last for first, last in ranges)
         assert all(left[1] + 1 < right[0] for left, right in pairwise(ranges))
 

@@ -3,6 +3,8 @@
 import pytest
 
 from homespun.tokenizer import Tokenizer, reference, train_bpe
+from homespun.tokenizer.patterns import name_of_pattern
+from homespun.tokenizer.reference_splitting import SPLITS
 from homespun.tokenizer.sample import Excerpt
 from homespun.tokenizer.verification import (
     check_decoding,
@@ -19,7 +21,7 @@ TEXT = "the cat's hat, the hens' 1234 caf\u00e9s\n\n  and THE end.\t" * 20
 EXCERPTS = [Excerpt("a.txt: document 1", TEXT), Excerpt("a.txt: document 2", f"the {END} cat \U0001f600")]
 
 
-@pytest.fixture(scope="module", params=["gpt2", "gpt4"])
+@pytest.fixture(scope="module", params=list(SPLITS))
 def tokenizer(request, tmp_path_factory) -> Tokenizer:
     path = tmp_path_factory.mktemp("text") / "text.txt"
     path.write_text(TEXT, encoding="utf-8")
@@ -29,7 +31,7 @@ def tokenizer(request, tmp_path_factory) -> Tokenizer:
 
 @pytest.fixture
 def pretokenize(tokenizer):
-    return {"'(?:": reference.split_gpt2, "'(?i": reference.split_gpt4}[tokenizer.pattern[:4]]
+    return SPLITS[name_of_pattern(tokenizer.pattern)]
 
 
 def test_the_bearable_reference_is_the_reference(tokenizer, pretokenize):

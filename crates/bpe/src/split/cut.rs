@@ -1,14 +1,14 @@
 //! Where a text may be cut, so that its parts can be read or split apart.
 
 use super::scalar::{self, Cut, Pattern};
-use crate::unicode::{char_start, class_at, Class};
+use crate::unicode::{char_start, class_at, properties_at, Class};
 
 /// How far back from its end a text is searched for a safe cut before it is split from its beginning instead.
 const LOOK_BACK_BYTES: usize = 1024;
 
-/// No pre-token depends on more than this many bytes after its end, runs of white space apart: `'` waits for `re`, and
-/// for a long s of two bytes.
-const LOOK_AHEAD_BYTES: usize = 2;
+/// No pre-token depends on more than this many bytes after its end, but for white space and what a pattern says itself:
+/// a word waits for `'re`, and for a long s of two bytes.
+const LOOK_AHEAD_BYTES: usize = 3;
 
 /// See [`super::Splitter::stable_prefix`].
 pub(super) fn stable_prefix<P: Pattern>(pattern: P, text: &[u8]) -> usize {
@@ -16,10 +16,11 @@ pub(super) fn stable_prefix<P: Pattern>(pattern: P, text: &[u8]) -> usize {
         return cut;
     }
     let final_space = final_space_start(text);
+    let unsettled = pattern.unsettled_from(text);
     let mut stable = 0;
     let mut is_certain = true;
     scalar::for_each(pattern, text, |start, end| {
-        is_certain &= start < final_space && end + LOOK_AHEAD_BYTES <= text.len();
+        is_certain &= start < final_space && end <= unsettled && end + LOOK_AHEAD_BYTES <= text.len();
         // White space at the end of a text is not divided, so a prefix that ends there would not split alike.
         if is_certain && !is_space(text, start, end) {
             stable = end;
@@ -36,7 +37,7 @@ pub(super) fn last_safe_cut<P: Pattern>(pattern: P, text: &[u8], max_bytes: usiz
     while end > least {
         let start = char_start(text, end);
         let before = Cut {
-            class: class_at(text, start).0,
+            properties: properties_at(text, start).0,
             byte: text[start],
         };
         if after.is_some_and(|after| pattern.is_safe_cut(before, after)) {
@@ -53,7 +54,7 @@ pub(super) fn first_safe_cut<P: Pattern>(pattern: P, text: &str, from: usize) ->
     let from = (from.max(1)..text.len()).find(|&at| text.is_char_boundary(at))?;
     let bytes = text.as_bytes();
     let cut_at = |start: usize| Cut {
-        class: class_at(bytes, start).0,
+        properties: properties_at(bytes, start).0,
         byte: bytes[start],
     };
     let mut before = cut_at(char_start(bytes, from));

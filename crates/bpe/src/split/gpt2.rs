@@ -1,5 +1,6 @@
 //! GPT-2's pattern: contractions; letters, numbers or other characters with at most one space before; white space.
 
+use super::bits::first_bytes;
 use super::blocks::{Block, Starts};
 use super::scalar::{Cut, Pattern};
 use crate::unicode::{class_at, Class};
@@ -46,15 +47,8 @@ impl Pattern for Gpt2 {
         let mut bits = valid & !goes_on;
         // The last of some white space stands alone before what follows, or, a blank, belongs to it.
         let after_space = space << 1 & !space & valid;
-        bits |= after_space >> 1;
+        bits |= first_bytes(after_space >> 1, block.continuation);
         bits &= !(after_space & masks.blank << 1);
-        let mut wide = after_space >> 1 & masks.beyond_ascii;
-        while wide != 0 {
-            let last_byte = wide.trailing_zeros();
-            wide &= wide - 1;
-            bits &= !(1 << last_byte);
-            bits |= 1 << block.char_start(last_byte);
-        }
         let mut apostrophes = masks.apostrophe & bits;
         while apostrophes != 0 {
             let at = apostrophes.trailing_zeros() as usize;
@@ -77,12 +71,13 @@ impl Pattern for Gpt2 {
     }
 
     fn is_safe_cut(self, before: Cut, after: Cut) -> bool {
-        match before.class {
+        let (class, after_class) = (before.properties.class(), after.properties.class());
+        match class {
             // The last character of a white-space run may belong to what follows it.
             Class::Space => false,
             // An apostrophe may begin a contraction.
-            Class::Other => before.class != after.class && before.byte != b'\'',
-            Class::Letter | Class::Number => before.class != after.class,
+            Class::Other => class != after_class && before.byte != b'\'',
+            Class::Letter | Class::Number => class != after_class,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! GPT-4's pattern (cl100k_base): as GPT-2's, but contractions in any case, any one character before letters, numbers by
 //! threes, line breaks kept with the punctuation before them.
 
-use super::blocks::{low_bits, Block, Starts};
+use super::bits::{first_bytes, low_bits, spread};
+use super::blocks::{Block, Starts};
 use super::gpt2::{class_run_end, space_run_end};
 use super::scalar::{Cut, Pattern};
 use crate::unicode::{class_at, Class};
@@ -41,7 +42,7 @@ impl Pattern for Gpt4 {
             }
             return end;
         }
-        self.space_end(text, pos)
+        space_end(text, pos, self.joins_final_space)
     }
 
     #[inline(always)]
@@ -59,51 +60,11 @@ impl Pattern for Gpt4 {
             | other & other << 1
             | closing & (other | closing) << 1;
         let mut bits = valid & !goes_on;
-        let mut certain = block.len;
-        if !block.is_last {
-            // White space that reaches the end of the block is known by what follows it.
-            certain -= (masks.space << (64 - block.len)).leading_ones() as usize;
-            certain = (certain + 1).min(block.len);
-        }
-
-        // White space is cut after its last line break, and before its last character where something follows.
-        let line_break = masks.line_break & space;
-        let within_line = space & !masks.line_break;
-        let mut indents = within_line & line_break << 1;
-        while indents != 0 {
-            let at = indents.trailing_zeros();
-            indents &= indents - 1;
-            let end = at + (within_line >> at).trailing_ones();
-            let reaches_end = end as usize >= block.len;
-            let is_joined = reaches_end && block.is_last && self.joins_final_space;
-            if !is_joined && (reaches_end || line_break >> end & 1 == 0) {
-                bits |= 1 << at;
-            }
-        }
-        let after_space = within_line << 1 & !masks.space & valid;
-        let mut lasts = after_space >> 1;
+        let spaces = cut_spaces(block, space, self.joins_final_space);
         // Letters take any character before them; punctuation takes a blank.
-        bits &= !(after_space & letter | after_space & other & masks.blank << 1);
-        let mut wide = lasts & masks.beyond_ascii;
-        while wide != 0 {
-            let last_byte = wide.trailing_zeros();
-            wide &= wide - 1;
-            lasts &= !(1 << last_byte);
-            lasts |= 1 << block.char_start(last_byte);
-        }
-        bits |= lasts;
-
-        let mut joined = letter & (other & bits) << 1;
-        let mut wide = (letter & (other & masks.beyond_ascii) << 1) >> 1;
-        joined &= !(wide << 1);
-        while wide != 0 {
-            let last_byte = wide.trailing_zeros();
-            wide &= wide - 1;
-            if bits >> block.char_start(last_byte) & 1 == 1 {
-                joined |= 2 << last_byte;
-            }
-        }
-        bits &= !joined;
+        bits &= !(spaces.after & letter | spaces.after & other & masks.blank << 1);
+        bits |= spaces.starts;
+        bits &= !(letter & spread(bits & other, block.continuation) << 1);
 
         let mut apostrophes = masks.apostrophe & bits;
         while apostrophes != 0 {
@@ -119,39 +80,77 @@ impl Pattern for Gpt4 {
         }
         Starts {
             bits: bits & valid,
-            certain,
+            certain: spaces.certain,
         }
     }
 
     fn is_safe_cut(self, before: Cut, after: Cut) -> bool {
-        match before.class {
+        let (class, after_class) = (before.properties.class(), after.properties.class());
+        match class {
             Class::Space => false,
             // Letters and line breaks may join what stands before them.
-            Class::Other => after.class == Class::Number || (after.class == Class::Space && !is_line_break(after.byte)),
-            Class::Letter | Class::Number => before.class != after.class,
+            Class::Other => after_class == Class::Number || (after_class == Class::Space && !is_line_break(after.byte)),
+            Class::Letter | Class::Number => class != after_class,
         }
     }
 }
 
-impl Gpt4 {
-    /// `\s++$|\s*[\r\n]|\s+(?!\S)|\s` at `pos`, without the first where white space at the end is not joined.
-    fn space_end(self, text: &[u8], pos: usize) -> usize {
-        let run_end = class_run_end(text, pos, Class::Space);
-        if run_end == text.len() && self.joins_final_space {
-            return run_end;
+/// Where white space is cut in a block.
+pub(super) struct Spaces {
+    /// Pre-tokens begin here.
+    pub starts: u64,
+    /// What follows white space that is no line break.
+    pub after: u64,
+    /// The bits below this one are certain: white space that reaches the end of the block is known by what follows it.
+    pub certain: usize,
+}
+
+/// Cuts `space`, the white space that belongs to no punctuation before it: after its last line break, and before its last
+/// character where something follows.
+#[inline(always)]
+pub(super) fn cut_spaces(block: &Block<'_>, space: u64, joins_final_space: bool) -> Spaces {
+    let masks = &block.masks;
+    let mut certain = block.len;
+    if !block.is_last {
+        certain -= (masks.space << (64 - block.len)).leading_ones() as usize;
+        certain = (certain + 1).min(block.len);
+    }
+    let mut starts = 0;
+    let line_break = masks.line_break & space;
+    let within_line = space & !masks.line_break;
+    let mut indents = within_line & line_break << 1;
+    while indents != 0 {
+        let at = indents.trailing_zeros();
+        indents &= indents - 1;
+        let end = at + (within_line >> at).trailing_ones();
+        let reaches_end = end as usize >= block.len;
+        let is_joined = reaches_end && block.is_last && joins_final_space;
+        if !is_joined && (reaches_end || line_break >> end & 1 == 0) {
+            starts |= 1 << at;
         }
-        match text[pos..run_end].iter().rposition(|&b| is_line_break(b)) {
-            Some(last) => pos + last + 1,
-            None => space_run_end(text, pos),
-        }
+    }
+    let after = within_line << 1 & !masks.space & block.valid();
+    starts |= first_bytes(after >> 1, block.continuation);
+    Spaces { starts, after, certain }
+}
+
+/// `\s++$|\s*[\r\n]|\s+(?!\S)|\s` at `pos`, without the first where white space at the end is not joined.
+pub(super) fn space_end(text: &[u8], pos: usize, joins_final_space: bool) -> usize {
+    let run_end = class_run_end(text, pos, Class::Space);
+    if run_end == text.len() && joins_final_space {
+        return run_end;
+    }
+    match text[pos..run_end].iter().rposition(|&b| is_line_break(b)) {
+        Some(last) => pos + last + 1,
+        None => space_run_end(text, pos),
     }
 }
 
 /// The starts of every third character of numbers, the first ones at `firsts`.
 #[inline(never)]
-fn number_starts(block: &Block<'_>, mut firsts: u64) -> u64 {
+pub(super) fn number_starts(block: &Block<'_>, mut firsts: u64) -> u64 {
     let mut starts = 0;
-    let char_starts = block.leads | !block.masks.beyond_ascii;
+    let char_starts = !block.continuation;
     while firsts != 0 {
         let first = firsts.trailing_zeros();
         firsts &= firsts - 1;
@@ -169,12 +168,12 @@ fn number_starts(block: &Block<'_>, mut firsts: u64) -> u64 {
     starts
 }
 
-fn is_line_break(byte: u8) -> bool {
+pub(super) fn is_line_break(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
 /// Where the number that has one character before `pos` ends: after three at most.
-fn number_end(text: &[u8], mut pos: usize) -> usize {
+pub(super) fn number_end(text: &[u8], mut pos: usize) -> usize {
     for _ in 0..2 {
         if pos == text.len() {
             break;
@@ -189,7 +188,7 @@ fn number_end(text: &[u8], mut pos: usize) -> usize {
 }
 
 /// Length of the contraction whose apostrophe stands at `pos`, letters in either case. U+017F, the long s, is a case of s.
-fn contraction_len(text: &[u8], pos: usize) -> Option<usize> {
+pub(super) fn contraction_len(text: &[u8], pos: usize) -> Option<usize> {
     let lower = |i: usize| text.get(pos + i).map(u8::to_ascii_lowercase);
     match lower(1)? {
         b's' | b'd' | b'm' | b't' => Some(2),

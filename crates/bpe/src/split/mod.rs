@@ -1,14 +1,17 @@
 //! Pre-tokenization: a text is cut into pre-tokens, the pieces inside which merges happen.
 //!
-//! GPT-2's and GPT-4's patterns are written by hand; any other runs on fancy-regex. All cut at the same places as the
+//! The patterns of GPT-2, GPT-4 and GPT-4o are written by hand; any other runs on fancy-regex. All cut at the same places as the
 //! pattern's leftmost matches, one after the other, would.
 
+mod beyond_ascii;
+mod bits;
 mod blocks;
 mod classify;
 mod cut;
 mod free;
 mod gpt2;
 mod gpt4;
+mod o200k;
 mod scalar;
 mod way;
 
@@ -19,6 +22,7 @@ use crate::error::BpeError;
 use free::FreePattern;
 use gpt2::Gpt2;
 use gpt4::Gpt4;
+use o200k::O200k;
 
 pub use blocks::MAX_BATCH;
 pub use way::Way;
@@ -28,6 +32,13 @@ pub const GPT2_PATTERN: &str = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p
 
 /// GPT-4's pattern as tiktoken's cl100k_base runs it. White space at the end of a text is one pre-token.
 pub const GPT4_PATTERN: &str = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s";
+
+/// GPT-4o's pattern, o200k_base.
+pub const O200K_PATTERN: &str = concat!(
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|",
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|",
+    r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+);
 
 /// Other spellings of GPT-2's pattern: the original, and tiktoken's.
 const GPT2_SPELLINGS: [&str; 3] = [
@@ -52,11 +63,12 @@ pub struct Splitter(Kind);
 enum Kind {
     Gpt2(Gpt2),
     Gpt4(Gpt4),
+    O200k(O200k),
     Free(Box<FreePattern>),
 }
 
 impl Splitter {
-    /// The splitter for `pattern`: by hand where it is GPT-2's or GPT-4's, letter for letter, otherwise compiled.
+    /// The splitter for `pattern`: by hand where it is one of those, letter for letter, otherwise compiled.
     ///
     /// # Errors
     ///
@@ -72,6 +84,8 @@ impl Splitter {
             Kind::Gpt4(Gpt4 {
                 joins_final_space: false,
             })
+        } else if pattern == O200K_PATTERN {
+            Kind::O200k(O200k)
         } else {
             Kind::Free(Box::new(FreePattern::new(pattern)?))
         };
@@ -120,8 +134,14 @@ impl Splitter {
         self.for_each_batch_by(Way::fastest(), text, on_batch)
     }
 
+    /// [`Splitter::for_each_batch`] in a given way, or where this processor cannot take it by [`Way::Portable`]: for tests
+    /// and measurements. A free pattern has one way only.
+    ///
+    /// # Errors
+    ///
+    /// [`BpeError::PatternGaveUp`], from free patterns only.
     #[inline]
-    fn for_each_batch_by(
+    pub fn for_each_batch_by(
         &self,
         way: Way,
         text: &str,
@@ -130,6 +150,7 @@ impl Splitter {
         match &self.0 {
             Kind::Gpt2(pattern) => way::for_each_batch(way, *pattern, text.as_bytes(), on_batch),
             Kind::Gpt4(pattern) => way::for_each_batch(way, *pattern, text.as_bytes(), on_batch),
+            Kind::O200k(pattern) => way::for_each_batch(way, *pattern, text.as_bytes(), on_batch),
             Kind::Free(pattern) => return pattern.for_each(text, |range| on_batch(range.start, &[range.end])),
         }
         Ok(())
@@ -146,23 +167,6 @@ impl Splitter {
         Ok(ranges)
     }
 
-    /// [`Splitter::split`] in a given way, or where this processor cannot take it by [`Way::Portable`]: for tests and
-    /// measurements. A free pattern has one way only.
-    ///
-    /// # Errors
-    ///
-    /// [`BpeError::PatternGaveUp`], from free patterns only.
-    pub fn split_by(&self, way: Way, text: &str) -> Result<Vec<Range<usize>>, BpeError> {
-        let mut ranges = Vec::new();
-        self.for_each_batch_by(way, text, |mut start, ends| {
-            for &end in ends {
-                ranges.push(start..end);
-                start = end;
-            }
-        })?;
-        Ok(ranges)
-    }
-
     /// Length of the longest prefix found of `text` whose pre-tokens no later text can change, `text` beginning at the
     /// start of a pre-token and holding no special token. It ends at the end of a pre-token, and what follows it splits
     /// on its own as it would after it. Short of the longest such prefix by at most one pre-token or a few bytes, so
@@ -171,6 +175,7 @@ impl Splitter {
         match &self.0 {
             Kind::Gpt2(pattern) => cut::stable_prefix(*pattern, text.as_bytes()),
             Kind::Gpt4(pattern) => cut::stable_prefix(*pattern, text.as_bytes()),
+            Kind::O200k(pattern) => cut::stable_prefix(*pattern, text.as_bytes()),
             Kind::Free(_) => 0,
         }
     }
@@ -181,6 +186,7 @@ impl Splitter {
         match &self.0 {
             Kind::Gpt2(pattern) => cut::first_safe_cut(*pattern, text, from),
             Kind::Gpt4(pattern) => cut::first_safe_cut(*pattern, text, from),
+            Kind::O200k(pattern) => cut::first_safe_cut(*pattern, text, from),
             Kind::Free(_) => None,
         }
     }
@@ -191,6 +197,7 @@ impl Splitter {
         match &self.0 {
             Kind::Gpt2(pattern) => cut::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
             Kind::Gpt4(pattern) => cut::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
+            Kind::O200k(pattern) => cut::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
             Kind::Free(_) => None,
         }
     }

@@ -1,7 +1,7 @@
 //! What a hand-written pattern is, and the plain way to run one.
 
 use super::blocks::{Block, Starts};
-use crate::unicode::Class;
+use crate::unicode::Properties;
 
 /// A pattern that needs nothing but the text from a pre-token's start onwards.
 pub(super) trait Pattern: Copy {
@@ -11,6 +11,11 @@ pub(super) trait Pattern: Copy {
     /// The starts of pre-tokens in `block`, which begins with one.
     fn starts(self, block: &Block<'_>) -> Starts;
 
+    /// Where the last part of `text` begins inside which later text may move ends of pre-tokens, white space apart.
+    fn unsettled_from(self, text: &[u8]) -> usize {
+        text.len()
+    }
+
     /// Whether every text is cut between characters `before` and `after`, and both sides as if they stood alone.
     fn is_safe_cut(self, before: Cut, after: Cut) -> bool;
 }
@@ -18,7 +23,7 @@ pub(super) trait Pattern: Copy {
 /// What [`Pattern::is_safe_cut`] needs to know of a character.
 #[derive(Clone, Copy)]
 pub(super) struct Cut {
-    pub class: Class,
+    pub properties: Properties,
     /// Its first byte.
     pub byte: u8,
 }

@@ -11,6 +11,8 @@ pub enum Way {
     Scalar,
     /// 64 bytes at a time, eight in a register.
     Portable,
+    /// 64 bytes at a time, by NEON.
+    Neon,
     /// 64 bytes at a time, by AVX2.
     Avx2,
     /// 64 bytes at a time, by AVX-512BW.
@@ -19,13 +21,14 @@ pub enum Way {
 
 impl Way {
     /// All ways, the fastest last.
-    pub const ALL: [Self; 4] = [Self::Scalar, Self::Portable, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 5] = [Self::Scalar, Self::Portable, Self::Neon, Self::Avx2, Self::Avx512];
 
     /// Whether this processor can take it.
     #[inline]
     pub fn is_possible(self) -> bool {
         match self {
             Self::Scalar | Self::Portable => true,
+            Self::Neon => cfg!(target_arch = "aarch64"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2") && has_bit_instructions(),
             #[cfg(target_arch = "x86_64")]
@@ -59,6 +62,8 @@ fn has_bit_instructions() -> bool {
 pub(super) fn for_each_batch<P: Pattern>(way: Way, pattern: P, text: &[u8], mut on_batch: impl FnMut(usize, &[usize])) {
     match way {
         Way::Scalar => scalar::for_each(pattern, text, |start, end| on_batch(start, &[end])),
+        #[cfg(target_arch = "aarch64")]
+        Way::Neon => blocks::for_each_batch::<super::classify::Neon, P>(pattern, text, on_batch),
         #[cfg(target_arch = "x86_64")]
         Way::Avx512 if way.is_possible() => {
             // SAFETY: the processor has what the function is compiled for.

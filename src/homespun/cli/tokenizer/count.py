@@ -45,7 +45,7 @@ def build_parser() -> CommandParser:
         metavar="TEXT",
         help="a string that text is cut at, such as '<|endoftext|>'; may be repeated",
     )
-    parser.add_argument("--pattern", help="gpt2 (the default), gpt4, or a regular expression")
+    parser.add_argument("--pattern", help="gpt2 (the default), gpt4, o200k, or a regular expression")
     parser.add_argument("--text-key", metavar="KEY", help="where the text is in JSON lines and parquet (default: text)")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--shard", metavar="I/N", help="count the part I of N, from 1, in equal numbers of bytes")

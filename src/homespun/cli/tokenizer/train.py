@@ -49,7 +49,7 @@ def build_parser() -> CommandParser:
         metavar="TEXT",
         help="a string that is one token, such as '<|endoftext|>'; may be repeated",
     )
-    parser.add_argument("--pattern", help="gpt2 (the default), gpt4, or a regular expression")
+    parser.add_argument("--pattern", help="gpt2 (the default), gpt4, o200k, or a regular expression")
     parser.add_argument("--text-key", metavar="KEY", help="where the text is in JSON lines and parquet (default: text)")
     parser.add_argument(
         "--ties",

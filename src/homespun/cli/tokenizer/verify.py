@@ -193,13 +193,12 @@ def compare_with_tokenizers(tokenizer: "Tokenizer", directory: Path, excerpts: "
 
 def find_pretokenizer(tokenizer: "Tokenizer") -> "Pretokenize | str":
     """The reference's splitter for the tokenizer's pattern, Python's `regex` for a free one, or why there is none."""
-    from homespun.tokenizer import reference
     from homespun.tokenizer.patterns import name_of_pattern
+    from homespun.tokenizer.reference_splitting import SPLITS
 
-    by_hand = {"gpt2": reference.split_gpt2, "gpt4": reference.split_gpt4}
     name = name_of_pattern(tokenizer.pattern)
-    if name in by_hand:
-        return by_hand[name]
+    if name in SPLITS:
+        return SPLITS[name]
     try:
         import regex
     except ImportError:

@@ -10,7 +10,7 @@ from homespun.corpus import generate_stories
 from homespun.tokenizer import Tokenizer, train_bpe
 
 END = "<|endoftext|>"
-PATTERNS = ["gpt2", "gpt4", r"\p{L}+|\s+|[^\s\p{L}]{1,3}"]
+PATTERNS = ["gpt2", "gpt4", "o200k", r"\p{L}+|\s+|[^\s\p{L}]{1,3}"]
 
 
 @pytest.fixture(scope="module")
