@@ -6,6 +6,14 @@ from pathlib import Path
 
 from homespun.cli.parsing import CommandParser, parse_count, parse_size
 from homespun.cli.progress import progress_bar
+from homespun.cli.text_options import (
+    DEFAULT_TEXT_KEY,
+    add_inputs,
+    add_ray,
+    add_separator,
+    add_text_key,
+    add_threads,
+)
 
 _DESCRIPTION = """\
 Encode text into a token data set, in bounded memory. Files follow each other in the order given, the matches of a
@@ -23,30 +31,16 @@ def build_parser() -> CommandParser:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "inputs",
-        nargs="+",
-        metavar="INPUT",
-        help="text, .jsonl (either also as .gz or .zst) or .parquet; paths, URLs or patterns",
-    )
+    add_inputs(parser)
     parser.add_argument("--tokenizer", type=Path, required=True, metavar="DIR", help="a tokenizer directory")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the token data set is made")
-    parser.add_argument(
-        "--separator",
-        default="<|endoftext|>",
-        metavar="TEXT",
-        help="the special token between documents (default: %(default)s)",
-    )
-    parser.add_argument("--text-key", default="text", metavar="KEY", help="where the text is in JSON lines and parquet")
+    add_separator(parser)
+    add_text_key(parser)
     parser.add_argument("--shard-tokens", type=parse_count, metavar="N", help="tokens in a shard (2^26 unless given)")
     parser.add_argument("--part", type=parse_size, metavar="SIZE", help="text that a task on Ray encodes (256MiB)")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--threads", type=parse_count, metavar="N", help="one a core unless given")
-    where.add_argument(
-        "--ray",
-        metavar="ADDRESS",
-        help="encode on a Ray cluster: auto, or host:port; it must see the inputs and --out under the same paths",
-    )
+    add_threads(where)
+    add_ray(where, work="encode")
     return parser
 
 
@@ -66,7 +60,7 @@ def main(arguments: list[str]) -> int:
             asked.inputs,
             asked.out,
             separator=asked.separator,
-            text_key=asked.text_key,
+            text_key=asked.text_key or DEFAULT_TEXT_KEY,
             shard_tokens=SHARD_TOKENS if asked.shard_tokens is None else asked.shard_tokens,
             num_threads=asked.threads,
             cluster=asked.ray,

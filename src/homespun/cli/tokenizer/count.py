@@ -5,8 +5,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homespun.cli.parsing import CommandParser, parse_count, parse_size
+from homespun.cli.parsing import CommandParser, parse_size
 from homespun.cli.progress import progress_bar
+from homespun.cli.text_options import (
+    DEFAULT_PATTERN,
+    DEFAULT_TEXT_KEY,
+    add_inputs,
+    add_max_memory,
+    add_ray,
+    add_splitting,
+    add_text_key,
+    add_threads,
+)
 
 if TYPE_CHECKING:
     from homespun.tokenizer.counts_file import CountsSums
@@ -30,32 +40,15 @@ def build_parser() -> CommandParser:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "inputs",
-        nargs="+",
-        metavar="INPUT",
-        help="text, .jsonl (either also as .gz or .zst) or .parquet; paths, URLs or patterns; or files of counts",
-    )
+    add_inputs(parser, or_else="; or files of counts")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.counts", help="where the counts are written")
-    parser.add_argument(
-        "--special-token",
-        action="append",
-        default=[],
-        dest="special_tokens",
-        metavar="TEXT",
-        help="a string that text is cut at, such as '<|endoftext|>'; may be repeated",
-    )
-    parser.add_argument("--pattern", help="gpt2 (the default), gpt4, o200k, or a regular expression")
-    parser.add_argument("--text-key", metavar="KEY", help="where the text is in JSON lines and parquet (default: text)")
+    add_splitting(parser)
+    add_text_key(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--shard", metavar="I/N", help="count the part I of N, from 1, in equal numbers of bytes")
-    where.add_argument(
-        "--ray",
-        metavar="ADDRESS",
-        help="count on a Ray cluster: auto, or host:port; it must see the inputs and --out under the same paths",
-    )
-    parser.add_argument("--threads", type=parse_count, metavar="N", help="one a core unless given; one a task on Ray")
-    parser.add_argument("--max-memory", type=parse_size, metavar="SIZE", help="for the process, such as 200MB")
+    add_ray(where, work="count")
+    add_threads(parser, on_ray="; one a task on Ray")
+    add_max_memory(parser)
     parser.add_argument(
         "--segment", type=parse_size, metavar="SIZE", help="text after which an interruption costs nothing (1GiB)"
     )
@@ -109,8 +102,8 @@ def count_text(asked: argparse.Namespace) -> "CountsSums":
             asked.inputs,
             asked.out,
             asked.special_tokens,
-            pattern=asked.pattern or "gpt2",
-            text_key=asked.text_key or "text",
+            pattern=asked.pattern or DEFAULT_PATTERN,
+            text_key=asked.text_key or DEFAULT_TEXT_KEY,
             shard=WHOLE if asked.shard is None else Shard.parse(asked.shard),
             num_threads=asked.threads,
             max_memory_bytes=asked.max_memory,

@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING
 
 from homespun.cli.parsing import CommandParser, parse_count, parse_size
 from homespun.cli.progress import progress_bar
+from homespun.cli.text_options import (
+    DEFAULT_PATTERN,
+    DEFAULT_TEXT_KEY,
+    add_inputs,
+    add_max_memory,
+    add_ray,
+    add_splitting,
+    add_text_key,
+    add_threads,
+)
 
 if TYPE_CHECKING:
     from homespun import _native
@@ -32,25 +42,11 @@ def build_parser() -> CommandParser:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "inputs",
-        nargs="+",
-        metavar="INPUT",
-        help="text, .jsonl (either also as .gz or .zst) or .parquet; paths, URLs or patterns; "
-        "or files of counts, from `homespun tokenizer count`",
-    )
+    add_inputs(parser, or_else="; or files of counts, from `homespun tokenizer count`")
     parser.add_argument("--vocab-size", type=parse_count, required=True, metavar="N", help="tokens at most, in all")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the tokenizer is written")
-    parser.add_argument(
-        "--special-token",
-        action="append",
-        default=[],
-        dest="special_tokens",
-        metavar="TEXT",
-        help="a string that is one token, such as '<|endoftext|>'; may be repeated",
-    )
-    parser.add_argument("--pattern", help="gpt2 (the default), gpt4, o200k, or a regular expression")
-    parser.add_argument("--text-key", metavar="KEY", help="where the text is in JSON lines and parquet (default: text)")
+    add_splitting(parser)
+    add_text_key(parser)
     parser.add_argument(
         "--ties",
         choices=("bytes", "ids"),
@@ -69,17 +65,12 @@ def build_parser() -> CommandParser:
         metavar="FILE",
         help="record the merges there, and go on from those that are there: to finish, or to a larger vocabulary",
     )
-    parser.add_argument("--threads", type=parse_count, metavar="N", help="one a core unless given")
+    add_threads(parser)
     parser.add_argument(
         "--chunk", type=parse_size, default="256KiB", metavar="SIZE", help="text a thread reads at once"
     )
-    parser.add_argument("--max-memory", type=parse_size, metavar="SIZE", help="for the process, such as 200MB")
-    parser.add_argument(
-        "--ray",
-        metavar="ADDRESS",
-        help="count on a Ray cluster, auto or host:port, into DIR.counts, which stays; "
-        "it must see the inputs and --out under the same paths",
-    )
+    add_max_memory(parser)
+    add_ray(parser, work="count, into DIR.counts that stays,")
     return parser
 
 
@@ -162,7 +153,7 @@ def find_settings(asked: argparse.Namespace, extended: "Tokenizer | None") -> tu
 
     header = add_headers([Path(name) for name in asked.inputs]) if are_counts(asked) else None
     if header is None and extended is None:
-        return asked.special_tokens, asked.pattern or "gpt2"
+        return asked.special_tokens, asked.pattern or DEFAULT_PATTERN
     if asked.special_tokens or asked.pattern is not None:
         source = "--extend" if extended is not None else asked.inputs[0]
         raise ConfigError(
@@ -215,7 +206,7 @@ def count_on_cluster(asked: argparse.Namespace, special_tokens: list[str], patte
             path,
             special_tokens,
             pattern=pattern,
-            text_key=asked.text_key or "text",
+            text_key=asked.text_key or DEFAULT_TEXT_KEY,
             chunk_bytes=asked.chunk,
             max_memory_bytes=asked.max_memory,
             cluster=asked.ray,
@@ -233,7 +224,7 @@ def count_text(asked: argparse.Namespace, special_tokens: list[str], pattern: st
             asked.inputs,
             special_tokens,
             pattern=pattern,
-            text_key=asked.text_key or "text",
+            text_key=asked.text_key or DEFAULT_TEXT_KEY,
             num_threads=asked.threads,
             chunk_bytes=asked.chunk,
             max_memory_bytes=asked.max_memory,

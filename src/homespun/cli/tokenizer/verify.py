@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from homespun.cli.parsing import CommandParser, parse_size
 from homespun.cli.progress import progress_bar
+from homespun.cli.text_options import DEFAULT_TEXT_KEY, add_inputs, add_separator, add_text_key
 
 if TYPE_CHECKING:
     from homespun.corpus.inputs import InputFile
@@ -31,15 +32,13 @@ def build_parser() -> CommandParser:
     """The command's arguments."""
     parser = CommandParser(prog="homespun tokenizer verify", description=_DESCRIPTION)
     parser.add_argument("tokenizer", type=Path, metavar="DIR", help="a tokenizer directory")
-    parser.add_argument("text", nargs="+", metavar="TEXT", help="paths, patterns or URLs of text, of any kind")
+    add_inputs(parser, metavar="TEXT")
     parser.add_argument("--sample", type=parse_size, default="1MB", metavar="SIZE", help="text to compare on (1MB)")
     parser.add_argument(
         "--retrain", action="store_true", help="TEXT is what the tokenizer was trained on: train again and compare"
     )
-    parser.add_argument("--separator", default="<|endoftext|>", metavar="TEXT", help="what stands between documents")
-    parser.add_argument(
-        "--text-key", default="text", metavar="KEY", help="key or column of JSON lines' or parquet's text"
-    )
+    add_separator(parser)
+    add_text_key(parser)
     return parser
 
 
@@ -54,14 +53,12 @@ def main(arguments: list[str]) -> int:
 
     check_at_least("--sample", asked.sample, 1)
     tokenizer = Tokenizer.load(asked.tokenizer)
-    files = expand_inputs(asked.text)
+    files, text_key = expand_inputs(asked.inputs), asked.text_key or DEFAULT_TEXT_KEY
     with progress_bar("reading", "bytes") as on_progress:
-        sample = take_sample(
-            files, asked.sample, separator=asked.separator, text_key=asked.text_key, on_progress=on_progress
-        )
+        sample = take_sample(files, asked.sample, separator=asked.separator, text_key=text_key, on_progress=on_progress)
     findings = [
         *find_all(tokenizer, asked.tokenizer, sample),
-        check_own_merges(tokenizer, files, asked.text_key, is_training_text=asked.retrain),
+        check_own_merges(tokenizer, files, text_key, is_training_text=asked.retrain),
     ]
     print_table(findings)
     num_bytes = sum(len(excerpt.text.encode()) for excerpt in sample)
