@@ -44,6 +44,10 @@ class StorageError(HomespunError, OSError):
     """The disk refused: full, read-only, or not permitted."""
 
 
+class BusyError(HomespunError, BlockingIOError):
+    """What is to be written is being written by another process."""
+
+
 class DownloadError(HomespunError, OSError):
     """A download failed, or what arrived is not what was promised."""
 

@@ -171,7 +171,10 @@ def test_counts_and_merges_are_those_of_one_machine(cluster, inputs, tmp_path):
 
 
 def test_a_data_set_is_that_of_one_machine(cluster, inputs, tmp_path):
-    """Oracle: `encode_corpus` here. A worker is killed in the middle, and the caller; the same command goes on."""
+    """Oracle: `encode_corpus` here. A worker is killed in the middle, and the caller; the same command goes on.
+
+    As long as the caller is there, a second one is refused.
+    """
     vocab, merges = train_bpe(inputs[0], 300, [END], pattern=PATTERN)
     tokenizer = Tokenizer(vocab, merges, [END], pattern=PATTERN)
     tokenizer.save(tmp_path / "tok")
@@ -182,6 +185,10 @@ def test_a_data_set_is_that_of_one_machine(cluster, inputs, tmp_path):
     while not list(tmp_path.glob("tokens/parts/*.json")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)
+    second = cluster.call(*command, *settings, folder=tmp_path)
+    assert "tokens: is being written by another process" in second.communicate(timeout=80)[1]
+    assert second.returncode == 2
     process.kill()
     process.communicate()
     finish(cluster.call(*command, *settings, folder=tmp_path))

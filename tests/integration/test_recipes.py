@@ -57,8 +57,7 @@ def shrink(recipe, root):
 def test_recipe_runs_five_steps(recipe, tmp_path):
     config = load_recipe(recipe, shrink(recipe, tmp_path))
     prepare(config)
-    session = open_session(config, tmp_path / "run")
-    with Recorder(session.directory) as recorder:
+    with open_session(config, tmp_path / "run") as session, Recorder(session.directory) as recorder:
         train(session, recorder)
     result = session.directory.read_result()
     assert result is not None

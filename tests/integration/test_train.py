@@ -54,9 +54,8 @@ def world(tmp_path_factory):
 
 def run(world, root, overrides=(), stop_after=None, listener=lambda event: None):
     """Train at `root`, or as far as `stop_after` steps, and return how it ended."""
-    session = open_session(load_recipe(world, overrides), root)
-    done = session.steps_done
-    with Recorder(session.directory) as recorder:
+    with open_session(load_recipe(world, overrides), root) as session, Recorder(session.directory) as recorder:
+        done = session.steps_done
 
         def listen(event):
             nonlocal done

@@ -41,15 +41,15 @@ def train_with_console(config: RunConfig, root: Path) -> bool:
     from homespun.training.recorder import Recorder
     from homespun.training.session import open_session
 
-    session = open_session(config, root)
-    console = TrainingConsole(session.config.training.num_steps, session.steps_done)
-    for line in session.explanation:
-        console.tell(line)
-    with Recorder(session.directory) as record, console:
+    with open_session(config, root) as session:
+        console = TrainingConsole(session.config.training.num_steps, session.steps_done)
+        for line in session.explanation:
+            console.tell(line)
+        with Recorder(session.directory) as record, console:
 
-        def listen(event: Event) -> None:
-            record(event)
-            console(event)
+            def listen(event: Event) -> None:
+                record(event)
+                console(event)
 
-        with stop_on_interrupt(console.tell_stopping) as stop_asked:
-            return train(session, listen, stop_asked) is not None
+            with stop_on_interrupt(console.tell_stopping) as stop_asked:
+                return train(session, listen, stop_asked) is not None

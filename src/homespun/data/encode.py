@@ -35,7 +35,8 @@ from homespun.data.parts import PART_BYTES, PARTS_NAME, Encoding, encode_in_part
 from homespun.data.shards import check_shard
 from homespun.data.writer import ShardWriter, begin
 from homespun.errors import ConfigError, DataError
-from homespun.files import make_directory, sha256_of_file, storage_errors
+from homespun.files import sha256_of_file, storage_errors
+from homespun.locks import hold_until_made
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.records import CorpusEntropy
 from homespun.tokenizer.config import resolve_num_threads
@@ -88,6 +89,7 @@ def encode_corpus(
         ClusterError: the cluster cannot be reached, or a task's workers keep dying.
         DataError: an input is damaged, not UTF-8, or written to meanwhile, or `out_dir` holds a data set made from
             something else.
+        BusyError: another process is writing to `out_dir`.
         StorageError: the disk is full; what is finished is kept.
     """
     files, directory = expand_inputs(inputs), Path(out_dir)
@@ -109,25 +111,25 @@ def encode_corpus(
         shard_tokens=shard_tokens,
         source=source.fingerprint,
     )
-    if (directory / MANIFEST_NAME).exists():
-        return _reuse(directory, origin, entropy)
-    make_directory(directory)
-    progress = _resume(directory, origin, source.states)
-    encoding = Encoding(
-        tokenizer=tokenizer,
-        files=files,
-        source=source,
-        origin=origin,
-        token_bytes=measure_tokens(tokenizer),
-        directory=directory,
-    )
-    if cluster is None:
-        shards = _encode_here(encoding, progress, resolve_num_threads(num_threads), on_progress)
-    else:
-        begin(directory, progress, encoding.token_bytes)
-        shards = encode_in_parts(encoding, cluster=cluster, part_bytes=part_bytes, on_progress=on_progress)
-        check_unchanged(files, source)
-    return _finish(encoding, shards, entropy)
+    with hold_until_made(directory / MANIFEST_NAME, directory):
+        if (directory / MANIFEST_NAME).exists():
+            return _reuse(directory, origin, entropy)
+        progress = _resume(directory, origin, source.states)
+        encoding = Encoding(
+            tokenizer=tokenizer,
+            files=files,
+            source=source,
+            origin=origin,
+            token_bytes=measure_tokens(tokenizer),
+            directory=directory,
+        )
+        if cluster is None:
+            shards = _encode_here(encoding, progress, resolve_num_threads(num_threads), on_progress)
+        else:
+            begin(directory, progress, encoding.token_bytes)
+            shards = encode_in_parts(encoding, cluster=cluster, part_bytes=part_bytes, on_progress=on_progress)
+            check_unchanged(files, source)
+        return _finish(encoding, shards, entropy)
 
 
 def _encode_here(

@@ -142,4 +142,3 @@ def undo_begin(directory: Path) -> None:
     with suppress(OSError):
         (directory / TOKEN_BYTES_NAME).unlink(missing_ok=True)
         (directory / PROGRESS_NAME).unlink()
-        directory.rmdir()

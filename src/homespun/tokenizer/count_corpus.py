@@ -8,6 +8,7 @@ from homespun.config import check_at_least
 from homespun.corpus.inputs import Inputs, expand_inputs
 from homespun.corpus.source import read_source
 from homespun.errors import ConfigError
+from homespun.locks import hold_until_made
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import check_special_tokens, resolve_num_threads
 from homespun.tokenizer.count import CHUNK_BYTES
@@ -66,6 +67,7 @@ def count_corpus(
         DownloadError: an input lies behind a URL that cannot be read.
         MissingPackageError: an input or the cluster needs a package that is not installed.
         ClusterError: the cluster cannot be reached, or a task's workers keep dying.
+        BusyError: another process is counting into `out`.
         StorageError: the disk is full; what was put aside is kept.
     """
     check_special_tokens("special_tokens", special_tokens)
@@ -90,6 +92,8 @@ def count_corpus(
         max_memory_bytes=max_memory_bytes,
         segment_bytes=segment_bytes,
     )
-    if cluster is None:
-        return job.count(Path(out), shard, on_progress)
-    return count_on_cluster(job, Path(out).absolute(), cluster, on_progress)
+    path = Path(out)
+    with hold_until_made(path, job.partial(path, shard).directory):
+        if cluster is None:
+            return job.count(path, shard, on_progress)
+        return count_on_cluster(job, path.absolute(), cluster, on_progress)

@@ -3,13 +3,14 @@
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from homespun.corpus.source import Source
 from homespun.errors import DataError
 from homespun.files import parse_json, storage_errors, write_text_atomically
+from homespun.locks import LOCK_NAME
 from homespun.tokenizer.counting import Cursor
 from homespun.tokenizer.counts_file import CountsHeader, check_header, parse_header
 
@@ -100,14 +101,21 @@ class Partial:
             raise
 
     def remove(self) -> None:
-        """Remove the directory, if it is there.
+        """Remove the directory, if it is there, but for a lock: that goes with its holder.
 
         Raises:
             StorageError: it cannot be removed.
         """
-        if self.directory.exists():
-            with storage_errors(self.directory):
-                shutil.rmtree(self.directory)
+        if not self.directory.exists():
+            return
+        with storage_errors(self.directory):
+            for entry in self.directory.iterdir():
+                if entry.is_dir():
+                    shutil.rmtree(entry)
+                elif entry.name != LOCK_NAME:
+                    entry.unlink()
+        with suppress(OSError):
+            self.directory.rmdir()
 
     @property
     def _remedy(self) -> str:

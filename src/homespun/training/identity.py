@@ -4,6 +4,7 @@ from pathlib import Path
 
 from homespun.errors import RunError
 from homespun.files import make_directory, write_text_atomically
+from homespun.locks import LOCK_NAME
 from homespun.records import RunDirectory
 from homespun.training.config import RunConfig
 from homespun.training.recipe import differing_keys, load_recipe, save_recipe
@@ -27,7 +28,7 @@ def claim_run_directory(root: Path, config: RunConfig) -> RunDirectory:
         _check_same_run(directory, config)
         return directory
     make_directory(root)
-    if any(root.iterdir()):
+    if any(path.name != LOCK_NAME for path in root.iterdir()):
         raise RunError(
             f"{root}: is not empty and holds no run (it has no recipe.yaml); choose another directory with --out"
         )

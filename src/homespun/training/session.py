@@ -1,8 +1,9 @@
 """Everything one run needs, built from its recipe and brought to where its newest checkpoint stood."""
 
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 
 import torch
 from torch.optim import Optimizer
@@ -16,6 +17,7 @@ from homespun.evaluation.evaluate import evaluate_dataset
 from homespun.evaluation.evaluation import Evaluation
 from homespun.files import make_directory, storage_errors
 from homespun.generation.generate import END_OF_TEXT, decode
+from homespun.locks import hold
 from homespun.model.transformer import TransformerLM
 from homespun.optim.build import build_optimizer
 from homespun.records import RunDirectory, write_json_record
@@ -33,7 +35,10 @@ from homespun.training.step import LossFunction, StepOutcome, take_step
 
 @dataclass(kw_only=True)
 class Session:
-    """One run in progress; `open_session` makes it, `homespun.training.loop.train` drives it."""
+    """One run in progress; `open_session` makes it, `homespun.training.loop.train` drives it.
+
+    Its directory is held against other processes until the session's `with` block ends.
+    """
 
     config: RunConfig
     """Resolved: no "auto" is left in it."""
@@ -47,6 +52,16 @@ class Session:
     steps_done: int
     explanation: list[str]
     """What was chosen for this machine and why, a line each."""
+    closing: ExitStack = field(default_factory=ExitStack)
+    """What ends with it: the hold on its directory."""
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closing.close()
 
     @property
     def num_parameters(self) -> int:
@@ -159,6 +174,7 @@ def open_session(config: RunConfig, root: Path) -> Session:
     """Begin the run that `config` describes at `root`, or take it up where its newest checkpoint stands.
 
     Raises:
+        BusyError: another process is writing to the run directory.
         ConfigError: the recipe asks for a device that is not there, or a context longer than the data.
         RunError: the directory holds another run, a finished one, or no run; or the run's data have changed.
         MissingFileError: tokenizer or token data sets are not there yet.
@@ -170,30 +186,33 @@ def open_session(config: RunConfig, root: Path) -> Session:
     # Before the directory is claimed: a run whose data are not there leaves nothing behind.
     data = open_data(config)
     sampler = WindowSampler(data.train, config.model.context_length, derive_seed(config.seed, "data"))
-    directory = claim_run_directory(root, config)
-    peak = keep_environment(directory, device, precision)
-    _keep_data(directory, data)
-    model = build_model(config)
-    session = Session(
-        config=config,
-        directory=directory,
-        data=data,
-        sampler=sampler,
-        model=model,
-        loss_function=torch.compile(model.loss) if config.training.compile else model.loss,
-        optimizer=build_optimizer(model, config.optim),
-        meter=Meter(
-            tokens_per_step=config.tokens_per_step,
-            flops_per_token=training_flops(config.model, config.model.context_length) / config.model.context_length,
-            peak_flops=peak.flops,
-        ),
-        explanation=[f"device {device}", f"precision {precision}", f"peak {peak}"],
-        steps_done=0,
-    )
-    checkpoints = directory.list_checkpoints()
-    if checkpoints:
-        session.restore(checkpoints[-1])
-    cut_metrics(directory, session.steps_done)
+    with ExitStack() as stack:
+        stack.enter_context(hold(root))
+        directory = claim_run_directory(root, config)
+        peak = keep_environment(directory, device, precision)
+        _keep_data(directory, data)
+        model = build_model(config)
+        session = Session(
+            config=config,
+            directory=directory,
+            data=data,
+            sampler=sampler,
+            model=model,
+            loss_function=torch.compile(model.loss) if config.training.compile else model.loss,
+            optimizer=build_optimizer(model, config.optim),
+            meter=Meter(
+                tokens_per_step=config.tokens_per_step,
+                flops_per_token=training_flops(config.model, config.model.context_length) / config.model.context_length,
+                peak_flops=peak.flops,
+            ),
+            explanation=[f"device {device}", f"precision {precision}", f"peak {peak}"],
+            steps_done=0,
+        )
+        checkpoints = directory.list_checkpoints()
+        if checkpoints:
+            session.restore(checkpoints[-1])
+        cut_metrics(directory, session.steps_done)
+        session.closing = stack.pop_all()
     return session
 
 

@@ -1,0 +1,112 @@
+"""Directories that one process writes, held against others by a lock that ends with its process, however that ends."""
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path
+
+from homespun.errors import BusyError
+from homespun.files import make_directory, storage_errors
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+LOCK_NAME = ".lock"
+
+_HELD_BY_ANOTHER = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK}
+_NO_LOCKS_THERE = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+
+
+@contextmanager
+def hold(directory: Path) -> Iterator[None]:
+    """Hold `directory`, made where it is absent, against other processes while the block lasts.
+
+    What is held is a file in it, `LOCK_NAME`, that the operating system has locked: once the process is gone, killed or
+    not, so is the lock. The block's end removes the file, and the directory where nothing else is in it. On file
+    systems without locks, as some networks' are, nothing is held.
+
+    Why not a library: filelock leaves its file, but a data set that is finished holds the same files wherever and
+    however often it was made.
+
+    Raises:
+        BusyError: another process holds it.
+        StorageError: it cannot be made, or not be written to.
+    """
+    with storage_errors(directory):
+        descriptor = _acquire(directory)
+    try:
+        yield
+    finally:
+        _release(directory / LOCK_NAME, descriptor)
+
+
+def hold_until_made(result: Path, directory: Path) -> AbstractContextManager[None]:
+    """As `hold`, but nothing where `result` stands and its making left no lock: that may lie where none can be written.
+
+    Args:
+        result: The file with which the work is done.
+        directory: Where the work goes on until then.
+    """
+    return nullcontext() if result.exists() and not (directory / LOCK_NAME).exists() else hold(directory)
+
+
+def _acquire(directory: Path) -> int:
+    path = directory / LOCK_NAME
+    while True:
+        make_directory(directory)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:
+            continue  # Its last holder has just removed the directory.
+        with ExitStack() as closing:
+            closing.callback(os.close, descriptor)
+            if not _try_to_lock(descriptor):
+                raise BusyError(
+                    f"{directory}: is being written by another process; wait until that has ended, or end it, "
+                    "then run the same command again"
+                )
+            # Its last holder may just have removed the file: then what is locked has no name.
+            if _is_at(path, descriptor):
+                closing.pop_all()
+                return descriptor
+
+
+def _try_to_lock(descriptor: int) -> bool:
+    """Whether no other process has the file locked; where there are no locks, none has."""
+    try:
+        _lock(descriptor)
+    except OSError as error:
+        if error.errno in _HELD_BY_ANOTHER:
+            return False
+        if error.errno not in _NO_LOCKS_THERE:
+            raise
+    return True
+
+
+def _release(path: Path, descriptor: int) -> None:
+    # As long as it is locked nobody else's file can be in its place; but Windows removes no file that is open.
+    if sys.platform != "win32" and _is_at(path, descriptor):
+        with suppress(OSError):
+            path.unlink()
+    os.close(descriptor)
+    with suppress(OSError):
+        if sys.platform == "win32":
+            path.unlink()
+        path.parent.rmdir()
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False
