@@ -53,6 +53,16 @@ else:
 """
 
 
+TRAIN = """
+import sys
+from homespun.tokenizer import Tokenizer, train_bpe
+
+address, pattern, end, *inputs = sys.argv[1:]
+vocab, merges = train_bpe(inputs, 300, [end], pattern=pattern, cluster=address, counts_path="python.counts")
+Tokenizer(vocab, merges, [end], pattern=pattern).save("python")
+"""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A cluster on this machine, whose workers are processes of their own."""
@@ -166,8 +176,11 @@ def test_counts_and_merges_are_those_of_one_machine(cluster, inputs, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tasks.counts", "whole.counts"]
     command = ["-m", "homespun", "tokenizer", "train", *inputs, "--out", "tok", "--vocab-size", "300"]
     finish(cluster.call(*command, *settings, folder=tmp_path))
-    assert (tmp_path / "tok.counts").read_bytes() == (tmp_path / "whole.counts").read_bytes()
-    assert Tokenizer.load(tmp_path / "tok").merges == train_bpe(inputs, 300, [END], pattern=PATTERN)[1]
+    finish(cluster.call("-c", TRAIN, cluster.address, PATTERN, END, *inputs, folder=tmp_path))
+    merges = train_bpe(inputs, 300, [END], pattern=PATTERN)[1]
+    for name in ("tok", "python"):
+        assert (tmp_path / f"{name}.counts").read_bytes() == (tmp_path / "whole.counts").read_bytes()
+        assert Tokenizer.load(tmp_path / name).merges == merges
 
 
 def test_a_data_set_is_that_of_one_machine(cluster, inputs, tmp_path):

@@ -11,10 +11,9 @@ from homespun.errors import ConfigError
 from homespun.locks import hold_until_made
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import check_special_tokens, resolve_num_threads
-from homespun.tokenizer.count import CHUNK_BYTES
 from homespun.tokenizer.count_job import CountJob
 from homespun.tokenizer.count_on_cluster import count_on_cluster
-from homespun.tokenizer.counting import SEGMENT_BYTES
+from homespun.tokenizer.counting import CHUNK_BYTES, SEGMENT_BYTES
 from homespun.tokenizer.counts_file import CountsSums
 from homespun.tokenizer.memory import PYTHON_TO_COUNT_BYTES, memory_for_counting
 from homespun.tokenizer.parts import WHOLE, Shard

@@ -12,6 +12,9 @@ from homespun.errors import DataError
 from homespun.progress import ProgressCallback
 from homespun.tokenizer.parts import Part
 
+CHUNK_BYTES = 1 << 18
+"""Text that a thread reads at a time: enough to hide the reading, little enough to stay near the processor."""
+
 SEGMENT_BYTES = 1 << 30
 """Text between two places: what an interruption can cost, against a file written and a moment's wait for each."""
 

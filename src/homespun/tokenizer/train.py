@@ -15,7 +15,8 @@ from homespun.corpus.inputs import Inputs
 from homespun.errors import ConfigError, DataError
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import TIES, Ties, check_special_tokens, check_vocab_size, resolve_num_threads
-from homespun.tokenizer.count import CHUNK_BYTES, count_pretokens
+from homespun.tokenizer.count import count_pretokens
+from homespun.tokenizer.counting import CHUNK_BYTES
 from homespun.tokenizer.journal import Journal, JournalOrigin, fingerprint_of_counts
 from homespun.tokenizer.memory import check_memory_for_merging
 from homespun.tokenizer.patterns import resolve_pattern
@@ -41,6 +42,8 @@ def train_bpe(
     chunk_bytes: int = CHUNK_BYTES,
     max_memory_bytes: int | None = None,
     spill_dir: str | os.PathLike[str] | None = None,
+    counts_path: str | os.PathLike[str] | None = None,
+    cluster: str | None = None,
     on_progress: ProgressCallback = ignore_progress,
 ) -> tuple[dict[int, bytes], list[tuple[bytes, bytes]]]:
     """Vocabulary and merges of a corpus: a UTF-8 text file, or any number of files.
@@ -65,21 +68,28 @@ def train_bpe(
             once.
         journal: A file in which the merges are recorded as they are made, about once a second. Where it exists, merging
             goes on from it: to finish what was interrupted, or to a larger vocabulary. The result is the same.
-        num_threads: None for one thread a core.
+        num_threads: None for one thread a core. On a cluster a task that counts has one.
         chunk_bytes: Bytes a thread reads at a time.
-        max_memory_bytes: What the process may take: counts that are too many for it are put aside on disk, and merging
-            that may not fit is not begun. None for as much as it takes.
+        max_memory_bytes: What the process may take, and on a cluster each task: counts that are too many for it are put
+            aside on disk, and merging that may not fit is not begun. None for as much as it takes.
         spill_dir: Where they are put; the system's place for temporary files unless given.
+        counts_path: A file in which the counts are kept, as by `count_corpus`: the same call goes on from what is
+            counted, and finds them if they are there. None for memory alone.
+        cluster: The address of a Ray cluster to count on (see `homespun.cluster.run_tasks`); it needs a `counts_path`
+            that all its machines see. None for here, where merging is done in any case.
         on_progress: Called with bytes while counting, then with tokens while merging.
 
     Raises:
         MissingFileError: `input_path` does not exist, or nothing matches a pattern.
-        DataError: it is a directory, empty, or not UTF-8 (with the byte offset); or the journal is of another training.
+        DataError: it is a directory, empty, or not UTF-8 (with the byte offset); or journal or counts are of another
+            training.
         ConfigError: an argument cannot work, a malformed regular expression included, or the memory is too little, with
             the bytes that are enough.
         DownloadError: an input lies behind a URL that cannot be read.
-        MissingPackageError: an input needs a package that is not installed.
-        StorageError: the journal, or what is put aside, cannot be written.
+        MissingPackageError: an input or the cluster needs a package that is not installed.
+        ClusterError: the cluster cannot be reached, or a task's workers keep dying.
+        BusyError: another process is counting into `counts_path`.
+        StorageError: the journal, the counts, or what is put aside, cannot be written.
     """
     check_vocab_size("vocab_size", vocab_size, len(special_tokens))
     if extend is not None:
@@ -95,6 +105,8 @@ def train_bpe(
         chunk_bytes=chunk_bytes,
         max_memory_bytes=max_memory_bytes,
         spill_dir=spill_dir,
+        counts_path=counts_path,
+        cluster=cluster,
         on_progress=on_progress,
     )
     return merge_counts(

@@ -51,6 +51,22 @@ def test_counts_beyond_32_bits_are_kept_apart():
     assert train_bpe_from_counts(counts, 260, [])[1] == [(b"c", b"d"), (b"a", b"b"), (b"g", b"h"), (b"e", b"f")]
 
 
+def test_counts_that_are_kept_are_found_again(corpus, tmp_path):
+    """Oracle: training without them, and the time at which their file was written."""
+    path = tmp_path / "corpus.counts"
+    assert train_bpe(corpus, 262, ["<|endoftext|>"], counts_path=path) == train_bpe(corpus, 262, ["<|endoftext|>"])
+    written = path.stat().st_mtime_ns
+    assert train_bpe(corpus, 270, ["<|endoftext|>"], counts_path=path) == train_bpe(corpus, 270, ["<|endoftext|>"])
+    assert path.stat().st_mtime_ns == written
+    with pytest.raises(DataError, match=r"corpus\.counts: was counted with special_tokens"):
+        train_bpe(corpus, 270, [], counts_path=path)
+
+
+def test_a_cluster_needs_a_place_for_the_counts(corpus):
+    with pytest.raises(ConfigError, match="cluster = 'auto' needs counts_path"):
+        train_bpe(corpus, 262, [], cluster="auto")
+
+
 def test_special_tokens_take_no_part(corpus):
     """Oracle: the slow reference, and that no merge holds a piece of the special token."""
     vocab, merges = train_bpe(corpus, 280, ["<|endoftext|>"])

@@ -169,56 +169,19 @@ def find_settings(asked: argparse.Namespace, extended: "Tokenizer | None") -> tu
 
 
 def find_counts(asked: argparse.Namespace, special_tokens: list[str], pattern: str) -> "_native.PretokenCounts":
-    """The counts that are named, or those of the text that is, counted where it was asked for.
+    """The counts that are named, or those of the text that is; of a cluster's, the file stands beside the tokenizer.
 
     Raises:
         ConfigError: counts are named, and a cluster to count on.
     """
     from homespun.errors import ConfigError
+    from homespun.tokenizer.count import count_pretokens
+    from homespun.tokenizer.counts_file import SUFFIX
 
     if are_counts(asked):
         if asked.ray is not None:
             raise ConfigError(f"{asked.inputs[0]} is counted already, and merging is for one machine; leave out --ray")
-        return read_counts(asked, asked.inputs)
-    if asked.ray is not None:
-        return read_counts(asked, [str(count_on_cluster(asked, special_tokens, pattern))])
-    return count_text(asked, special_tokens, pattern)
-
-
-def read_counts(asked: argparse.Namespace, paths: list[str]) -> "_native.PretokenCounts":
-    """The sum of files of counts."""
-    from homespun.tokenizer.counts_file import read_counts
-    from homespun.tokenizer.memory import PYTHON_TO_TRAIN_BYTES, memory_for_counting
-
-    memory = memory_for_counting(asked.max_memory, PYTHON_TO_TRAIN_BYTES)
-    return read_counts(paths, max_memory_bytes=memory, spill_dir=spill_dir(asked.out)).pretokens
-
-
-def count_on_cluster(asked: argparse.Namespace, special_tokens: list[str], pattern: str) -> Path:
-    """Count text into a file beside the tokenizer; the file."""
-    from homespun.tokenizer.count_corpus import count_corpus
-    from homespun.tokenizer.counts_file import SUFFIX
-
-    path = asked.out.with_name(f"{asked.out.name}{SUFFIX}")
-    with progress_bar("counting words", "bytes") as on_progress:
-        count_corpus(
-            asked.inputs,
-            path,
-            special_tokens,
-            pattern=pattern,
-            text_key=asked.text_key or DEFAULT_TEXT_KEY,
-            chunk_bytes=asked.chunk,
-            max_memory_bytes=asked.max_memory,
-            cluster=asked.ray,
-            on_progress=on_progress,
-        )
-    return path
-
-
-def count_text(asked: argparse.Namespace, special_tokens: list[str], pattern: str) -> "_native.PretokenCounts":
-    """Count text."""
-    from homespun.tokenizer.count import count_pretokens
-
+        return read_counts(asked)
     with progress_bar("counting words", "bytes") as on_progress:
         return count_pretokens(
             asked.inputs,
@@ -229,8 +192,19 @@ def count_text(asked: argparse.Namespace, special_tokens: list[str], pattern: st
             chunk_bytes=asked.chunk,
             max_memory_bytes=asked.max_memory,
             spill_dir=spill_dir(asked.out),
+            counts_path=asked.out.with_name(f"{asked.out.name}{SUFFIX}") if asked.ray is not None else None,
+            cluster=asked.ray,
             on_progress=on_progress,
         )
+
+
+def read_counts(asked: argparse.Namespace) -> "_native.PretokenCounts":
+    """The sum of the files of counts that are named."""
+    from homespun.tokenizer.counts_file import read_counts
+    from homespun.tokenizer.memory import PYTHON_TO_TRAIN_BYTES, memory_for_counting
+
+    memory = memory_for_counting(asked.max_memory, PYTHON_TO_TRAIN_BYTES)
+    return read_counts(asked.inputs, max_memory_bytes=memory, spill_dir=spill_dir(asked.out)).pretokens
 
 
 def spill_dir(out: Path) -> Path:
