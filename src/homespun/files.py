@@ -2,12 +2,11 @@
 
 import errno
 import hashlib
-import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from homespun.errors import DataError, HomespunError, MissingFileError, StorageError
 
@@ -118,17 +117,3 @@ def sha256_of_file(path: Path) -> str:
     """The sha256 of a file's bytes as 64 hexadecimal digits, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def parse_json(content: str | bytes, object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """What JSON says, as `json.loads`, with one kind of error for everything that can be wrong.
-
-    Raises:
-        ValueError: it is not UTF-8, not JSON, nested too deep, or has a number of thousands of digits.
-    """
-    # Decoded here: json.loads would guess at other encodings.
-    text = content if isinstance(content, str) else content.decode("utf-8-sig")
-    try:
-        return json.loads(text, object_pairs_hook=object_pairs_hook)
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error

@@ -15,14 +15,15 @@ Steps count optimizer steps done: the record of step 500 is taken after the 500t
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from homespun.errors import MissingFileError, RunError
-from homespun.files import parse_json, write_text_atomically
+from homespun.files import write_text_atomically
+from homespun.typed_json import build_from_json, parse_json, read_json
 
-_Record = TypeVar("_Record", bound="TrainRecord | ValidationRecord | RunResult | CorpusEntropy")
+_Record = TypeVar("_Record", bound="RunResult | CorpusEntropy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,10 +212,9 @@ def parse_record(line: str | bytes, *, where: str) -> TrainRecord | ValidationRe
     """
     try:
         values = parse_json(line)
-        kind = {"train": TrainRecord, "validation": ValidationRecord}[values["kind"]]
+        return build_from_json({"train": TrainRecord, "validation": ValidationRecord}[values["kind"]], values)
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{where}: not a metrics record ({error!r}); restore the file or delete the run") from error
-    return _build(kind, values, where)
 
 
 def read_json_record(path: Path, kind: type[_Record]) -> _Record:
@@ -224,22 +224,11 @@ def read_json_record(path: Path, kind: type[_Record]) -> _Record:
         RunError: it does not hold exactly the record's keys.
     """
     try:
-        values = parse_json(path.read_bytes())
+        return read_json(path, kind)
     except ValueError as error:
-        raise RunError(f"{path}: not valid JSON ({error}); restore the file or delete it") from error
-    return _build(kind, values, str(path))
+        raise RunError(f"{error}; restore the file or delete it") from error
 
 
 def write_json_record(path: Path, record: CorpusEntropy | RunResult) -> None:
     """Write one record as a JSON file, atomically."""
     write_text_atomically(path, json.dumps(asdict(record), indent=2) + "\n")
-
-
-def _build(kind: type[_Record], values: Any, where: str) -> _Record:
-    expected = {field.name for field in fields(kind)}
-    if not isinstance(values, dict) or not values.keys() <= expected:
-        raise RunError(f"{where}: expected the keys {', '.join(sorted(expected))}; got {values!r:.200}")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise RunError(f"{where}: {error}; the file is from another version or was edited") from error

@@ -24,7 +24,8 @@ from homespun.checkpoint.layout import WritableFile, read_tensors, write_tensors
 from homespun.checkpoint.model_tensors import ModelTensors, check_matches, copy_into, model_tensors
 from homespun.checkpoint.optimizer_tensors import load_optimizer, optimizer_state_dict, optimizer_tensors
 from homespun.errors import CheckpointError
-from homespun.files import check_is_file, parse_json, storage_errors, write_atomically
+from homespun.files import check_is_file, storage_errors, write_atomically
+from homespun.typed_json import parse_json
 
 _FORMAT = "homespun.checkpoint"
 _VERSION = "1"

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from homespun.errors import CheckpointError
-from homespun.files import parse_json
+from homespun.typed_json import parse_json
 
 DTYPES = {
     "F64": torch.float64,

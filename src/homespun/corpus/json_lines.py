@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from homespun.corpus.pieces import BytePieces
 from homespun.corpus.segments import Batch, Place
 from homespun.errors import DataError
-from homespun.files import parse_json
+from homespun.typed_json import parse_json
 
 
 def split_lines(pieces: BytePieces, text_key: str, batch_bytes: int, start: Place) -> Iterator[Batch]:

@@ -3,14 +3,15 @@
 import json
 import re
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx
 
 from homespun.errors import DownloadError
-from homespun.files import parse_json, storage_errors, write_text_atomically
+from homespun.files import storage_errors, write_text_atomically
 from homespun.progress import ProgressCallback
+from homespun.typed_json import read_json
 
 _WORTH_ANOTHER_TRY = {408, 425, 429, 500, 502, 503, 504}
 
@@ -45,10 +46,8 @@ class PartFile:
 
     def read_notes(self) -> ServerNotes | None:
         """The notes, or None where there are none that can be read."""
-        with suppress(OSError, ValueError, TypeError):
-            values = parse_json(self._notes_path.read_text(encoding="utf-8"))
-            if values.keys() == {field.name for field in fields(ServerNotes)}:
-                return ServerNotes(**values)
+        with suppress(OSError, ValueError):
+            return read_json(self._notes_path, ServerNotes)
         return None
 
     def write_notes(self, notes: ServerNotes) -> None:

@@ -7,17 +7,17 @@ progress.json       `Progress`: only while the data set is being made
 """
 
 import json
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import TypeVar
 
 import numpy as np
 
 from homespun.data.shards import REMEDY
 from homespun.errors import DataError, MissingFileError
-from homespun.files import parse_json, write_text_atomically
+from homespun.files import write_text_atomically
 from homespun.records import CorpusEntropy
+from homespun.typed_json import read_json
 
 MANIFEST_NAME = "manifest.json"
 PROGRESS_NAME = "progress.json"
@@ -26,7 +26,6 @@ VERSION = 1
 PROGRESS_VERSION = 2
 
 _UINT16_IDS = 1 << 16
-_LARGEST_COUNT = 2**63 - 1
 
 _Part = TypeVar("_Part")
 
@@ -133,7 +132,7 @@ def read_manifest(directory: Path) -> Manifest:
             else ("make one with `homespun prepare` or `homespun tokenizer encode`")
         )
         raise MissingFileError(f"{directory}: not a finished token data set (it has no {MANIFEST_NAME}); {reason}")
-    manifest = _read(path, Manifest)
+    manifest = _read(path, Manifest, VERSION)
     sums = {
         "num_tokens": sum(shard.num_tokens for shard in manifest.shards),
         "num_bytes": sum(shard.num_bytes for shard in manifest.shards),
@@ -161,7 +160,7 @@ def read_progress(directory: Path) -> Progress | None:
         DataError: the file is damaged or of another version.
     """
     path = directory / PROGRESS_NAME
-    return _read(path, Progress) if path.is_file() else None
+    return _read(path, Progress, PROGRESS_VERSION) if path.is_file() else None
 
 
 def write_part(directory: Path, part: Manifest | Progress) -> None:
@@ -170,32 +169,8 @@ def write_part(directory: Path, part: Manifest | Progress) -> None:
     write_text_atomically(directory / name, json.dumps(asdict(part), indent=1) + "\n")
 
 
-def _read(path: Path, kind: type[_Part]) -> _Part:
+def _read(path: Path, kind: type[_Part], version: int) -> _Part:
     try:
-        values = parse_json(path.read_bytes())
+        return read_json(path, kind, version=version)
     except ValueError as error:
-        raise DataError(f"{path}: not valid JSON ({error}); {REMEDY}") from error
-    version = values.get("version") if isinstance(values, dict) else None
-    expected = VERSION if kind is Manifest else PROGRESS_VERSION
-    if version != expected:
-        raise DataError(f"{path}: version {version!r}, expected {expected}; {REMEDY}")
-    return _build(values, kind, f"{path}: ")
-
-
-def _build(value: Any, kind: Any, where: str) -> Any:
-    """`value`, read from JSON, as the dataclass, list, optional or plain type `kind`, and nothing more nor less."""
-    if isinstance(kind, type) and is_dataclass(kind):
-        expected = {field.name: field.type for field in fields(kind)}
-        if not isinstance(value, dict) or value.keys() != expected.keys():
-            raise DataError(f"{where}expected the keys {', '.join(expected)}, got {value!r:.200}; {REMEDY}")
-        return kind(**{key: _build(value[key], part, f"{where}{key}: ") for key, part in expected.items()})
-    if isinstance(kind, UnionType):
-        present = next(part for part in get_args(kind) if part is not NoneType)
-        return None if value is None else _build(value, present, where)
-    if get_origin(kind) is list and isinstance(value, list):
-        return [_build(item, get_args(kind)[0], f"{where}[{index}] ") for index, item in enumerate(value)]
-    if kind is float and type(value) is int and abs(value) <= _LARGEST_COUNT:
-        return float(value)
-    if type(value) is not kind or (kind is int and not 0 <= value <= _LARGEST_COUNT):
-        raise DataError(f"{where}{value!r:.100} is not what is expected there; {REMEDY}")
-    return value
+        raise DataError(f"{error}; {REMEDY}") from error

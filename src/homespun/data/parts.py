@@ -22,10 +22,11 @@ from homespun.data.shard_file import ShardFile
 from homespun.data.shards import check_shard, map_shard
 from homespun.data.writer import undo_begin
 from homespun.errors import DataError
-from homespun.files import make_directory, parse_json, write_text_atomically
+from homespun.files import make_directory, write_text_atomically
 from homespun.progress import ProgressCallback
 from homespun.tokenizer.parts import Part, Shard, plan_parts
 from homespun.tokenizer.tokenizer import Tokenizer
+from homespun.typed_json import read_json
 
 PARTS_NAME = "parts"
 PART_BYTES = 256 << 20
@@ -215,6 +216,6 @@ def _read_record(name: Path) -> ShardRecord | None:
     if not path.exists():
         return None
     try:
-        return ShardRecord(**parse_json(path.read_bytes()))
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path}: damaged ({error}); delete it, then run the same command again") from error
+        return read_json(path, ShardRecord)
+    except ValueError as error:
+        raise DataError(f"{error}; delete it, then run the same command again") from error

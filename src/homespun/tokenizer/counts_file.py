@@ -13,8 +13,9 @@ from pathlib import Path
 
 from homespun import _native
 from homespun.errors import ConfigError, DataError
-from homespun.files import atomic_path, check_is_file, parse_json
+from homespun.files import atomic_path, check_is_file
 from homespun.tokenizer.parts import Shard
+from homespun.typed_json import build_from_json, parse_json
 
 SUFFIX = ".counts"
 
@@ -23,7 +24,11 @@ _REMEDY = "count again with `homespun tokenizer count`"
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class CountedPart:
-    """What was counted: a shard of some inputs."""
+    """What was counted: a shard of some inputs.
+
+    Raises:
+        ConfigError: there is no such shard.
+    """
 
     source: str
     """A fingerprint of the inputs, all of them."""
@@ -33,13 +38,20 @@ class CountedPart:
     """From 1."""
     num_shards: int
 
+    def __post_init__(self) -> None:
+        Shard(self.shard, self.num_shards)
+
     def __str__(self) -> str:
         return f"shard {Shard(self.shard, self.num_shards)} of the inputs {self.source[:8]}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CountsHeader:
-    """Everything that decides the counts of a file."""
+    """Everything that decides the counts of a file.
+
+    Raises:
+        ValueError: its parts are not in their order, or there are none.
+    """
 
     pattern: str
     """The regular expression that text was cut by."""
@@ -48,6 +60,10 @@ class CountsHeader:
     """The version whose classes of characters the pattern means."""
     parts: list[CountedPart]
     """In ascending order, none twice."""
+
+    def __post_init__(self) -> None:
+        if not self.parts or self.parts != sorted(set(self.parts)):
+            raise ValueError(f"expected parts in ascending order, none twice, got {self.parts!r:.200}")
 
     def to_bytes(self) -> bytes:
         """As it stands in a file."""
@@ -89,32 +105,10 @@ def read_header(path: Path) -> CountsHeader:
     check_is_file(path, "a file of counts", "make one with `homespun tokenizer count`")
     content = _native.read_counts_header(path)
     header = None
-    with suppress(ValueError, KeyError, TypeError):
-        header = parse_header(parse_json(content))
+    with suppress(ValueError):
+        header = build_from_json(CountsHeader, parse_json(content))
     if header is None or header.to_bytes() != content:
         raise DataError(f"{path}: its header says {content[:80]!r}, which is not what is expected there; {_REMEDY}")
-    return header
-
-
-def parse_header(values: object) -> CountsHeader:
-    """A header from what JSON says.
-
-    Raises:
-        ValueError: its keys or values are not those of a header.
-        KeyError: the same.
-        TypeError: the same.
-    """
-    if not isinstance(values, dict):
-        raise ValueError(f"{values!r:.80} is no header")
-    parts = [CountedPart(**part) for part in values["parts"]]
-    header = CountsHeader(**{**values, "parts": parts})
-    texts = [header.pattern, header.unicode, *header.special_tokens, *(part.source for part in parts)]
-    numbers = [number for part in parts for number in (part.shard, part.num_shards)]
-    is_typed = all(isinstance(text, str) for text in texts) and all(isinstance(number, int) for number in numbers)
-    if not is_typed or not parts or parts != sorted(set(parts)):
-        raise ValueError(f"{values!r:.80} is no header")
-    if any(not 1 <= part.shard <= part.num_shards for part in parts):
-        raise ValueError(f"{values!r:.80} names a shard that does not exist")
     return header
 
 

@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from homespun import _native
 from homespun.errors import DataError
-from homespun.files import parse_json, storage_errors, write_atomically
+from homespun.files import storage_errors, write_atomically
+from homespun.typed_json import parse_json
 
 VERSION = 1
 

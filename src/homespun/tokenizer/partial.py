@@ -4,15 +4,16 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from homespun.corpus.source import Source
 from homespun.errors import DataError
-from homespun.files import parse_json, storage_errors, write_text_atomically
+from homespun.files import storage_errors, write_text_atomically
 from homespun.locks import LOCK_NAME
 from homespun.tokenizer.counting import Cursor
-from homespun.tokenizer.counts_file import CountsHeader, check_header, parse_header
+from homespun.tokenizer.counts_file import CountsHeader, check_header
+from homespun.typed_json import read_json
 
 PROGRESS_NAME = "progress.json"
 VERSION = 1
@@ -21,12 +22,18 @@ Run = tuple[str, int]
 """The name of a file of counts, and how often what is in it was merged."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """How far an earlier call came."""
 
-    cursor: Cursor = field(default_factory=Cursor)
-    runs: list[Run] = field(default_factory=list)
+    version: int
+    header: CountsHeader
+    """Of the file that is being made."""
+    modified: list[str]
+    """`InputState.modified` of each input."""
+    cursor: Cursor
+    runs: list[Run]
+    """What holds everything before the cursor."""
 
 
 class Partial:
@@ -54,26 +61,18 @@ class Partial:
             DataError: it counted something else, an input was written to since, or what it left is damaged.
         """
         if not self._path.exists():
-            return Progress()
+            return self._progress(Cursor(), [])
         try:
-            values = parse_json(self._path.read_bytes())
-            version, modified = values["version"], values["modified"]
-            header = parse_header(values["header"])
-            cursor = Cursor(**values["cursor"])
-            runs = [(name, level) for name, level in values["runs"]]
-            numbers = [*asdict(cursor).values(), *(level for _, level in runs)]
-            if not all(type(number) is int and number >= 0 for number in numbers):
-                raise ValueError("a number in it is none")
-            if not all(isinstance(name, str) and Path(name).name == name for name, _ in runs):
-                raise ValueError("a run in it has no name of a file")
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{self._path}: damaged ({error!r}); {self._remedy}") from error
-        if version != VERSION:
-            raise DataError(f"{self._path}: version {version!r}, expected {VERSION}; {self._remedy}")
-        check_header(self.directory, header, self._header)
-        if modified != self._modified:
+            progress = read_json(self._path, Progress, version=VERSION)
+        except ValueError as error:
+            raise DataError(f"{error}; {self._remedy}") from error
+        for name, _ in progress.runs:
+            if Path(name).name != name:
+                raise DataError(f"{self._path}: runs: {name!r:.100} is no name of a file; {self._remedy}")
+        check_header(self.directory, progress.header, self._header)
+        if progress.modified != self._modified:
             raise DataError(f"{self.directory}: an input was written to after counting had begun; {self._remedy}")
-        return Progress(cursor, runs)
+        return progress
 
     def write(self, cursor: Cursor, runs: list[Run]) -> None:
         """Note that `runs` hold everything before `cursor`.
@@ -81,14 +80,10 @@ class Partial:
         Raises:
             StorageError: the disk is full or refuses to be written to.
         """
-        values = {
-            "version": VERSION,
-            "header": asdict(self._header),
-            "modified": self._modified,
-            "cursor": asdict(cursor),
-            "runs": runs,
-        }
-        write_text_atomically(self._path, json.dumps(values, indent=1) + "\n")
+        write_text_atomically(self._path, json.dumps(asdict(self._progress(cursor, runs)), indent=1) + "\n")
+
+    def _progress(self, cursor: Cursor, runs: list[Run]) -> Progress:
+        return Progress(version=VERSION, header=self._header, modified=self._modified, cursor=cursor, runs=runs)
 
     @contextmanager
     def removed_if_empty(self) -> Iterator[None]:

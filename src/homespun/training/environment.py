@@ -13,9 +13,10 @@ import torch
 
 from homespun.accounting.machines import find_machine
 from homespun.errors import RunError
-from homespun.files import parse_json, write_text_atomically
+from homespun.files import write_text_atomically
 from homespun.records import RunDirectory
 from homespun.training.device import Choice
+from homespun.typed_json import build_from_json, parse_json
 
 _PRODUCT_SIZE = 1024
 """Rows and columns of the measured product: 2 GFLOP, enough to fill any processor that is in no table."""
@@ -50,7 +51,7 @@ def keep_environment(directory: RunDirectory, device: Choice, precision: Choice)
         write_text_atomically(path, json.dumps(describe_environment(device, precision, peak), indent=2) + "\n")
         return peak
     try:
-        return Peak(**parse_json(path.read_text(encoding="utf-8"))["peak_flops"])
+        return build_from_json(Peak, parse_json(path.read_bytes())["peak_flops"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: states no peak_flops ({error!r}); delete the file to measure it again") from error
 

@@ -180,7 +180,7 @@ def test_damaged_progress_is_refused(corpus, content):
     """Oracle: the file's name in the message."""
     begin(corpus)
     (corpus / "a.counts.partial" / "progress.json").write_text(content)
-    with pytest.raises(DataError, match=r"progress\.json: damaged"):
+    with pytest.raises(DataError, match=r"progress\.json: (not valid JSON|version None|expected the keys).*; delete"):
         count_again(corpus)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from homespun.errors import ConfigError, TokenizerError
-from homespun.files import check_is_file, parse_json
+from homespun.files import check_is_file
+from homespun.typed_json import parse_json
 
 
 def read_utf8(path: Path, what: str) -> str:
