@@ -11,3 +11,15 @@ ProgressCallback = Callable[[int, int], None]
 
 def ignore_progress(done: int, total: int) -> None:
     """Do nothing with the news: the default wherever a callback is taken."""
+
+
+def in_equal_parts(on_progress: ProgressCallback, total: int, num_parts: int) -> Callable[[object], None]:
+    """A function to call with what each of `num_parts` equal parts of a work came to, in whatever order they end."""
+    num_done = 0
+
+    def note_part(_result: object) -> None:
+        nonlocal num_done
+        num_done += 1
+        on_progress(total * num_done // num_parts, total)
+
+    return note_part

@@ -23,8 +23,8 @@ from homespun.data.shards import check_shard, map_shard
 from homespun.data.writer import undo_begin
 from homespun.errors import DataError
 from homespun.files import make_directory, write_text_atomically
-from homespun.progress import ProgressCallback
-from homespun.tokenizer.parts import Part, Shard, plan_parts
+from homespun.progress import ProgressCallback, in_equal_parts
+from homespun.tokenizer.parts import Part, Shard, divide, plan_parts
 from homespun.tokenizer.tokenizer import Tokenizer
 from homespun.typed_json import read_json
 
@@ -85,18 +85,10 @@ def encode_in_parts(
         HomespunError: what `encode_corpus` raises.
     """
     make_directory(encoding.parts_directory)
-    total = encoding.source.num_bytes
-    num_parts = -(-total // part_bytes)
-    num_done = 0
-
-    def report(_record: ShardRecord) -> None:
-        nonlocal num_done
-        num_done += 1
-        on_progress(total * num_done // num_parts, total)
-
-    parts = [Shard(number, num_parts) for number in range(1, num_parts + 1)]
+    parts = divide(encoding.source.num_bytes, part_bytes)
+    note_part = in_equal_parts(on_progress, encoding.source.num_bytes, len(parts))
     try:
-        records = run_tasks(encode_part, encoding, parts, cluster=cluster, on_done=report)
+        records = run_tasks(encode_part, encoding, parts, cluster=cluster, on_done=note_part)
     except BaseException:
         if not any(encoding.directory.glob("shard-*.npy")) and not any(encoding.parts_directory.glob("*.json")):
             shutil.rmtree(encoding.parts_directory, ignore_errors=True)

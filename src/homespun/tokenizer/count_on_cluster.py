@@ -7,10 +7,10 @@ from pathlib import Path
 from homespun import _native
 from homespun.cluster import run_tasks
 from homespun.files import make_directory
-from homespun.progress import ProgressCallback, ignore_progress
+from homespun.progress import ProgressCallback, ignore_progress, in_equal_parts
 from homespun.tokenizer.count_job import CountJob, finish
 from homespun.tokenizer.counts_file import CountsSums, merge_counts_files
-from homespun.tokenizer.parts import WHOLE, Shard
+from homespun.tokenizer.parts import WHOLE, Shard, divide
 
 _MOST_AT_ONCE = 64
 """Files of counts that one task adds up."""
@@ -46,24 +46,16 @@ def count_on_cluster(job: CountJob, out: Path, cluster: str | None, on_progress:
     progress = partial.read()
     make_directory(partial.directory)
     partial.write(progress.cursor, progress.runs)
-    total = job.source.num_bytes
-    num_shards = max(1, -(-total // job.segment_bytes))
-    num_done = 0
-
-    def report(_path: Path) -> None:
-        nonlocal num_done
-        num_done += 1
-        on_progress(total * num_done // num_shards, total)
-
-    shards = [Shard(number, num_shards) for number in range(1, num_shards + 1)]
+    shards = divide(job.source.num_bytes, job.segment_bytes)
+    note_shard = in_equal_parts(on_progress, job.source.num_bytes, len(shards))
     try:
-        paths = run_tasks(_count_shard, (job, partial.directory), shards, cluster=cluster, on_done=report)
+        paths = run_tasks(_count_shard, (job, partial.directory), shards, cluster=cluster, on_done=note_shard)
     except BaseException:
         if not any(partial.directory.glob("*.counts")):
             # Nothing was achieved: leave nothing behind that a corrected call would have to be told to ignore.
             partial.remove()
         raise
-    paths = _merge_to_few(paths, partial.directory / f"merged-of-{num_shards:06d}", cluster)
+    paths = _merge_to_few(paths, partial.directory / f"merged-of-{len(shards):06d}", cluster)
     sums = _native.merge_counts_files(paths, partial.directory, partial.finished_path, job.header(WHOLE).to_bytes())
     finish(partial, out)
     partial.remove()

@@ -46,6 +46,12 @@ class Shard:
 WHOLE = Shard()
 
 
+def divide(num_bytes: int, shard_bytes: int) -> list[Shard]:
+    """The shards of a corpus of so many bytes, each of about `shard_bytes`; at least one."""
+    num_shards = max(1, -(-num_bytes // shard_bytes))
+    return [Shard(number, num_shards) for number in range(1, num_shards + 1)]
+
+
 @dataclass(frozen=True)
 class Part:
     """A stretch of a file that splits on its own."""
