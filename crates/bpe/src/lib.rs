@@ -8,6 +8,7 @@ mod chunks;
 mod hash;
 mod memory;
 mod ordered;
+mod processor;
 mod stable;
 mod unicode_tables;
 

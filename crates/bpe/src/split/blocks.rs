@@ -42,24 +42,24 @@ impl Block<'_> {
     }
 
     #[inline(always)]
-    fn read<C: Classify>(text: &[u8], pos: usize) -> Block<'_> {
+    fn read<C: Classify>(way: C, text: &[u8], pos: usize) -> Block<'_> {
         let rest = &text[pos..];
         match rest.first_chunk::<64>() {
-            Some(bytes) => Block::of::<C>(text, pos, bytes, 64),
+            Some(bytes) => Block::of(way, text, pos, bytes, 64),
             None => {
                 let mut bytes = [0; 64];
                 bytes[..rest.len()].copy_from_slice(rest);
-                Block::of::<C>(text, pos, &bytes, rest.len())
+                Block::of(way, text, pos, &bytes, rest.len())
             }
         }
     }
 
     #[inline(always)]
-    fn of<'a, C: Classify>(text: &'a [u8], pos: usize, bytes: &[u8; 64], len: usize) -> Block<'a> {
-        let mut masks = C::masks(bytes);
+    fn of<'a, C: Classify>(way: C, text: &'a [u8], pos: usize, bytes: &[u8; 64], len: usize) -> Block<'a> {
+        let mut masks = way.masks(bytes);
         let mut wide = Wide { len, ..Wide::default() };
         if masks.beyond_ascii != 0 {
-            wide = beyond_ascii::classify::<C>(bytes, len);
+            wide = beyond_ascii::classify(way, bytes, len);
             masks.letter |= wide.letter;
             masks.upper |= wide.upper;
             masks.number |= wide.number;
@@ -133,9 +133,10 @@ impl Ends {
 }
 
 /// Calls `on_batch(start, ends)` for the pre-tokens, some at a time: the first of them begins at `start`, each other where
-/// the one before it ends. Classes come by the instructions of `C`, for which the caller is compiled.
+/// the one before it ends. Classes come by the instructions of `way`, for which the caller is compiled.
 #[inline(always)]
 pub(super) fn for_each_batch<C: Classify, P: Pattern>(
+    way: C,
     pattern: P,
     text: &[u8],
     mut on_batch: impl FnMut(usize, &[usize]),
@@ -147,7 +148,7 @@ pub(super) fn for_each_batch<C: Classify, P: Pattern>(
     };
     let mut pos = 0;
     while pos < text.len() {
-        let block = Block::read::<C>(text, pos);
+        let block = Block::read(way, text, pos);
         let starts = pattern.starts(&block);
         let bits = starts.bits & low_bits(starts.certain) & !1;
         ends.push_bits(pos, bits);

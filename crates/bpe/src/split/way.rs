@@ -1,7 +1,13 @@
 //! The ways to run a hand-written pattern: which there are, and which this machine takes.
 
+#![allow(unsafe_code, reason = "calls of functions that are compiled for wider instructions")]
+
 use super::blocks;
+#[cfg(target_arch = "aarch64")]
+use super::classify::Neon;
 use super::classify::Portable;
+#[cfg(target_arch = "x86_64")]
+use super::classify::{Avx2, Avx512};
 use super::scalar::{self, Pattern};
 
 /// How a hand-written pattern is run. All ways give the same pre-tokens; [`super::Splitter`] takes the fastest.
@@ -30,9 +36,9 @@ impl Way {
             Self::Scalar | Self::Portable => true,
             Self::Neon => cfg!(target_arch = "aarch64"),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => is_x86_feature_detected!("avx2") && has_bit_instructions(),
+            Self::Avx2 => Avx2::new().is_some(),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => is_x86_feature_detected!("avx512bw") && has_bit_instructions(),
+            Self::Avx512 => Avx512::new().is_some(),
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx2 | Self::Avx512 => false,
         }
@@ -46,46 +52,42 @@ impl Way {
     }
 }
 
-/// What both wide ways use beside their vectors.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-fn has_bit_instructions() -> bool {
-    is_x86_feature_detected!("bmi1")
-        && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("lzcnt")
-        && is_x86_feature_detected!("popcnt")
-}
-
 /// Calls `on_batch(start, ends)` for the pre-tokens, some at a time: the first of them begins at `start`, each other where
 /// the one before it ends. A way that is not possible here is replaced by [`Way::Portable`].
 #[inline]
 pub(super) fn for_each_batch<P: Pattern>(way: Way, pattern: P, text: &[u8], mut on_batch: impl FnMut(usize, &[usize])) {
+    #[cfg(target_arch = "x86_64")]
+    match way {
+        Way::Avx512 => {
+            if let Some(avx512) = Avx512::new() {
+                // SAFETY: an `Avx512` exists only where the processor has what the function is compiled for.
+                return unsafe { for_each_batch_avx512(avx512, pattern, text, on_batch) };
+            }
+        }
+        Way::Avx2 => {
+            if let Some(avx2) = Avx2::new() {
+                // SAFETY: an `Avx2` exists only where the processor has what the function is compiled for.
+                return unsafe { for_each_batch_avx2(avx2, pattern, text, on_batch) };
+            }
+        }
+        _ => {}
+    }
     match way {
         Way::Scalar => scalar::for_each(pattern, text, |start, end| on_batch(start, &[end])),
         #[cfg(target_arch = "aarch64")]
-        Way::Neon => blocks::for_each_batch::<super::classify::Neon, P>(pattern, text, on_batch),
-        #[cfg(target_arch = "x86_64")]
-        Way::Avx512 if way.is_possible() => {
-            // SAFETY: the processor has what the function is compiled for.
-            unsafe { for_each_batch_avx512(pattern, text, on_batch) }
-        }
-        #[cfg(target_arch = "x86_64")]
-        Way::Avx2 if way.is_possible() => {
-            // SAFETY: the processor has what the function is compiled for.
-            unsafe { for_each_batch_avx2(pattern, text, on_batch) }
-        }
-        _ => blocks::for_each_batch::<Portable, P>(pattern, text, on_batch),
+        Way::Neon => blocks::for_each_batch(Neon, pattern, text, on_batch),
+        _ => blocks::for_each_batch(Portable, pattern, text, on_batch),
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2,lzcnt,popcnt")]
-unsafe fn for_each_batch_avx512<P: Pattern>(pattern: P, text: &[u8], on_batch: impl FnMut(usize, &[usize])) {
-    blocks::for_each_batch::<super::classify::Avx512, P>(pattern, text, on_batch);
+fn for_each_batch_avx512<P: Pattern>(way: Avx512, pattern: P, text: &[u8], on_batch: impl FnMut(usize, &[usize])) {
+    blocks::for_each_batch(way, pattern, text, on_batch);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-unsafe fn for_each_batch_avx2<P: Pattern>(pattern: P, text: &[u8], on_batch: impl FnMut(usize, &[usize])) {
-    blocks::for_each_batch::<super::classify::Avx2, P>(pattern, text, on_batch);
+fn for_each_batch_avx2<P: Pattern>(way: Avx2, pattern: P, text: &[u8], on_batch: impl FnMut(usize, &[usize])) {
+    blocks::for_each_batch(way, pattern, text, on_batch);
 }

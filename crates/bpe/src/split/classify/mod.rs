@@ -30,12 +30,12 @@ pub(super) struct Masks {
     pub beyond_ascii: u64,
 }
 
-/// A way to look at 64 bytes at once.
-pub(super) trait Classify {
-    fn masks(block: &[u8; 64]) -> Masks;
+/// A way to look at 64 bytes at once. Having one shows that the processor can take it.
+pub(super) trait Classify: Copy {
+    fn masks(self, block: &[u8; 64]) -> Masks;
 
     /// The four high bits of every byte, the highest first.
-    fn high_bits(block: &[u8; 64]) -> [u64; 4];
+    fn high_bits(self, block: &[u8; 64]) -> [u64; 4];
 }
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ mod tests {
     /// Oracle: the classes of single bytes.
     #[test]
     fn every_byte_at_every_place_by_every_way() {
-        for shift in 0..256usize {
+        for shift in (0..256usize).step_by(if cfg!(miri) { 32 } else { 1 }) {
             let block: [u8; 64] = std::array::from_fn(|i| (i * 37 + shift) as u8);
             let bits = |is: &dyn Fn(u8) -> bool| (0..64).map(|i| u64::from(is(block[i])) << i).sum::<u64>();
             let expected = Masks {
@@ -60,22 +60,22 @@ mod tests {
                 beyond_ascii: bits(&|b| b >= 128),
             };
             let high_bits = [7, 6, 5, 4].map(|bit| bits(&|b| b >> bit & 1 == 1));
-            assert_eq!(Portable::masks(&block), expected);
-            assert_eq!(Portable::high_bits(&block), high_bits);
+            assert_eq!(Portable.masks(&block), expected);
+            assert_eq!(Portable.high_bits(&block), high_bits);
             #[cfg(target_arch = "aarch64")]
             {
-                assert_eq!(Neon::masks(&block), expected);
-                assert_eq!(Neon::high_bits(&block), high_bits);
+                assert_eq!(Neon.masks(&block), expected);
+                assert_eq!(Neon.high_bits(&block), high_bits);
             }
             #[cfg(target_arch = "x86_64")]
             {
-                if is_x86_feature_detected!("avx2") {
-                    assert_eq!(Avx2::masks(&block), expected);
-                    assert_eq!(Avx2::high_bits(&block), high_bits);
+                if let Some(avx2) = Avx2::new() {
+                    assert_eq!(avx2.masks(&block), expected);
+                    assert_eq!(avx2.high_bits(&block), high_bits);
                 }
-                if is_x86_feature_detected!("avx512bw") {
-                    assert_eq!(Avx512::masks(&block), expected);
-                    assert_eq!(Avx512::high_bits(&block), high_bits);
+                if let Some(avx512) = Avx512::new() {
+                    assert_eq!(avx512.masks(&block), expected);
+                    assert_eq!(avx512.high_bits(&block), high_bits);
                 }
             }
         }

@@ -1,17 +1,20 @@
 //! By the vectors of 64-bit ARM processors, all of which have them.
 
+#![allow(unsafe_code, reason = "intrinsics")]
+
 use std::arch::aarch64::*;
 
 use super::{Classify, Masks};
 
 /// 16 bytes at a time.
+#[derive(Clone, Copy)]
 pub(in super::super) struct Neon;
 
 type Quarters = [uint8x16_t; 4];
 
 #[inline(always)]
 fn load(block: &[u8; 64]) -> Quarters {
-    // SAFETY: each quarter is 16 bytes long, and the loads need no alignment.
+    // SAFETY: each quarter is 16 bytes long, the loads need no alignment, and every such processor has them.
     [0, 16, 32, 48].map(|at| unsafe { vld1q_u8(block[at..at + 16].as_ptr()) })
 }
 
@@ -38,22 +41,22 @@ fn is(quarters: Quarters, byte: u8) -> u64 {
 /// Bytes from `first` on, `num` of them: those whose distance from it, without sign, is below `num`.
 #[inline(always)]
 fn among(quarters: Quarters, first: u8, num: u8) -> u64 {
-    // SAFETY: as above.
+    // SAFETY: no memory is touched, and every such processor has the instructions.
     bits(quarters.map(|quarter| unsafe { vcltq_u8(vsubq_u8(quarter, vdupq_n_u8(first)), vdupq_n_u8(num)) }))
 }
 
 /// Bytes that have the bit `bit`.
 #[inline(always)]
 fn with(quarters: Quarters, bit: u8) -> u64 {
-    // SAFETY: as above.
+    // SAFETY: no memory is touched, and every such processor has the instructions.
     bits(quarters.map(|quarter| unsafe { vtstq_u8(quarter, vdupq_n_u8(bit)) }))
 }
 
 impl Classify for Neon {
     #[inline(always)]
-    fn masks(block: &[u8; 64]) -> Masks {
+    fn masks(self, block: &[u8; 64]) -> Masks {
         let quarters = load(block);
-        // SAFETY: as above.
+        // SAFETY: no memory is touched, and every such processor has the instructions.
         let lowered = quarters.map(|quarter| unsafe { vorrq_u8(quarter, vdupq_n_u8(0x20)) });
         let blank = is(quarters, b' ');
         Masks {
@@ -70,7 +73,7 @@ impl Classify for Neon {
     }
 
     #[inline(always)]
-    fn high_bits(block: &[u8; 64]) -> [u64; 4] {
+    fn high_bits(self, block: &[u8; 64]) -> [u64; 4] {
         let quarters = load(block);
         [0x80, 0x40, 0x20, 0x10].map(|bit| with(quarters, bit))
     }

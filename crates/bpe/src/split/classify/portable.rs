@@ -3,11 +3,12 @@
 use super::{Classify, Masks};
 
 /// What any processor can do.
+#[derive(Clone, Copy)]
 pub(in super::super) struct Portable;
 
 impl Classify for Portable {
     #[inline]
-    fn masks(block: &[u8; 64]) -> Masks {
+    fn masks(self, block: &[u8; 64]) -> Masks {
         let mut masks = Masks::default();
         for (i, word) in words(block).enumerate() {
             let put = |mask: &mut u64, highs: u64| *mask |= gather(highs) << (8 * i);
@@ -30,7 +31,7 @@ impl Classify for Portable {
     }
 
     #[inline]
-    fn high_bits(block: &[u8; 64]) -> [u64; 4] {
+    fn high_bits(self, block: &[u8; 64]) -> [u64; 4] {
         let mut bits = [0; 4];
         for (i, word) in words(block).enumerate() {
             for (shift, bits) in bits.iter_mut().enumerate() {
