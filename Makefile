@@ -10,7 +10,7 @@ JOBS ?= 2
 BIN := .venv/bin
 RUST := Cargo.toml Cargo.lock $(wildcard crates/*/Cargo.toml) $(shell find crates -name '*.rs' -not -path '*/target/*')
 
-.PHONY: setup demo test test-slow lint types bench docs format lock clean
+.PHONY: setup demo test test-slow unsafe lint types bench docs format lock clean
 
 setup: .venv/.dev .venv/.native
 
@@ -23,6 +23,10 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -q -m slow --timeout 1800
+
+# What is unsafe, under Miri, the address sanitizer and an emulated ARM processor: see docs/design/unsafe.md.
+unsafe:
+	tools/check_unsafe.sh
 
 lint: setup
 	$(BIN)/ruff check .
