@@ -91,3 +91,16 @@ fn for_each_batch_avx512<P: Pattern>(way: Avx512, pattern: P, text: &[u8], on_ba
 fn for_each_batch_avx2<P: Pattern>(way: Avx2, pattern: P, text: &[u8], on_batch: impl FnMut(usize, &[usize])) {
     blocks::for_each_batch(way, pattern, text, on_batch);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Oracle: the instructions that everything here is compiled for, by which Miri shows AVX-512 and NEON to the other tests.
+    #[test]
+    fn what_is_compiled_for_is_possible() {
+        assert!(Way::Avx2.is_possible() || cfg!(not(all(target_feature = "avx2", target_feature = "bmi2"))));
+        assert!(Way::Avx512.is_possible() || cfg!(not(all(target_feature = "avx512bw", target_feature = "avx512dq"))));
+        assert_eq!(Way::Neon.is_possible(), cfg!(target_feature = "neon"));
+    }
+}
