@@ -8,15 +8,14 @@ over all of them, in the second round (so everything is warm). "decode" is the t
 megabytes back into a string; they are given as the library's own `encode` returned them, as an array where it has one.
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 
-from harness import print_table, report, run_in_turn, summarise, versions, write_result
-from vocabularies import PATTERNS, SEPARATOR, save_vocabulary
+from harness import chosen_names, make_parser, print_table, report, run_in_turn, summarise, write_comparison
+from vocabularies import SEPARATOR, add_vocabulary, save_vocabulary
 
-from peers import IMPORTERS
+from peers import IMPORTERS, peers_knowing
 
 NUM_STRINGS = 20_000
 STRING_CHARACTERS = 50
@@ -46,25 +45,16 @@ def measure(name: str, directory: Path, text: Path, num_bytes: int) -> dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, IMPORTERS)
+    add_vocabulary(parser)
     parser.add_argument("text", type=Path)
-    parser.add_argument("--vocabulary", choices=PATTERNS, default="gpt2")
-    parser.add_argument("--gpt2", type=Path, help="the folder of gpt2_vocab.json and gpt2_merges.txt")
     parser.add_argument("--megabytes", type=int, default=20)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", help="contenders, separated by commas")
-    parser.add_argument("--name", help="name of the result file (default: bpe_calls-VOCABULARY)")
-    parser.add_argument("--run", choices=IMPORTERS, help=argparse.SUPPRESS)
-    parser.add_argument("--tokenizer", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     num_bytes = min(chosen.megabytes * 1_000_000, chosen.text.stat().st_size)
     if chosen.run:
         report(measure(chosen.run, chosen.tokenizer, chosen.text, num_bytes))
         return
-    names = chosen.only.split(",") if chosen.only else [*IMPORTERS]
-    if chosen.vocabulary == "gpt2" and not chosen.only:
-        names.remove("rs-bpe")
+    names = chosen_names(chosen, peers_knowing(chosen.vocabulary, IMPORTERS))
     with tempfile.TemporaryDirectory() as parent:
         directory = save_vocabulary(chosen.vocabulary, chosen.gpt2, Path(parent))
         arguments = [str(chosen.text), "--tokenizer", str(directory), "--megabytes", str(chosen.megabytes)]
@@ -74,20 +64,18 @@ def main() -> None:
     decode = {name: [run | {"seconds": run["decode_seconds"]} for run in measured] for name, measured in runs.items()}
     decode_rows = summarise(decode, ours="homespun", num_bytes=num_bytes)
     print_table(f"{chosen.vocabulary}: decode of the ids of {num_bytes:,} bytes", decode_rows)
-    path = write_result(
-        chosen.name or f"bpe_calls-{chosen.vocabulary}",
+    write_comparison(
+        f"bpe_calls-{chosen.vocabulary}",
+        chosen,
+        names,
         {
             "text": chosen.text.name,
             "num_bytes": num_bytes,
             "vocabulary": chosen.vocabulary,
-            "num_threads": chosen.threads,
-            "repeats": chosen.repeats,
-            "versions": versions("homespun", *names),
             "encode": encode_rows,
             "decode": decode_rows,
         },
     )
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -10,17 +10,25 @@ tokenizer stand beside it ("import_seconds", "load_seconds"). rs-bpe knows OpenA
 with --vocabulary cl100k, where homespun and the others use the same.
 """
 
-import argparse
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import print_table, report, run_in_turn, summarise, versions, warm_page_cache, write_result
-from vocabularies import PATTERNS, save_vocabulary
+from harness import (
+    chosen_names,
+    make_parser,
+    print_table,
+    report,
+    run_in_turn,
+    summarise,
+    warm_page_cache,
+    write_comparison,
+)
+from vocabularies import add_vocabulary, save_vocabulary
 
-from peers import IMPORTERS, Loader, num_threads
+from peers import IMPORTERS, Loader, num_threads, peers_knowing
 
 EncodeFile = Callable[[Path], int]
 
@@ -78,23 +86,14 @@ def measure(name: str, directory: Path, text: Path) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, CONTENDERS)
+    add_vocabulary(parser)
     parser.add_argument("text", type=Path)
-    parser.add_argument("--vocabulary", choices=PATTERNS, default="gpt2")
-    parser.add_argument("--gpt2", type=Path, help="the folder of gpt2_vocab.json and gpt2_merges.txt")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", help="contenders, separated by commas")
-    parser.add_argument("--name", help="name of the result file (default: bpe_encode-TEXT)")
-    parser.add_argument("--run", choices=CONTENDERS, help=argparse.SUPPRESS)
-    parser.add_argument("--tokenizer", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.run:
         report(measure(chosen.run, chosen.tokenizer, chosen.text))
         return
-    names = chosen.only.split(",") if chosen.only else [*CONTENDERS]
-    if chosen.vocabulary == "gpt2" and not chosen.only:
-        names.remove("rs-bpe")
+    names = chosen_names(chosen, peers_knowing(chosen.vocabulary, CONTENDERS))
     warm_page_cache(chosen.text)
     num_bytes = chosen.text.stat().st_size
     with tempfile.TemporaryDirectory() as parent:
@@ -108,20 +107,18 @@ def main() -> None:
     warm_rows = summarise(warm, ours="homespun-memory", num_bytes=num_bytes)
     print_table(f"{title}, warm: the second pass of the same process", warm_rows)
     suffix = "" if chosen.vocabulary == "gpt2" else f"-{chosen.vocabulary}"
-    path = write_result(
-        chosen.name or f"bpe_encode-{chosen.text.stem}{suffix}",
+    write_comparison(
+        f"bpe_encode-{chosen.text.stem}{suffix}",
+        chosen,
+        [name for name in names if name in IMPORTERS],
         {
             "text": chosen.text.name,
             "num_bytes": num_bytes,
             "vocabulary": chosen.vocabulary,
-            "num_threads": chosen.threads,
-            "repeats": chosen.repeats,
-            "versions": versions("homespun", *names),
             "cold": cold_rows,
             "warm": warm_rows,
         },
     )
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -15,10 +15,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import peak_memory_bytes, print_table, report, run_in_turn, summarise, versions, write_result
-from vocabularies import save_vocabulary
+from harness import (
+    chosen_names,
+    make_parser,
+    peak_memory_bytes,
+    print_table,
+    report,
+    run_in_turn,
+    summarise,
+    write_comparison,
+)
+from vocabularies import add_vocabulary, save_vocabulary
 
-from peers import IMPORTERS
+from peers import IMPORTERS, peers_knowing
 
 SURROGATES = range(0xD800, 0xE000)
 
@@ -56,26 +65,20 @@ def measure(name: str, directory: Path, text: Path) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gpt2", type=Path, help="the folder of gpt2_vocab.json and gpt2_merges.txt")
+    parser = make_parser(__doc__, IMPORTERS)
+    add_vocabulary(parser)
     parser.add_argument("--megabytes", type=int, default=100)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit-seconds", type=float, default=60)
-    parser.add_argument("--only", default="homespun,gigatoken,tiktoken,tokenizers", help="separated by commas")
     parser.add_argument("--documents", default=",".join(DOCUMENTS), help="which, separated by commas")
-    parser.add_argument("--name", default="bpe_long_documents", help="name of the result file")
-    parser.add_argument("--run", choices=IMPORTERS, help=argparse.SUPPRESS)
-    parser.add_argument("--tokenizer", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--text", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.run:
         report(measure(chosen.run, chosen.tokenizer, chosen.text))
         return
-    names = chosen.only.split(",")
+    names = chosen_names(chosen, peers_knowing(chosen.vocabulary, IMPORTERS))
     results = {}
     with tempfile.TemporaryDirectory() as parent:
-        directory = save_vocabulary("gpt2", chosen.gpt2, Path(parent))
+        directory = save_vocabulary(chosen.vocabulary, chosen.gpt2, Path(parent))
         for kind in chosen.documents.split(","):
             text = Path(parent) / "document.txt"
             text.write_text(DOCUMENTS[kind](chosen.megabytes * 1_000_000), encoding="utf-8")
@@ -90,18 +93,17 @@ def main() -> None:
             )
             results[kind] = summarise(runs, ours="homespun", num_bytes=num_bytes)
             print_table(f"{kind}: one document of {num_bytes:,} bytes, {chosen.threads} threads", results[kind])
-    path = write_result(
-        chosen.name,
+    write_comparison(
+        "bpe_long_documents",
+        chosen,
+        names,
         {
             "megabytes": chosen.megabytes,
-            "num_threads": chosen.threads,
-            "repeats": chosen.repeats,
+            "vocabulary": chosen.vocabulary,
             "limit_seconds": chosen.limit_seconds,
-            "versions": versions("homespun", *names),
             "results": results,
         },
     )
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -7,14 +7,22 @@ text is read once before the first turn. All use GPT-2's pattern and keep <|endo
 one's own, so the vocabularies agree but for ties.
 """
 
-import argparse
 import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness import print_table, report, run_in_turn, summarise, versions, warm_page_cache, write_result
+from harness import (
+    chosen_names,
+    make_parser,
+    print_table,
+    report,
+    run_in_turn,
+    summarise,
+    warm_page_cache,
+    write_comparison,
+)
 
 SEPARATOR = "<|endoftext|>"
 PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -120,20 +128,15 @@ CONTENDERS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, CONTENDERS)
     parser.add_argument("text", type=Path)
     parser.add_argument("--vocab-size", type=int, required=True)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default=",".join(CONTENDERS), help="contenders, separated by commas")
-    parser.add_argument("--name", help="name of the result file (default: bpe_train-TEXT-SIZE)")
-    parser.add_argument("--run", choices=CONTENDERS, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.run:
         report(CONTENDERS[chosen.run](chosen.text, chosen.vocab_size, chosen.threads))
         return
     warm_page_cache(chosen.text)
-    names = chosen.only.split(",")
+    names = chosen_names(chosen, CONTENDERS)
     arguments = [str(chosen.text), "--vocab-size", str(chosen.vocab_size), "--threads", str(chosen.threads)]
     runs = run_in_turn(Path(__file__), names, arguments, repeats=chosen.repeats, num_threads=chosen.threads)
     num_bytes = chosen.text.stat().st_size
@@ -141,19 +144,12 @@ def main() -> None:
     print_table(
         f"{chosen.text.name}: {num_bytes:,} bytes to {chosen.vocab_size:,} tokens, {chosen.threads} threads", rows
     )
-    path = write_result(
-        chosen.name or f"bpe_train-{chosen.text.stem}-{chosen.vocab_size}",
-        {
-            "text": chosen.text.name,
-            "num_bytes": num_bytes,
-            "vocab_size": chosen.vocab_size,
-            "num_threads": chosen.threads,
-            "repeats": chosen.repeats,
-            "versions": versions("homespun", *CONTENDERS),
-            "results": rows,
-        },
+    write_comparison(
+        f"bpe_train-{chosen.text.stem}-{chosen.vocab_size}",
+        chosen,
+        names,
+        {"text": chosen.text.name, "num_bytes": num_bytes, "vocab_size": chosen.vocab_size, "results": rows},
     )
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ whatever else it measured, its peak memory included. Contenders take turns, A B 
 machine's speed falls on all of them alike; medians are compared.
 """
 
+import argparse
 import json
 import math
 import os
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +23,28 @@ from statistics import median
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+
+
+def make_parser(description: str | None, contenders: Collection[str], *, repeats: int = 5) -> argparse.ArgumentParser:
+    """The arguments of every comparison; `--run` is for the processes that it starts.
+
+    Args:
+        description: The script's docstring.
+        contenders: What `--only` and `--run` can name.
+        repeats: How often each contender runs unless told otherwise.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=repeats)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", help=f"some of {','.join(contenders)}, separated by commas (default: all that can)")
+    parser.add_argument("--name", help="name of the result file, instead of the usual")
+    parser.add_argument("--run", choices=contenders, help=argparse.SUPPRESS)
+    return parser
+
+
+def chosen_names(chosen: argparse.Namespace, able: Iterable[str]) -> list[str]:
+    """The contenders that `--only` names, or else all that are able to take part."""
+    return chosen.only.split(",") if chosen.only else [*able]
 
 
 def warm_page_cache(file: Path) -> None:
@@ -182,3 +205,16 @@ def write_result(name: str, content: dict[str, Any]) -> Path:
     dated = {"date": datetime.now(UTC).date().isoformat(), "machine": machine()} | content
     path.write_text(json.dumps(dated, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def write_comparison(name: str, chosen: argparse.Namespace, packages: Iterable[str], content: dict[str, Any]) -> None:
+    """Write the result of a comparison, and say where.
+
+    Args:
+        name: The result's usual name.
+        chosen: What the parser of `make_parser` returned.
+        packages: Those compared with homespun, whose versions count.
+        content: What was compared on what, and what came of it.
+    """
+    settings = {"num_threads": chosen.threads, "repeats": chosen.repeats, "versions": versions("homespun", *packages)}
+    print(f"wrote {write_result(chosen.name or name, settings | content)}")

@@ -5,7 +5,7 @@ and encoding can be timed apart.
 """
 
 import os
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,3 +136,8 @@ IMPORTERS: dict[str, Callable[[], Loader]] = {
     "tokenizers": import_tokenizers,
     "rs-bpe": import_rs_bpe,
 }
+
+
+def peers_knowing(vocabulary: str, names: Iterable[str]) -> list[str]:
+    """Those of the contenders that can encode with a vocabulary."""
+    return [name for name in names if name != "rs-bpe" or vocabulary == "cl100k"]

@@ -7,13 +7,12 @@ A step is forward, backward, clipping and AdamW. Both models have the same shape
 they come, without torch.compile; the peer is given PyTorch's fused attention, cross-entropy, AdamW and clipping.
 """
 
-import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from harness import print_table, report, run_in_turn, summarise, versions, write_result
+from harness import chosen_names, make_parser, print_table, report, run_in_turn, summarise, write_comparison
 
 BATCH_SIZE, CONTEXT_LENGTH, VOCAB_SIZE = 16, 256, 10_000
 D_MODEL, D_FF, NUM_LAYERS, NUM_HEADS = 512, 1_344, 4, 16
@@ -101,36 +100,26 @@ def measure(contender: str, precision: str, num_steps: int, num_threads: int) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, CONTENDERS, repeats=3)
     parser.add_argument("--precision", default="float32,bfloat16", help="float32, bfloat16, or both with a comma")
     parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--run", choices=CONTENDERS, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.run:
         report(measure(chosen.run, chosen.precision, chosen.steps, chosen.threads))
         return
+    names = chosen_names(chosen, CONTENDERS)
     tables = {}
     for precision in chosen.precision.split(","):
         arguments = ["--precision", precision, "--steps", str(chosen.steps), "--threads", str(chosen.threads)]
-        runs = run_in_turn(
-            Path(__file__), list(CONTENDERS), arguments, repeats=chosen.repeats, num_threads=chosen.threads
-        )
+        runs = run_in_turn(Path(__file__), names, arguments, repeats=chosen.repeats, num_threads=chosen.threads)
         tables[precision] = summarise(runs, ours="homespun")
         print_table(f"one step of {BATCH_SIZE * CONTEXT_LENGTH:,} tokens, {precision}", tables[precision])
-    path = write_result(
+    write_comparison(
         "train_step",
-        {
-            "num_threads": chosen.threads,
-            "repeats": chosen.repeats,
-            "steps": chosen.steps,
-            "tokens_per_step": BATCH_SIZE * CONTEXT_LENGTH,
-            "versions": versions("torch", "transformers"),
-            "tables": tables,
-        },
+        chosen,
+        ["torch", "transformers"],
+        {"steps": chosen.steps, "tokens_per_step": BATCH_SIZE * CONTEXT_LENGTH, "tables": tables},
     )
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The vocabularies that encoders are compared on, written as each library reads them."""
 
+import argparse
 import base64
 from pathlib import Path
 
@@ -15,6 +16,13 @@ PATTERNS = {
     "cl100k": r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$"
     r"|\s*[\r\n]|\s+(?!\S)|\s",
 }
+
+
+def add_vocabulary(parser: argparse.ArgumentParser) -> None:
+    """The vocabulary to compare on; `--tokenizer` is its directory, for the processes that a comparison starts."""
+    parser.add_argument("--vocabulary", choices=PATTERNS, default="gpt2")
+    parser.add_argument("--gpt2", type=Path, help="the folder of gpt2_vocab.json and gpt2_merges.txt")
+    parser.add_argument("--tokenizer", type=Path, help=argparse.SUPPRESS)
 
 
 def save_vocabulary(name: str, gpt2_files: Path | None, parent: Path) -> Path:
