@@ -33,8 +33,8 @@ def hold(directory: Path) -> Iterator[None]:
     """Hold `directory`, made where it is absent, against other processes while the block lasts.
 
     What is held is a file in it, `LOCK_NAME`, that the operating system has locked: once the process is gone, killed or
-    not, so is the lock. The block's end removes the file, and the directory where nothing else is in it. On file
-    systems without locks, as some networks' are, nothing is held.
+    not, so is the lock. The block's end removes the file, the directory where nothing else is in it, and then parents
+    that were made for it. On file systems without locks, as some networks' are, nothing is held.
 
     Why not a library: filelock leaves its file, but a data set that is finished holds the same files wherever and
     however often it was made.
@@ -44,15 +44,19 @@ def hold(directory: Path) -> Iterator[None]:
         StorageError: it cannot be made, or not be written to.
     """
     with storage_errors(directory):
+        missing = [folder for folder in directory.parents if not folder.exists()]
         descriptor = _acquire(directory)
     try:
         yield
     finally:
         _release(directory / LOCK_NAME, descriptor)
+        with suppress(OSError):
+            for folder in (directory, *missing):
+                folder.rmdir()
 
 
 def hold_until_made(result: Path, directory: Path) -> AbstractContextManager[None]:
-    """As `hold`, but nothing where `result` stands and its making left no lock: that may lie where none can be written.
+    """As `hold`; but what is finished, and left no lock, is not held: it may lie where nothing can be written.
 
     Args:
         result: The file with which the work is done.
@@ -100,10 +104,9 @@ def _release(path: Path, descriptor: int) -> None:
         with suppress(OSError):
             path.unlink()
     os.close(descriptor)
-    with suppress(OSError):
-        if sys.platform == "win32":
+    if sys.platform == "win32":
+        with suppress(OSError):
             path.unlink()
-        path.parent.rmdir()
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

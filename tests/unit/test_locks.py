@@ -66,14 +66,14 @@ def test_a_child_does_not_inherit_it(tmp_path):
 
 
 def test_the_directory_goes_if_nothing_is_in_it(tmp_path):
-    for name, left in (("empty", False), ("full", True)):
-        directory = tmp_path / "deep" / name
-        with hold(directory):
-            assert directory.is_dir()
-            if left:
-                (directory / "result").touch()
-        assert directory.exists() == left
-        assert not (directory / LOCK_NAME).exists()
+    """Oracle: the directory's listing. So do parents that were not there before."""
+    (tmp_path / "before").mkdir()
+    with hold(tmp_path / "before" / "deep" / "empty"):
+        assert (tmp_path / "before" / "deep" / "empty" / LOCK_NAME).exists()
+    assert list(tmp_path.rglob("*")) == [tmp_path / "before"]
+    with hold(tmp_path / "full"):
+        (tmp_path / "full" / "result").touch()
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["result"]
 
 
 def test_a_lock_on_a_removed_file_is_none(tmp_path, monkeypatch):
