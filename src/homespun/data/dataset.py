@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from homespun.data.manifest import TOKEN_BYTES_NAME, Manifest, read_manifest, shard_path
-from homespun.data.shards import REMEDY, check_shard, map_shard
+from homespun.data.shards import REMEDY, check_shard, map_shard, sha256_of_items
 from homespun.errors import DataError
-from homespun.files import sha256_of_file
 from homespun.records import CorpusEntropy
 
 _TOKEN_BYTES_DTYPE = np.dtype("<u4")
@@ -130,7 +129,8 @@ class TokenDataset:
         expected = {TOKEN_BYTES_NAME: self.manifest.token_bytes_sha256}
         expected |= {shard_path(self.path, i).name: shard.sha256 for i, shard in enumerate(self.manifest.shards)}
         for name, sha256 in expected.items():
-            if sha256_of_file(self.path / name) != sha256:
+            # Their headers were compared when the data set was opened.
+            if sha256_of_items(self.path / name) != sha256:
                 raise DataError(f"{self.path / name}: altered since it was written; {REMEDY}")
         for start in range(0, len(self), _VERIFY_TOKENS):
             check_ids(self[start : start + _VERIFY_TOKENS], self.vocab_size, where=str(self.path))

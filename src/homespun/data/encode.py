@@ -32,10 +32,10 @@ from homespun.data.manifest import (
     write_part,
 )
 from homespun.data.parts import PART_BYTES, PARTS_NAME, Encoding, encode_in_parts
-from homespun.data.shards import check_shard
+from homespun.data.shards import check_shard, sha256_of_items
 from homespun.data.writer import ShardWriter, begin
 from homespun.errors import ConfigError, DataError
-from homespun.files import sha256_of_file, storage_errors
+from homespun.files import storage_errors
 from homespun.locks import hold_until_made
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.records import CorpusEntropy
@@ -213,7 +213,7 @@ def _resume(directory: Path, origin: Origin, states: Sequence[InputState]) -> Pr
     for index, shard in enumerate(progress.shards):
         path = shard_path(directory, index)
         check_shard(path, origin.dtype, shard.num_tokens)
-        if sha256_of_file(path) != shard.sha256:
+        if sha256_of_items(path) != shard.sha256:
             raise DataError(f"{path}: altered since it was written; delete {directory} to begin anew")
     return progress
 
@@ -245,7 +245,7 @@ def _finish(encoding: Encoding, shards: list[ShardRecord], entropy: CorpusEntrop
         num_tokens=sum(shard.num_tokens for shard in shards),
         num_bytes=num_bytes,
         num_separators=num_separators,
-        token_bytes_sha256=sha256_of_file(directory / TOKEN_BYTES_NAME),
+        token_bytes_sha256=sha256_of_items(directory / TOKEN_BYTES_NAME),
         shards=shards,
         entropy=entropy,
     )

@@ -22,8 +22,8 @@ from homespun.typed_json import read_json
 MANIFEST_NAME = "manifest.json"
 PROGRESS_NAME = "progress.json"
 TOKEN_BYTES_NAME = "token-bytes.npy"
-VERSION = 1
-PROGRESS_VERSION = 2
+VERSION = 2
+PROGRESS_VERSION = 3
 
 _UINT16_IDS = 1 << 16
 
@@ -67,7 +67,7 @@ class ShardRecord:
     """Bytes of text that its tokens spell, separators included."""
     num_separators: int
     sha256: str
-    """Of the whole file, header included."""
+    """Of its ids as they lie in the file, without the header."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,7 @@
 """A file of token ids that is being written."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,40 +28,33 @@ class ShardFile:
         self._dtype = dtype
         self._num_bytes = 0
         self._num_separators = 0
+        self._sha256 = hashlib.sha256()
         self._stack = ExitStack()
         self._file: BinaryIO = self._stack.enter_context(write_atomically(path))
         self._file.write(npy_header(dtype, 0))
 
     def append(self, ids: npt.NDArray[np.unsignedinteger], num_bytes: int, num_separators: int) -> None:
         """Append ids that spell so many bytes, and of which so many are separators."""
-        self._file.write(ids.astype(self._dtype, copy=False).data)
+        content = ids.astype(self._dtype, copy=False).data
+        self._file.write(content)
+        self._sha256.update(content)
         self.num_tokens += len(ids)
         self._num_bytes += num_bytes
         self._num_separators += num_separators
 
     def close(self) -> ShardRecord:
         """Give the file its name, and say what it holds."""
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            with self._stack:
-                self._file.seek(0)
-                self._file.write(npy_header(self._dtype, self.num_tokens))
-                self._file.flush()
-                # Hashed now and not while it was written, because the header comes first and says how many ids there
-                # are; and at the side, because the disk takes its time.
-                content = Path(self._file.name).open("rb")  # noqa: SIM115 - `_sha256` closes it
-                sha256 = pool.submit(_sha256, content)
-            return ShardRecord(
-                num_tokens=self.num_tokens,
-                num_bytes=self._num_bytes,
-                num_separators=self._num_separators,
-                sha256=sha256.result(),
-            )
+        with self._stack:
+            self._file.seek(0)
+            self._file.write(npy_header(self._dtype, self.num_tokens))
+        return ShardRecord(
+            num_tokens=self.num_tokens,
+            num_bytes=self._num_bytes,
+            num_separators=self._num_separators,
+            sha256=self._sha256.hexdigest(),
+        )
 
     def drop(self, error: BaseException) -> None:
         """Remove what there is of the file, because of an error."""
         self._stack.__exit__(type(error), error, error.__traceback__)
 
-
-def _sha256(file: BufferedReader) -> str:
-    with file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ The header is written here and not by NumPy, whose padding differs between versi
 whatever made them.
 """
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,13 @@ def check_shard(path: Path, dtype: np.dtype, num_tokens: int) -> None:
     with path.open("rb") as file:
         if file.read(_HEADER_BYTES) != npy_header(dtype, num_tokens):
             raise DataError(f"{path}: the header is not that of {num_tokens:,} ids of {dtype}; {REMEDY}")
+
+
+def sha256_of_items(path: Path) -> str:
+    """The sha256 of a file's items, without the header: how many they are is known last, and they are hashed as they come."""
+    with path.open("rb") as file:
+        file.seek(_HEADER_BYTES)
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def map_shard(path: Path, dtype: np.dtype, num_tokens: int) -> npt.NDArray[np.unsignedinteger]:

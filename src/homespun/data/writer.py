@@ -18,7 +18,7 @@ from homespun.data.shards import write_array
 class ShardWriter:
     """Writes the ids that follow those of finished shards; each shard takes its name once it is whole.
 
-    A full shard is hashed and made to last on another thread while the next is written. Leaving the `with` block well
+    A full shard is made to last on another thread while the next is written. Leaving the `with` block well
     finishes the last shard; leaving it by an exception drops the unfinished one, and if there is none before it the
     directory is left as it was found. `progress` says which shards stand and where their text ends, and so does the
     file of that name, which is there before any shard.

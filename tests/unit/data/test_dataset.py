@@ -111,7 +111,7 @@ def test_altered_bytes_are_found_by_verify(dataset, name):
     [
         (lambda m: m.update(num_tokens=m["num_tokens"] + 1), "num_tokens is"),
         (lambda m: m.update(num_bytes=3), "num_bytes is 3, but the shards have"),
-        (lambda m: m.update(version=2), "version 2, expected 1"),
+        (lambda m: m.update(version=3), "version 3, expected 2"),
         (lambda m: m.update(extra=1), "expected the keys version, origin"),
         (lambda m: m.pop("entropy"), "expected the keys"),
         (lambda m: m["origin"].update(vocab_size="many"), "origin: vocab_size: 'many' is not what is expected"),

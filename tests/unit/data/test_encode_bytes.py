@@ -47,7 +47,7 @@ def files_by_hand(tokenizer: Tokenizer, texts: list[str], shard_tokens: int) -> 
             "num_tokens": len(shard),
             "num_bytes": len(tokenizer.decode_bytes(shard)),
             "num_separators": shard.count(tokenizer.special_tokens[SEPARATOR]),
-            "sha256": hashlib.sha256(files[f"shard-{index:05d}.npy"]).hexdigest(),
+            "sha256": hashlib.sha256(np.array(shard, "<u2").tobytes()).hexdigest(),
         }
         for index, shard in enumerate(shards)
     ]
