@@ -33,20 +33,13 @@ pub struct LongMerger {
 }
 
 impl LongMerger {
-    /// Forget the last piece and make room for one of `len` symbols, to be pushed next.
-    pub fn start(&mut self, len: usize) {
-        debug_assert!(len <= MAX_LONG);
-        self.cells.clear();
-        self.cells.reserve_exact(len);
-    }
-
-    /// Append a symbol that covers one byte.
-    pub fn push(&mut self, symbol: Symbol) {
-        self.cells.push(symbol);
-    }
-
-    /// Apply all merges to the symbols pushed, those of `bytes`; hand each symbol that is left to `emit`, from left to right.
+    /// Apply all merges to `bytes`, at most [`MAX_LONG`], tokens all; hand each symbol that is left to `emit`, from left to
+    /// right.
     pub fn merge(&mut self, pairs: &PairTable, bytes: &[u8], mut emit: impl FnMut(Symbol)) {
+        debug_assert!(bytes.len() <= MAX_LONG);
+        self.cells.clear();
+        self.cells.reserve_exact(bytes.len());
+        self.cells.extend(bytes.iter().map(|&byte| pairs.byte_symbol(byte)));
         self.buckets.prepare(pairs.num_merges());
         if bytes.len() > KEPT_LEN {
             self.buckets.reserve(pairs, bytes);

@@ -6,14 +6,15 @@
 
 mod batch;
 mod cache;
-pub(crate) mod long;
+mod long;
 mod lookup;
+pub(crate) mod mergers;
 mod offsets;
 pub(crate) mod pairs;
 mod pretokens;
 mod runs;
 mod seams;
-pub(crate) mod short;
+mod short;
 mod threads;
 mod workers;
 
@@ -26,13 +27,11 @@ use crate::split::Splitter;
 use crate::vocab::{Symbol, Vocabulary};
 
 use cache::Cache;
-use long::{LongMerger, MAX_LONG};
 use lookup::Batch;
+use mergers::Mergers;
 use pairs::PairTable;
 use pretokens::Pretokens;
-use runs::merge_run;
 use seams::Seams;
-use short::{ShortPiece, MAX_SHORT};
 use workers::Workers;
 
 pub use offsets::{spans_in_characters, Span};
@@ -56,7 +55,8 @@ pub enum SpecialPolicy {
 pub struct Encoder {
     vocabulary: Vocabulary,
     pairs: PairTable,
-    byte_symbols: [Symbol; 256],
+    /// Whether every byte is a token.
+    spells_every_byte: bool,
     seams: Seams,
     splitter: Splitter,
     special_tokens: SpecialTokens,
@@ -71,7 +71,7 @@ pub struct Worker {
     batch: Box<Batch>,
     /// The ids of the pre-token merged last.
     merged: Vec<u32>,
-    long: LongMerger,
+    mergers: Mergers,
 }
 
 impl Encoder {
@@ -98,7 +98,7 @@ impl Encoder {
         Ok(Self {
             vocabulary,
             pairs,
-            byte_symbols,
+            spells_every_byte: !byte_symbols.contains(&NO_SYMBOL),
             seams,
             splitter: Splitter::new(pattern)?,
             special_tokens: SpecialTokens::new(special_tokens.iter().map(|(text, _)| text.as_str()))?,
@@ -248,44 +248,27 @@ impl Encoder {
     #[inline(never)]
     fn merge(
         &self,
-        long: &mut LongMerger,
+        mergers: &mut Mergers,
         pretoken: &[u8],
         offset: usize,
         mut emit: impl FnMut(u32),
     ) -> Result<(), BpeError> {
-        let symbol_at = |place: usize| match self.byte_symbols[pretoken[place] as usize] {
-            NO_SYMBOL => Err(BpeError::ByteOutsideVocabulary {
+        if !self.spells_every_byte {
+            self.check_bytes(pretoken, offset)?;
+        }
+        mergers.merge(&self.pairs, pretoken, offset, |symbol| emit(self.vocabulary.id(symbol)))
+    }
+
+    /// Refuses a pre-token, which stands at `offset`, that holds a byte that is no token.
+    #[cold]
+    fn check_bytes(&self, pretoken: &[u8], offset: usize) -> Result<(), BpeError> {
+        let is_unknown = |&byte: &u8| self.pairs.byte_symbol(byte) == NO_SYMBOL;
+        match pretoken.iter().position(is_unknown) {
+            Some(place) => Err(BpeError::ByteOutsideVocabulary {
                 byte: pretoken[place],
                 offset: offset + place,
             }),
-            symbol => Ok(symbol),
-        };
-        if pretoken.len() <= MAX_SHORT {
-            let mut short = ShortPiece::new();
-            for place in 0..pretoken.len() {
-                short.push(symbol_at(place)?);
-            }
-            short.merge(&self.pairs, pretoken, |symbol| emit(self.vocabulary.id(symbol)));
-            return Ok(());
+            None => Ok(()),
         }
-        if pretoken[1..] == pretoken[..pretoken.len() - 1] {
-            for (symbol, len) in merge_run(&self.pairs, symbol_at(0)?, pretoken.len()) {
-                (0..len).for_each(|_| emit(self.vocabulary.id(symbol)));
-            }
-            return Ok(());
-        }
-        if pretoken.len() > MAX_LONG {
-            return Err(BpeError::PretokenTooLong {
-                offset,
-                num_bytes: pretoken.len(),
-                limit: MAX_LONG,
-            });
-        }
-        long.start(pretoken.len());
-        for place in 0..pretoken.len() {
-            long.push(symbol_at(place)?);
-        }
-        long.merge(&self.pairs, pretoken, |symbol| emit(self.vocabulary.id(symbol)));
-        Ok(())
     }
 }

@@ -52,6 +52,8 @@ pub struct PairTable {
     filter: Box<[u64]>,
     /// The first step of every pair of bytes, by 256 * left + right: where each piece begins, so looked up most.
     byte_steps: Box<[Step]>,
+    /// The symbols of the bytes.
+    byte_symbols: [Symbol; 256],
     /// Bits of the hash that do not choose the slot.
     slot_shift: u32,
     /// Bits of the hash that do not choose the bit of the filter.
@@ -98,6 +100,7 @@ impl PairTable {
             slots,
             filter,
             byte_steps,
+            byte_symbols: *byte_symbols,
             slot_shift,
             filter_shift,
             merges,
@@ -109,6 +112,13 @@ impl PairTable {
             }
         }
         table
+    }
+
+    /// The symbol of a byte.
+    #[inline]
+    #[must_use]
+    pub fn byte_symbol(&self, byte: u8) -> Symbol {
+        self.byte_symbols[usize::from(byte)]
     }
 
     /// The first step at which two bytes, tokens both, merge.

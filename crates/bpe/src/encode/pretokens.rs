@@ -163,7 +163,7 @@ impl Encoder {
             let pretoken = &text[start..ends[k]];
             if pretoken.len() > MAX_KEY {
                 emit(&worker.cache, &worker.batch.values[num_done..k], out);
-                self.merge(&mut worker.long, pretoken, offset + start, |id| out.push(id))?;
+                self.merge(&mut worker.mergers, pretoken, offset + start, |id| out.push(id))?;
                 num_done = k + 1;
                 continue;
             }
@@ -171,7 +171,7 @@ impl Encoder {
             if value == Value::MISSING {
                 worker.merged.clear();
                 let merged = &mut worker.merged;
-                self.merge(&mut worker.long, pretoken, offset + start, |id| merged.push(id))?;
+                self.merge(&mut worker.mergers, pretoken, offset + start, |id| merged.push(id))?;
                 value = match worker.cache.insert(pretoken, merged) {
                     Some(value) => value,
                     None => {

@@ -8,15 +8,17 @@ use crate::vocab::Symbol;
 /// Equal symbols side by side.
 type Run = (Symbol, usize);
 
-/// Merge `len` times `symbol`; what is left, as runs.
-pub fn merge_run(pairs: &PairTable, symbol: Symbol, len: usize) -> Vec<Run> {
+/// Merge `len` times `symbol`; hand each symbol that is left to `emit`, from left to right.
+pub fn merge_run(pairs: &PairTable, symbol: Symbol, len: usize, mut emit: impl FnMut(Symbol)) {
     let mut runs = vec![(symbol, len)];
     let mut floor = 0;
     while let Some(rank) = first_rank(pairs, &runs, floor) {
         runs = apply(pairs, rank, &runs);
         floor = rank;
     }
-    runs
+    for (symbol, len) in runs {
+        (0..len).for_each(|_| emit(symbol));
+    }
 }
 
 /// The lowest rank, not below `floor`, of a pair that stands in `runs`.

@@ -1,80 +1,101 @@
-//! Merging a short piece: an array of what its pairs become, scanned for the first to merge.
+//! Merging a short piece: an array of when its pairs merge, scanned for the first.
 //!
 //! Quadratic, but a word of ten letters needs no heap, and nothing is moved. See `long` for the rest.
 
-use super::pairs::{PairTable, Step};
+use super::pairs::{PairTable, Rank, Step};
 use crate::vocab::Symbol;
 
-/// Pieces of at most this many bytes are merged here; positions fit in six bits.
-pub const MAX_SHORT: usize = 64;
+/// Pieces of at most this many bytes are merged here: with a border on either side, a bit each in a word.
+pub const MAX_SHORT: usize = 62;
 
-/// Symbols of a short piece, linked so that those that are merged away need not be closed up.
-pub struct ShortPiece {
-    symbols: [Symbol; MAX_SHORT],
-    /// What (symbols[i], its right neighbour) becomes.
-    steps: [Step; MAX_SHORT],
-    next: [u8; MAX_SHORT],
-    previous: [u8; MAX_SHORT],
-    len: usize,
+/// Stands before and behind the piece, and merges with nothing.
+const BORDER: Symbol = Symbol::MAX;
+
+/// Steps that are compared at a time.
+const LANES: usize = 8;
+
+/// Scratch space of `merge`, kept from piece to piece.
+#[derive(Debug)]
+pub struct ShortMerger {
+    /// The rank of what (symbols[place], its right neighbour) becomes and, below it, the place: so the lowest is the leftmost
+    /// of the first. Between pieces nothing merges.
+    steps: [u64; 64],
+    /// What that pair becomes.
+    merged: [Symbol; 64],
+    symbols: [Symbol; 64],
 }
 
-impl ShortPiece {
-    /// A piece of no symbol.
-    pub fn new() -> Self {
+impl Default for ShortMerger {
+    fn default() -> Self {
         Self {
-            symbols: [0; MAX_SHORT],
-            steps: [Step::NEVER; MAX_SHORT],
-            next: [0; MAX_SHORT],
-            previous: [0; MAX_SHORT],
-            len: 0,
+            steps: [u64::MAX; 64],
+            merged: [0; 64],
+            symbols: [BORDER; 64],
         }
     }
+}
 
-    /// Append a byte, which is this symbol; at most [`MAX_SHORT`].
-    pub fn push(&mut self, symbol: Symbol) {
-        self.symbols[self.len] = symbol;
-        self.previous[self.len] = self.len.wrapping_sub(1) as u8;
-        self.len += 1;
-        self.next[self.len - 1] = self.len as u8;
-    }
-
-    /// Apply all merges to the symbols pushed, those of `bytes`; hand each that is left to `emit`, from left to right.
+impl ShortMerger {
+    /// Apply all merges to `bytes`, at most [`MAX_SHORT`], tokens all; hand each symbol that is left to `emit`, from left to
+    /// right.
+    #[inline(always)]
     pub fn merge(&mut self, pairs: &PairTable, bytes: &[u8], mut emit: impl FnMut(Symbol)) {
-        const MASK: usize = MAX_SHORT - 1; // tells the compiler that positions are in bounds
-        let len = self.len;
-        for (step, pair) in self.steps.iter_mut().zip(bytes.windows(2)) {
-            *step = pairs.byte_step(pair[0], pair[1]);
+        const MASK: usize = 63; // tells the compiler that places are in bounds
+        let len = bytes.len().min(MAX_SHORT);
+        for (place, &byte) in (1..).zip(bytes) {
+            self.symbols[place & MASK] = pairs.byte_symbol(byte);
         }
+        self.symbols[(len + 1) & MASK] = BORDER;
+        for (place, pair) in (1..).zip(bytes.windows(2)) {
+            self.put(pairs.byte_step(pair[0], pair[1]), place & MASK);
+        }
+        // A bit for each place at which a symbol begins, borders included.
+        let mut alive = (4_u64 << len).wrapping_sub(1);
         loop {
-            // The leftmost of the lowest: within a rank, merges go from left to right.
-            let (mut first, mut at) = (Step::NEVER, 0);
-            for (place, &step) in self.steps[..len].iter().enumerate() {
-                if step < first {
-                    (first, at) = (step, place);
-                }
-            }
-            if first == Step::NEVER {
+            let first = self.first(len);
+            let rank = (first >> 32) as Rank;
+            if rank == Step::NEVER.rank() {
                 break;
             }
-            let gone = self.next[at] as usize & MASK;
-            let after = self.next[gone] as usize;
-            self.symbols[at] = first.merged();
-            self.next[at] = after as u8;
-            self.steps[gone] = Step::NEVER;
-            self.steps[at] = Step::NEVER;
-            if after < len {
-                self.previous[after & MASK] = at as u8;
-                self.steps[at] = pairs.step(self.symbols[at], self.symbols[after & MASK], first.rank());
-            }
-            if at > 0 {
-                let before = self.previous[at] as usize & MASK;
-                self.steps[before] = pairs.step(self.symbols[before], self.symbols[at], first.rank());
-            }
+            let at = first as usize & MASK;
+            let gone = next(alive, at) & MASK;
+            alive &= !(1 << gone);
+            let before = 63 - (alive & ((1 << at) - 1)).leading_zeros() as usize & MASK;
+            let behind = next(alive, at) & MASK;
+            let symbol = self.merged[at];
+            self.symbols[at] = symbol;
+            self.steps[gone] = u64::MAX;
+            self.put(pairs.step(symbol, self.symbols[behind], rank), at);
+            self.put(pairs.step(self.symbols[before], symbol, rank), before);
         }
-        let mut at = 0;
-        while at < len {
-            emit(self.symbols[at & MASK]);
-            at = self.next[at & MASK] as usize;
+        let mut left = alive & !1 & !(2 << len);
+        while left != 0 {
+            emit(self.symbols[left.trailing_zeros() as usize & MASK]);
+            left &= left - 1;
         }
     }
+
+    #[inline(always)]
+    fn put(&mut self, step: Step, place: usize) {
+        self.steps[place] = u64::from(step.rank()) << 32 | place as u64;
+        self.merged[place] = step.merged();
+    }
+
+    /// The lowest of the steps at places up to `len`.
+    #[inline(always)]
+    fn first(&self, len: usize) -> u64 {
+        let mut lowest = [u64::MAX; LANES];
+        for steps in self.steps[..(len + 1).next_multiple_of(LANES)].chunks_exact(LANES) {
+            for (lowest, &step) in lowest.iter_mut().zip(steps) {
+                *lowest = step.min(*lowest);
+            }
+        }
+        lowest.into_iter().min().unwrap_or(u64::MAX)
+    }
+}
+
+/// The place of the first bit behind the one at `at`.
+#[inline(always)]
+fn next(alive: u64, at: usize) -> usize {
+    at + 1 + (alive >> at >> 1).trailing_zeros() as usize
 }

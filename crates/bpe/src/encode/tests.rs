@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::long::LongMerger;
 use super::pairs::PairTable;
 use super::runs::merge_run;
-use super::short::{ShortPiece, MAX_SHORT};
+use super::short::{ShortMerger, MAX_SHORT};
 use super::{Encoder, SpecialPolicy};
 use crate::split::GPT2_PATTERN;
 use crate::vocab::{Merge, Symbol, Vocabulary};
@@ -73,17 +73,13 @@ fn bytes_of(symbols: &[Symbol]) -> Vec<u8> {
 
 fn by_long(merger: &mut LongMerger, pairs: &PairTable, symbols: &[Symbol]) -> Vec<Symbol> {
     let mut merged = Vec::new();
-    merger.start(symbols.len());
-    symbols.iter().for_each(|&symbol| merger.push(symbol));
     merger.merge(pairs, &bytes_of(symbols), |symbol| merged.push(symbol));
     merged
 }
 
-fn by_short(pairs: &PairTable, symbols: &[Symbol]) -> Vec<Symbol> {
+fn by_short(merger: &mut ShortMerger, pairs: &PairTable, symbols: &[Symbol]) -> Vec<Symbol> {
     let mut merged = Vec::new();
-    let mut piece = ShortPiece::new();
-    symbols.iter().for_each(|&symbol| piece.push(symbol));
-    piece.merge(pairs, &bytes_of(symbols), |symbol| merged.push(symbol));
+    merger.merge(pairs, &bytes_of(symbols), |symbol| merged.push(symbol));
     merged
 }
 
@@ -100,15 +96,16 @@ proptest! {
         pieces in prop::collection::vec(symbols(60), 1..4),
     ) {
         let pairs = table(merges.clone());
-        let mut merger = LongMerger::default();
+        let (mut short_merger, mut long_merger) = (ShortMerger::default(), LongMerger::default());
         for piece in pieces {
             let expected = merge_naively(&merges, &piece);
-            prop_assert_eq!(&by_long(&mut merger, &pairs, &piece), &expected);
+            prop_assert_eq!(&by_long(&mut long_merger, &pairs, &piece), &expected);
             let short = &piece[..piece.len().min(MAX_SHORT)];
-            prop_assert_eq!(by_short(&pairs, short), merge_naively(&merges, short));
+            prop_assert_eq!(by_short(&mut short_merger, &pairs, short), merge_naively(&merges, short));
             let run = vec![piece.first().copied().unwrap_or(0); piece.len().max(1)];
-            let merged = merge_run(&pairs, run[0], run.len()).into_iter().flat_map(|(symbol, len)| vec![symbol; len]);
-            prop_assert_eq!(merged.collect::<Vec<_>>(), merge_naively(&merges, &run));
+            let mut merged = Vec::new();
+            merge_run(&pairs, run[0], run.len(), |symbol| merged.push(symbol));
+            prop_assert_eq!(merged, merge_naively(&merges, &run));
         }
     }
 }

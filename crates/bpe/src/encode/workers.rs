@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use super::cache::Cache;
-use super::long::LongMerger;
 use super::lookup::Batch;
+use super::mergers::Mergers;
 use super::Worker;
 
 /// Workers kept between texts; further ones, at work at the same moment, are dropped when done.
@@ -33,7 +33,7 @@ impl Workers {
             cache: Cache::new(self.cache_bytes),
             batch: Batch::new(),
             merged: Vec::new(),
-            long: LongMerger::default(),
+            mergers: Mergers::default(),
         }
     }
 

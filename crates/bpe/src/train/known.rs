@@ -6,9 +6,8 @@ use super::tokens::{Tokens, BORDER};
 use super::words::Class;
 use super::Merge;
 use crate::count::Counts;
-use crate::encode::long::{LongMerger, MAX_LONG};
+use crate::encode::mergers::Mergers;
 use crate::encode::pairs::PairTable;
-use crate::encode::short::{ShortPiece, MAX_SHORT};
 use crate::error::BpeError;
 use crate::vocab;
 
@@ -75,7 +74,7 @@ impl Known {
         let mut cells = Vec::with_capacity(room);
         cells.push(BORDER);
         let mut classes: Vec<Class> = Vec::new();
-        let mut long = LongMerger::default();
+        let mut mergers = Mergers::default();
         for &word in words {
             let (bytes, count) = counts.get(word as usize);
             if classes.last().is_none_or(|class| class.count != count) {
@@ -83,7 +82,10 @@ impl Known {
                 classes.push(Class { first, count });
             }
             let first = cells.len();
-            self.push_symbols(bytes, &mut long, &mut cells)?;
+            match &self.pairs {
+                None => cells.extend(bytes.iter().map(|&byte| u32::from(byte))),
+                Some(pairs) => mergers.merge(pairs, bytes, 0, |symbol| cells.push(symbol))?,
+            }
             if cells.len() - first < 2 {
                 cells.truncate(first);
             } else {
@@ -91,31 +93,6 @@ impl Known {
             }
         }
         Ok((cells, classes))
-    }
-
-    fn push_symbols(&self, bytes: &[u8], long: &mut LongMerger, cells: &mut Vec<u32>) -> Result<(), BpeError> {
-        let symbols = bytes.iter().map(|&byte| u32::from(byte));
-        match &self.pairs {
-            None => cells.extend(symbols),
-            Some(pairs) if bytes.len() <= MAX_SHORT => {
-                let mut short = ShortPiece::new();
-                symbols.for_each(|symbol| short.push(symbol));
-                short.merge(pairs, bytes, |symbol| cells.push(symbol));
-            }
-            Some(_) if bytes.len() > MAX_LONG => {
-                return Err(BpeError::PretokenTooLong {
-                    offset: 0,
-                    num_bytes: bytes.len(),
-                    limit: MAX_LONG,
-                })
-            }
-            Some(pairs) => {
-                long.start(bytes.len());
-                symbols.for_each(|symbol| long.push(symbol));
-                long.merge(pairs, bytes, |symbol| cells.push(symbol));
-            }
-        }
-        Ok(())
     }
 }
 
