@@ -74,4 +74,3 @@ class ShardFile:
     def drop(self, error: BaseException) -> None:
         """Remove what there is of the file, because of an error."""
         self._stack.__exit__(type(error), error, error.__traceback__)
-

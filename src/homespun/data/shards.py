@@ -56,7 +56,7 @@ def check_shard(path: Path, dtype: np.dtype, num_tokens: int) -> None:
 
 
 def sha256_of_items(path: Path) -> str:
-    """The sha256 of a file's items, without the header: how many they are is known last, and they are hashed as they come."""
+    """The sha256 of the items in a file, without its header, which is known only when all of them are."""
     with path.open("rb") as file:
         file.seek(_HEADER_BYTES)
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -60,7 +60,7 @@ impl ShortMerger {
             let at = first as usize & MASK;
             let gone = next(alive, at) & MASK;
             alive &= !(1 << gone);
-            let before = 63 - (alive & ((1 << at) - 1)).leading_zeros() as usize & MASK;
+            let before = (63 - (alive & ((1 << at) - 1)).leading_zeros() as usize) & MASK;
             let behind = next(alive, at) & MASK;
             let symbol = self.merged[at];
             self.symbols[at] = symbol;
