@@ -57,6 +57,14 @@ pub struct Pretokens<'a> {
     pub ends: &'a [usize],
 }
 
+impl Pretokens<'_> {
+    fn longest(&self) -> usize {
+        let first = self.ends.first().map_or(0, |end| end - self.start);
+        let others = self.ends.windows(2).map(|two| two[1] - two[0]);
+        others.fold(first, usize::max)
+    }
+}
+
 impl Encoder {
     /// Appends the ids of `pretokens`.
     pub(super) fn encode_pretokens(
@@ -65,6 +73,9 @@ impl Encoder {
         pretokens: Pretokens<'_>,
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
+        if pretokens.longest() <= MAX_WHOLE {
+            return self.encode_batch_of(worker, pretokens, out);
+        }
         let mut outcome = Ok(());
         let mut pieces = [0; MAX_BATCH];
         let mut num_pieces = 0;
