@@ -187,8 +187,8 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _read_object(text: object) -> dict[str, Any]:
-    value = parse_json(text) if isinstance(text, str) else text
+def _read_object(text: str) -> dict[str, Any]:
+    value = parse_json(text)
     if not isinstance(value, dict):
         raise ValueError(f"{value!r:.80} where an object is expected")
     return value

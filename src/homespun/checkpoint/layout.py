@@ -127,10 +127,11 @@ def _read_header(content: memoryview, where: str) -> tuple[dict[str, Any], bytes
     except ValueError as error:
         raise CheckpointError(f"{where}: altered, or not a checkpoint: its header is not JSON; {_REMEDY}") from error
     metadata = header.get(_METADATA) if isinstance(header, dict) else None
-    if not isinstance(metadata, dict) or not isinstance(metadata.get(_HASH), str):
+    named = metadata if isinstance(metadata, dict) else {}
+    if _HASH not in named or not all(isinstance(value, str) for value in named.values()):
         raise CheckpointError(
-            f"{where}: its header states no sha256: this is not a checkpoint that homespun wrote; name one of "
-            "a run's checkpoints/step-*.safetensors"
+            f"{where}: its header states no sha256, or metadata that are not strings: this is not a checkpoint that "
+            "homespun wrote; name one of a run's checkpoints/step-*.safetensors"
         )
     return header, spelled
 

@@ -78,7 +78,7 @@ def optimizer_state_dict(
         state.setdefault(index_of[name], {})[key] = tensor.clone()
     return {
         "state": state,
-        "param_groups": _restore_groups(optimizer.state_dict()["param_groups"], groups),
+        "param_groups": _restore_groups(optimizer.state_dict()["param_groups"], groups, where),
     }
 
 
@@ -104,15 +104,28 @@ def _names_by_group(model: nn.Module, optimizer: Optimizer) -> list[list[str]]:
     return [[name for name in group if name is not None] for group in groups]
 
 
-def _restore_groups(own: list[dict[str, Any]], saved: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _restore_groups(own: list[dict[str, Any]], saved: list[dict[str, Any]], where: str) -> list[dict[str, Any]]:
     """The saved settings on top of this optimizer's, with lists turned back to the tuples they were, as in `betas`."""
     restored = []
     for own_group, saved_group in zip(own, saved, strict=True):
         group = {**own_group, **saved_group, "params": own_group["params"]}
+        for key, value in group.items():
+            if key in saved_group and not _fits(own_group.get(key), value):
+                raise CheckpointError(
+                    f"{where}: its optimizer's {key} is {value!r:.80}, this one's {own_group[key]!r}; "
+                    "name another checkpoint"
+                )
         restored.append(
             {key: tuple(value) if isinstance(own_group.get(key), tuple) else value for key, value in group.items()}
         )
     return restored
+
+
+def _fits(own: Any, saved: Any) -> bool:
+    """Whether `saved`, read from JSON, may stand where `own` does; of what is no number, its owner must know."""
+    if isinstance(own, tuple):
+        return isinstance(saved, list | tuple) and len(saved) == len(own) and all(map(_fits, own, saved))
+    return type(own) not in (int, float) or type(saved) is float or (type(saved) is int and abs(saved) < 2**63)
 
 
 def _as_json(value: Any) -> Any:

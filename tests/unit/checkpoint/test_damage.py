@@ -104,6 +104,43 @@ def test_files_of_others_are_told_apart_from_damaged_ones(victim, tmp_path):
         read_state(io.BytesIO(file.getvalue()))
 
 
+def forge(header: dict, data: bytes) -> bytes:
+    """A file of `header` and `data` under a true hash."""
+
+    def spell(value):
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+    header["__metadata__"].pop("sha256", None)
+    header["__metadata__"]["sha256"] = sha256(spell(header) + data).hexdigest()
+    text = spell(header)
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def parts(content: bytes) -> tuple[dict, bytes]:
+    end = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:end]), content[end:]
+
+
+@pytest.mark.parametrize(("key", "value"), [("iteration", []), ("iteration", 3), ("tied", {}), ("format", None)])
+def test_metadata_that_are_no_strings_are_refused(key, value, intact, victim):
+    header, data = parts(intact)
+    header["__metadata__"][key] = value
+    assert "metadata that are not strings" in str(refuse(forge(header, data), victim))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("betas", None), ("betas", [0.9]), ("betas", ["a", "b"]), ("lr", "0.1"), ("lr", 10**400), ("eps", True)],
+)
+def test_settings_that_the_optimizer_cannot_have_are_refused(key, value, intact, victim):
+    header, data = parts(intact)
+    optimizer = json.loads(header["__metadata__"]["optimizer"])
+    optimizer["groups"][0][key] = value
+    header["__metadata__"]["optimizer"] = json.dumps(optimizer)
+    assert f"its optimizer's {key} is" in str(refuse(forge(header, data), victim))
+
+
 @pytest.mark.parametrize(
     "entry",
     [
@@ -120,18 +157,9 @@ def test_files_of_others_are_told_apart_from_damaged_ones(victim, tmp_path):
 )
 def test_forged_headers_are_refused(entry):
     """A hash can be forged along with a header; no view outside the data, and no unaligned one, may come of it."""
-    data = b"\0" * 4
-    header = {"__metadata__": {"format": "homespun.checkpoint"}, "weight": entry}
-
-    def spell(value):
-        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-    header["__metadata__"]["sha256"] = sha256(spell(header) + data).hexdigest()
-    text = spell(header)
-    text += b" " * (-len(text) % 8)
-    content = memoryview(bytearray(len(text).to_bytes(8, "little") + text + data))
+    content = forge({"__metadata__": {"format": "homespun.checkpoint"}, "weight": entry}, b"\0" * 4)
     with pytest.raises(CheckpointError):
-        read_tensors(content, "forged")
+        read_tensors(memoryview(bytearray(content)), "forged")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
