@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -118,3 +119,10 @@ def test_odd_values_in_any_place_are_read_or_refused(name, tmp_path):
     odd_objects = list(with_odd_values(value))
     for odd in odd_objects[:: -(-len(odd_objects) // MAX_ODD_OBJECTS)]:
         loaders.check(name, tmp_path, json.dumps(odd).encode() + rest)
+
+
+def test_odd_values_in_any_place_of_a_recipe_are_read_or_refused(tmp_path):
+    """Oracle: the same promise; a recipe takes longer to read, so there are fewer."""
+    odd_recipes = list(with_odd_values(yaml.safe_load(loaders.RECIPE.read_text(encoding="utf-8"))))
+    for odd in odd_recipes[:: -(-len(odd_recipes) // 100)]:
+        loaders.check("recipe", tmp_path, json.dumps(odd).encode())

@@ -78,7 +78,8 @@ class ParquetRows:
                     yield table
             except HomespunError:
                 raise
-            except (pyarrow.ArrowException, OSError) as error:
+            # UnicodeDecodeError: the name of a column.
+            except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
                 # The operating system's errors have a number; those without are pyarrow's, about what it read.
                 if isinstance(error, OSError) and error.errno is not None:
                     raise

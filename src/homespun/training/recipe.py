@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
 
@@ -14,6 +15,8 @@ from homespun.training.config import RunConfig
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
+
+_LARGEST_NUMBER = 2**63 - 1
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -108,6 +111,7 @@ def _check_recipe_keys(path: Path) -> None:
         raise ConfigError(f"{path}: expected keys such as name, model, optim; got {values!r:.80}")
     for key in _section_keys(values):
         check_key(key, str(path))
+    _check_values(RunConfig, values, str(path))
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -133,6 +137,21 @@ def _section_keys(values: dict[Any, Any], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{name}"
         if isinstance(value, dict):
             yield from _section_keys(value, f"{prefix}{name}.")
+
+
+def _check_values(kind: type, section: dict[str, Any], where: str, prefix: str = "") -> None:
+    """Refuse what jsonargparse lets through and no config can have: a section that is none, nothing, 10**400."""
+    types = {field.name: field.type for field in fields(kind)}
+    for name, value in section.items():
+        key, expected = prefix + name, types[name]
+        if isinstance(expected, type) and is_dataclass(expected):
+            if not isinstance(value, dict):
+                raise ConfigError(f"{where}: {key} = {value!r:.80}, but it is a section; write its keys below it")
+            _check_values(expected, value, where, f"{key}.")
+        elif value is None and NoneType not in get_args(expected):
+            raise ConfigError(f"{where}: {key} has no value; give it one, or leave the key out for its default")
+        elif isinstance(value, int) and abs(value) > _LARGEST_NUMBER:
+            raise ConfigError(f"{where}: {key} is a number of {len(str(abs(value)))} digits; at most {_LARGEST_NUMBER}")
 
 
 def _check_flags(overrides: Sequence[str]) -> None:

@@ -98,7 +98,8 @@ def test_what_is_no_parquet_file_is_refused(tmp_path):
     path = write(tmp_path / "corpus.parquet", compression="none", use_dictionary=False, write_page_checksum=True)
     whole = path.read_bytes()
     flipped = whole.replace(b"document 499", b"document 498")
-    for damaged in (b"", b"some text", whole[:-20], flipped):
+    misnamed = whole.replace(b"text", b"\xb2\xb2\xb2\xb2")
+    for damaged in (b"", b"some text", whole[:-20], flipped, misnamed):
         path.write_bytes(damaged)
         with pytest.raises(DataError, match=r"corpus\.parquet: not parquet, truncated or damaged"):
             list(read_documents(path))

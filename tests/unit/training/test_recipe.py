@@ -85,6 +85,11 @@ def test_bad_values_are_told_with_their_key(recipe, overrides, told):
         (RECIPE, "just words", "expected keys"),
         ("num_steps: 20,", "num_steps: 20, num_steps: 30,", "the key num_steps stands twice"),
         ("num_layers: 1, ", "", "num_layers"),
+        ("lr: 3e-3", "lr:", r"tiny\.yaml: optim\.lr has no value"),
+        ("lr: 3e-3", "schedule: {final_lr_fraction: null}", r"optim\.schedule\.final_lr_fraction has no value"),
+        ("{lr: 3e-3}", "3", r"optim = 3, but it is a section"),
+        ("{lr: 3e-3}", r'"\0"', r"optim = .*, but it is a section"),
+        ("lr: 3e-3", f"lr: {10**400}", r"optim\.lr is a number of 401 digits"),
     ],
 )
 def test_bad_files_are_told_with_their_key(recipe, old, new, told):
