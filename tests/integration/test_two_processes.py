@@ -43,13 +43,18 @@ def start(command: list[str]) -> subprocess.Popen[str]:
 def stopped_in(directory: Path, command: list[str], *, at: str) -> Iterator[None]:
     """A process at `command` that stands still as soon as the file `at` is in `directory`; in the end it is killed."""
     with start(command) as process:
-        while not (directory / at).exists():
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.001)
-        os.kill(process.pid, signal.SIGSTOP)
-        assert (directory / LOCK_NAME).exists(), "it was done before it could be stopped"
-        yield
-        process.kill()
+        try:
+            while not (directory / at).exists():
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.001)
+            os.kill(process.pid, signal.SIGSTOP)
+            # Until it is told to have stopped, some of its threads go on.
+            _, status = os.waitpid(process.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status), "it ended before it could be stopped"
+            assert (directory / LOCK_NAME).exists(), "it was done before it could be stopped"
+            yield
+        finally:
+            process.kill()
 
 
 def files_in(directory: Path) -> dict[str, bytes]:
