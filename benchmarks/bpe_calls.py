@@ -13,9 +13,8 @@ import time
 from pathlib import Path
 
 from harness import chosen_names, make_parser, print_table, report, run_in_turn, summarise, write_comparison
-from vocabularies import SEPARATOR, add_vocabulary, save_vocabulary
-
 from peers import IMPORTERS, peers_knowing
+from vocabularies import SEPARATOR, add_vocabulary, save_vocabulary
 
 NUM_STRINGS = 20_000
 STRING_CHARACTERS = 50

@@ -26,9 +26,8 @@ from harness import (
     warm_page_cache,
     write_comparison,
 )
-from vocabularies import add_vocabulary, save_vocabulary
-
 from peers import IMPORTERS, Loader, num_threads, peers_knowing
+from vocabularies import add_vocabulary, save_vocabulary
 
 EncodeFile = Callable[[Path], int]
 

@@ -25,9 +25,8 @@ from harness import (
     summarise,
     write_comparison,
 )
-from vocabularies import add_vocabulary, save_vocabulary
-
 from peers import IMPORTERS, peers_knowing
+from vocabularies import add_vocabulary, save_vocabulary
 
 SURROGATES = range(0xD800, 0xE000)
 

@@ -6,7 +6,7 @@ python examples/01_train_a_tokenizer.py
 import tempfile
 from pathlib import Path
 
-from homespun.corpus import generate_stories, write_storybook
+from homespun.storybook import generate_stories, write_storybook
 from homespun.tokenizer import Tokenizer, train_bpe
 
 

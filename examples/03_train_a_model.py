@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from homespun.corpus import write_storybook
 from homespun.data import get_batch
 from homespun.generation import decode
 from homespun.model import TransformerLM, cross_entropy
 from homespun.model.config import ModelConfig
 from homespun.optim import AdamW, clip_gradients, cosine_schedule
+from homespun.storybook import write_storybook
 from homespun.tokenizer import Tokenizer, train_bpe
 
 NUM_STEPS = 60

@@ -1,12 +1,16 @@
 """Train a language model from raw text, every part written in the open.
 
-Importing this package does no work: rooms load when they are imported by name, such as `homespun.tokenizer`.
+Importing this package does no work: a name or a subpackage is imported when it is first used.
 """
 
+from homespun.lazy import exports
 
-def __getattr__(name: str) -> str:
+_load, __dir__ = exports(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib.metadata import version
 
         return version("homespun")
-    raise AttributeError(f"module 'homespun' has no attribute {name!r}")
+    return _load(name)

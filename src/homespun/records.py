@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from homespun.entropy import CorpusEntropy
 from homespun.errors import MissingFileError, RunError
 from homespun.files import write_text_atomically
 from homespun.typed_json import build_from_json, parse_json, read_json
@@ -67,21 +68,6 @@ class ValidationRecord:
     seconds: float
     """Wall-clock seconds of the training loop when it was taken."""
     kind: Literal["validation"] = "validation"
-
-
-@dataclass(frozen=True, kw_only=True)
-class CorpusEntropy:
-    """The exact information content of a set of documents whose source is known."""
-
-    bits: float
-    num_bytes: int
-    """Bytes of the same documents, separators included."""
-    num_documents: int
-
-    @property
-    def bits_per_byte(self) -> float:
-        """The least bits per byte any model can expect on text from this source."""
-        return self.bits / self.num_bytes
 
 
 @dataclass(frozen=True, kw_only=True)

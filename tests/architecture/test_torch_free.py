@@ -35,10 +35,10 @@ def run_without(blocked, body):
             HEAVY,
             "import homespun.optim.config, homespun.data.config, homespun.corpus.config, homespun.tokenizer.config",
         ),
-        (TORCH, "import homespun.training.config"),
+        (TORCH, "import homespun.recipe.config"),
         (TORCH, "from homespun.cli.main import main; assert main(['estimate', 'gpt2-xl']) == 0"),
         (TORCH, "import homespun.reporting; homespun.reporting.write_report"),
-        (TORCH, "from homespun.corpus import generate_stories; next(iter(generate_stories(1, 0)))"),
+        (TORCH, "from homespun.storybook import generate_stories; next(iter(generate_stories(1, 0)))"),
         (
             TORCH,
             "from homespun.tokenizer import Tokenizer; Tokenizer({i: bytes([i]) for i in range(256)}, []).encode('a')",

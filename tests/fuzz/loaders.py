@@ -34,15 +34,16 @@ from homespun.data.manifest import (
     read_progress,
     shard_path,
 )
+from homespun.entropy import CorpusEntropy
 from homespun.errors import HomespunError
 from homespun.optim import AdamW
-from homespun.records import CorpusEntropy, RunDirectory, write_json_record
+from homespun.recipe.load import load_recipe
+from homespun.records import RunDirectory, write_json_record
 from homespun.tokenizer import Tokenizer
 from homespun.tokenizer.count_corpus import count_corpus
 from homespun.tokenizer.counts_file import read_counts, read_header
 from homespun.tokenizer.journal import Journal, JournalOrigin
 from homespun.tokenizer.partial import Partial
-from homespun.training.recipe import load_recipe
 
 SEPARATOR = "<|endoftext|>"
 DOCUMENTS = ["the cat ate", "a caf\u00e9 \U0001f600", ""]

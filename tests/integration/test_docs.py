@@ -151,5 +151,5 @@ def test_the_ranks_told_are_those_enforced():
     ranks = ast.literal_eval(re.search(r"^RANKS = (\(.*?^\))", enforced, flags=re.MULTILINE | re.DOTALL)[1])
     there = {"_native", *(path.stem for path in (ROOT / "src" / "homespun").iterdir())}
     page = (ROOT / "docs" / "design" / "house.md").read_text(encoding="utf-8")
-    told = {int(rank): set(rooms.split()) for rank, rooms in re.findall(r"^    (\d)  (.+)$", page, flags=re.MULTILINE)}
+    told = {int(rank): set(rooms.split()) for rank, rooms in re.findall(r"^    (\d+)  (.+)$", page, flags=re.MULTILINE)}
     assert told == {rank: there & {*rooms} for rank, rooms in enumerate(ranks) if there & {*rooms}}

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from homespun.accounting.parameters import count_parameters
+from homespun.recipe.load import load_recipe
+from homespun.recipe.prepare import prepare
 from homespun.training.loop import train
-from homespun.training.prepare import prepare
-from homespun.training.recipe import load_recipe
 from homespun.training.recorder import Recorder
 from homespun.training.session import open_session
 

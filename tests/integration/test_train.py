@@ -10,14 +10,14 @@ import yaml
 
 from homespun.cli.main import main
 from homespun.errors import CheckpointError, ConfigError, DataError, MissingFileError, RunError, StorageError
+from homespun.recipe.load import load_recipe
+from homespun.recipe.prepare import prepare
 from homespun.records import RunDirectory
+from homespun.runs.load import load_run
 from homespun.training.events import CheckpointSaved, StepTaken
 from homespun.training.loop import train
-from homespun.training.prepare import prepare
-from homespun.training.recipe import load_recipe
 from homespun.training.recorder import Recorder
 from homespun.training.session import open_session
-from homespun.training.trained import load_run
 
 STORY = "Once there was a {0}. The {0} met a {1}, and they were friends.<|endoftext|>"
 CREATURES = ["fox", "bear", "frog", "goose", "snail", "mouse", "cat", "owl"]

@@ -50,7 +50,7 @@ fn push_hex(json: &mut String, bytes: &[u8]) {
 mod tests {
     use super::*;
 
-    /// By hand; whole fingerprints are compared with Python's in tests/unit/tokenizer.
+    /// By hand; whole fingerprints are compared with Python's in tests/tokenizer.
     #[test]
     fn bytes_are_hexadecimal_and_ids_sorted_as_strings() {
         let tokens = [(9, &b"a"[..]), (10, b"\x00\xff"), (1, b"")];

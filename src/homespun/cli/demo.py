@@ -9,7 +9,7 @@ from homespun.cli.parsing import CommandParser
 
 if TYPE_CHECKING:
     from homespun.records import RunDirectory
-    from homespun.training.trained import TrainedRun
+    from homespun.runs.load import TrainedRun
 
 RECIPE = Path(__file__).with_name("demo.yaml")
 _NUM_STORIES = 3
@@ -34,11 +34,11 @@ def main(arguments: list[str]) -> int:
     # Imported here: `homespun demo --help` does not wait for torch.
     from homespun.cli.progress import progress_bar
     from homespun.cli.train import train_with_console
+    from homespun.recipe.load import load_recipe
+    from homespun.recipe.prepare import prepare
     from homespun.records import RunDirectory
     from homespun.reporting import write_report
-    from homespun.training.prepare import prepare
-    from homespun.training.recipe import load_recipe
-    from homespun.training.trained import load_run
+    from homespun.runs.load import load_run
 
     directory = RunDirectory(out)
     config = load_recipe(RECIPE, overrides)

@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     # Imported here: it is torch that takes the time.
     import torch
 
-    from homespun.training.device import choose_device, choose_precision
+    from homespun.runs.device import choose_device, choose_precision
     from homespun.training.environment import device_name, find_peak
 
     threads = torch.get_num_threads()

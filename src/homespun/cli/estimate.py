@@ -88,7 +88,7 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
             parser.error(f"unrecognized arguments: {' '.join(overrides)}")
         name, model = options.model, preset(options.model)
     elif Path(options.model).suffix in (".yaml", ".yml", ".json"):
-        from homespun.training.recipe import load_recipe
+        from homespun.recipe.load import load_recipe
 
         run = load_recipe(Path(options.model), overrides)
         name, model = run.name, run.model

@@ -19,8 +19,8 @@ def main(arguments: list[str]) -> int:
     options = _build_parser().parse_args(arguments)
     # Imported here: a wrong command line does not wait for torch.
     from homespun.generation.generate import decode_stream
+    from homespun.runs.load import load_run
     from homespun.seeding import derive_seed
-    from homespun.training.trained import load_run
 
     run = load_run(options.run, options.checkpoint, options.device)
     for index in range(options.num_samples):

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
         return 0
     # Imported here: `homespun prepare --help` does not wait for the tokenizer.
     from homespun.cli.progress import progress_bar
-    from homespun.training.prepare import prepare
+    from homespun.recipe.prepare import prepare
 
     prepare(parsed[0], tell=print, show_progress=progress_bar)
     return 0

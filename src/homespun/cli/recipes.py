@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from homespun.cli.parsing import CommandParser
-from homespun.training.config import RunConfig
+from homespun.recipe.config import RunConfig
 
 
 class RecipeParser(CommandParser):
@@ -36,7 +36,7 @@ class RecipeParser(CommandParser):
         if not arguments or arguments[0].startswith("-"):
             self.error("the recipe comes first, for example recipes/demo.yaml")
         # Imported here so that a wrong command line is refused at once.
-        from homespun.training.recipe import load_recipe
+        from homespun.recipe.load import load_recipe
 
         own, overrides = self.parse_known_args(arguments[1:])
         return load_recipe(Path(arguments[0]), overrides), own
@@ -44,7 +44,7 @@ class RecipeParser(CommandParser):
 
 def print_recipe_keys() -> None:
     """Print each key of a recipe with its type, default and meaning."""
-    from homespun.training.recipe import recipe_parser
+    from homespun.recipe.load import recipe_parser
 
     text = recipe_parser("homespun train RECIPE").format_help()
     # Usage and the options of the parser itself stand before the first key.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from homespun.cli.main import EXIT_INTERRUPTED
 from homespun.cli.recipes import RecipeParser
-from homespun.training.config import RunConfig
+from homespun.recipe.config import RunConfig
 
 _DESCRIPTION = """\
 Train a model. Its directory is runs/NAME, or what --out says; where that holds a run of the same recipe, training

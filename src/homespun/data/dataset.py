@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from homespun.data.manifest import TOKEN_BYTES_NAME, Manifest, read_manifest, shard_path
 from homespun.data.shards import REMEDY, check_shard, map_shard, sha256_of_items
+from homespun.entropy import CorpusEntropy
 from homespun.errors import DataError
-from homespun.records import CorpusEntropy
 
 _TOKEN_BYTES_DTYPE = np.dtype("<u4")
 _VERIFY_TOKENS = 1 << 22

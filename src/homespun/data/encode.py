@@ -34,11 +34,11 @@ from homespun.data.manifest import (
 from homespun.data.parts import PART_BYTES, PARTS_NAME, Encoding, encode_in_parts
 from homespun.data.shards import check_shard, sha256_of_items
 from homespun.data.writer import ShardWriter, begin
+from homespun.entropy import CorpusEntropy
 from homespun.errors import ConfigError, DataError
 from homespun.files import storage_errors
 from homespun.locks import hold_until_made
 from homespun.progress import ProgressCallback, ignore_progress
-from homespun.records import CorpusEntropy
 from homespun.tokenizer.config import resolve_num_threads
 from homespun.tokenizer.tokenizer import Tokenizer
 

@@ -14,9 +14,9 @@ from typing import TypeVar
 import numpy as np
 
 from homespun.data.shards import REMEDY
+from homespun.entropy import CorpusEntropy
 from homespun.errors import DataError, MissingFileError
 from homespun.files import write_text_atomically
-from homespun.records import CorpusEntropy
 from homespun.typed_json import read_json
 
 MANIFEST_NAME = "manifest.json"

@@ -3,15 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from homespun.entropy import CorpusEntropy
 from homespun.errors import RunError
-from homespun.records import (
-    CorpusEntropy,
-    RunDirectory,
-    RunResult,
-    TrainRecord,
-    ValidationRecord,
-    step_of,
-)
+from homespun.records import RunDirectory, RunResult, TrainRecord, ValidationRecord, step_of
 
 
 @dataclass(frozen=True, kw_only=True)

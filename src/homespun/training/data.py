@@ -5,11 +5,11 @@ from pathlib import Path
 
 from homespun.data.dataset import TokenDataset
 from homespun.data.manifest import MANIFEST_NAME
+from homespun.entropy import CorpusEntropy
 from homespun.errors import ConfigError, MissingFileError
 from homespun.files import sha256_of_file
-from homespun.records import CorpusEntropy
+from homespun.recipe.config import RunConfig
 from homespun.tokenizer.tokenizer import Tokenizer
-from homespun.training.config import RunConfig
 
 _REMEDY = "make what this recipe needs with `homespun prepare RECIPE`, with the same flags"
 

@@ -15,7 +15,7 @@ from homespun.accounting.machines import find_machine
 from homespun.errors import RunError
 from homespun.files import write_text_atomically
 from homespun.records import RunDirectory
-from homespun.training.device import Choice
+from homespun.runs.device import Choice
 from homespun.typed_json import build_from_json, parse_json
 
 _PRODUCT_SIZE = 1024

@@ -20,13 +20,13 @@ from homespun.generation.generate import END_OF_TEXT, decode
 from homespun.locks import hold
 from homespun.model.transformer import TransformerLM
 from homespun.optim.build import build_optimizer
+from homespun.recipe.config import RunConfig
 from homespun.records import RunDirectory, write_json_record
+from homespun.runs.claim import claim_run_directory
+from homespun.runs.device import autocast, resolve
 from homespun.seeding import derive_seed
-from homespun.training.config import RunConfig
 from homespun.training.data import RunData, open_data
-from homespun.training.device import autocast, resolve
 from homespun.training.environment import keep_environment
-from homespun.training.identity import claim_run_directory
 from homespun.training.meter import Meter
 from homespun.training.recorder import cut_metrics
 from homespun.training.rng import restore_rng_state, rng_state, undisturbed_rng

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
 
     from homespun.config import check_at_least
-    from homespun.corpus.storybook.write import entropy_path, write_storybook
+    from homespun.storybook.write import entropy_path, write_storybook
 
     check_at_least("--stories", options.stories, 1)
     with progress_bar("telling stories", "stories") as on_progress:

@@ -1,0 +1,12 @@
+from homespun.accounting.estimate import Estimate as Estimate
+from homespun.accounting.estimate import estimate_training as estimate_training
+from homespun.accounting.flops import forward_flops as forward_flops
+from homespun.accounting.flops import list_matrix_multiplies as list_matrix_multiplies
+from homespun.accounting.flops import training_flops as training_flops
+from homespun.accounting.machines import Machine as Machine
+from homespun.accounting.machines import find_machine as find_machine
+from homespun.accounting.memory import TrainingMemory as TrainingMemory
+from homespun.accounting.memory import training_memory as training_memory
+from homespun.accounting.parameters import count_parameters as count_parameters
+from homespun.accounting.parameters import parameter_shapes as parameter_shapes
+from homespun.accounting.presets import preset as preset

@@ -1,0 +1,11 @@
+from homespun.corpus.catalogue import NAMED_TEXTS as NAMED_TEXTS
+from homespun.corpus.catalogue import NamedText as NamedText
+from homespun.corpus.catalogue import find_text as find_text
+from homespun.corpus.config import SourceConfig as SourceConfig
+from homespun.corpus.downloads import Download as Download
+from homespun.corpus.downloads import download as download
+from homespun.corpus.downloads import download_text as download_text
+from homespun.corpus.inputs import InputFile as InputFile
+from homespun.corpus.inputs import expand_inputs as expand_inputs
+from homespun.corpus.reader import read_documents as read_documents
+from homespun.corpus.reader import read_text as read_text

@@ -1,0 +1,11 @@
+from homespun.data.batches import get_batch as get_batch
+from homespun.data.config import DataConfig as DataConfig
+from homespun.data.dataset import TokenDataset as TokenDataset
+from homespun.data.encode import encode_corpus as encode_corpus
+from homespun.data.memory import encode_to_memory as encode_to_memory
+from homespun.data.sampler import WindowSampler as WindowSampler
+from homespun.data.windows import Window as Window
+from homespun.data.windows import WindowBatch as WindowBatch
+from homespun.data.windows import batch_windows as batch_windows
+from homespun.data.windows import documents as documents
+from homespun.data.windows import validation_windows as validation_windows

@@ -1,0 +1,12 @@
+from homespun.optim.adamw import AdamW as AdamW
+from homespun.optim.build import build_optimizer as build_optimizer
+from homespun.optim.clip import clip_gradients as clip_gradients
+from homespun.optim.config import OptimConfig as OptimConfig
+from homespun.optim.config import ScheduleConfig as ScheduleConfig
+from homespun.optim.groups import parameter_groups as parameter_groups
+from homespun.optim.schedule import constant_schedule as constant_schedule
+from homespun.optim.schedule import cosine_schedule as cosine_schedule
+from homespun.optim.schedule import learning_rate_at as learning_rate_at
+from homespun.optim.schedule import linear_schedule as linear_schedule
+from homespun.optim.schedule import wsd_schedule as wsd_schedule
+from homespun.optim.sgd import SGD as SGD

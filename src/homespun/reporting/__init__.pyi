@@ -1,0 +1,1 @@
+from homespun.reporting.report import write_report as write_report

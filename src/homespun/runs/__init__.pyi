@@ -1,0 +1,1 @@
+from homespun.runs.load import load_run as load_run

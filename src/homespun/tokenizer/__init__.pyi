@@ -1,0 +1,4 @@
+from homespun.tokenizer.config import TokenizerConfig as TokenizerConfig
+from homespun.tokenizer.tokenizer import Tokenizer as Tokenizer
+from homespun.tokenizer.train import train_bpe as train_bpe
+from homespun.tokenizer.train import train_bpe_from_counts as train_bpe_from_counts

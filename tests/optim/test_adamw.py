@@ -1,0 +1,75 @@
+"""What AdamW promises beyond PyTorch's numbers, which test_torch_peer.py compares."""
+
+import pytest
+import torch
+
+from homespun.errors import ConfigError
+from homespun.optim import AdamW
+
+
+def train(parameter, optimizer, steps):
+    for _ in range(steps):
+        parameter.grad = parameter.detach().sin()
+        optimizer.step()
+
+
+def test_state_goes_on_bit_for_bit():
+    """Oracle: a run that was not interrupted."""
+    whole = torch.nn.Parameter(torch.linspace(0, 3, 7))
+    train(whole, AdamW([whole], lr=0.3), 6)
+    first = torch.nn.Parameter(torch.linspace(0, 3, 7))
+    before = AdamW([first], lr=0.3)
+    train(first, before, 3)
+    second = torch.nn.Parameter(first.detach().clone())
+    after = AdamW([second], lr=99.0)
+    after.load_state_dict(before.state_dict())
+    train(second, after, 3)
+    torch.testing.assert_close(second, whole, rtol=0, atol=0)
+
+
+def test_first_step_is_the_rate_whatever_the_gradients_scale():
+    """Derived by hand: in step one m / sqrt(v) with both corrections is the gradient's sign; 1 - 0.1 * 0.5 decays."""
+    parameter = torch.nn.Parameter(torch.tensor([1.0, 1.0, 1.0]))
+    parameter.grad = torch.tensor([1e-3, -1e3, 1e3])
+    AdamW([parameter], lr=0.1, weight_decay=0.5).step()
+    torch.testing.assert_close(parameter.detach(), torch.tensor([0.85, 1.05, 0.85]), rtol=0, atol=2e-6)
+
+
+def test_moments_of_bfloat16_parameters_are_float32():
+    """Oracle: the same run on float32 values, rounded; 8e-3 is twice bfloat16's rounding error."""
+    narrow, wide = (torch.nn.Parameter(torch.linspace(0, 3, 7).to(d)) for d in (torch.bfloat16, torch.float32))
+    optimizer = AdamW([narrow], lr=0.3)
+    train(narrow, optimizer, 1)
+    train(wide, AdamW([wide], lr=0.3), 1)
+    state = optimizer.state[narrow]
+    assert {key: value.dtype for key, value in state.items()} == dict.fromkeys(
+        ("step", "exp_avg", "exp_avg_sq"), torch.float32
+    )
+    torch.testing.assert_close(narrow.float(), wide, rtol=8e-3, atol=8e-3)
+
+
+def test_closure_returns_the_loss():
+    parameter = torch.nn.Parameter(torch.tensor(2.0))
+    optimizer = AdamW([parameter])
+
+    def closure():
+        loss = parameter**2
+        loss.backward()
+        return loss.item()
+
+    assert optimizer.step(closure) == 4.0
+    assert optimizer.step() is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lr": -1.0}, "lr = -1"),
+        ({"eps": -1.0}, "eps = -1"),
+        ({"weight_decay": float("nan")}, "weight_decay = nan"),
+        ({"betas": (0.9, 1.0)}, r"betas\[1\] = 1.0"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        AdamW([torch.zeros(1, requires_grad=True)], **settings)

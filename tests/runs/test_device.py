@@ -1,0 +1,57 @@
+from contextlib import nullcontext
+from types import MappingProxyType
+
+import pytest
+import torch
+
+from homespun.errors import ConfigError
+from homespun.runs.device import autocast, choose_device, choose_precision
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+def with_flags(monkeypatch, **flags):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: MappingProxyType(flags))
+
+
+def test_auto_without_gpu_is_the_cpu(no_gpu):
+    assert choose_device("auto").value == "cpu"
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_there_is_refused(no_gpu, device):
+    with pytest.raises(ConfigError, match=f"training.device = '{device}'.*homespun doctor"):
+        choose_device(device)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"amx_bf16": True, "avx512_bf16": True}, "bfloat16"),
+        ({"avx512_bf16": True}, "bfloat16"),
+        ({"avx512_f": True}, "float32"),
+        ({}, "float32"),
+    ],
+)
+def test_cpu_precision_follows_its_flags(monkeypatch, flags, expected):
+    with_flags(monkeypatch, **flags)
+    choice = choose_precision("auto", "cpu")
+    assert choice.value == expected
+    assert "bf16" in choice.reason
+
+
+def test_the_recipe_overrules(monkeypatch):
+    with_flags(monkeypatch, avx512_bf16=True)
+    assert choose_precision("float32", "cpu").value == "float32"
+    assert choose_precision("bfloat16", "mps").value == "bfloat16"
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
+def test_products_have_the_precision(precision, dtype):
+    matrix = torch.eye(4)
+    with autocast("cpu", precision), nullcontext():
+        assert (matrix @ matrix).dtype == dtype
