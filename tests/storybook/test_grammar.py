@@ -21,7 +21,7 @@ def reachable_rules(start: Rule) -> list[Rule]:
         rule = waiting.pop()
         if id(rule) not in found:
             found[id(rule)] = rule
-            waiting += [part for wording in rule.wordings for part in wording.parts if isinstance(part, Rule)]
+            waiting += [part for wording in rule.wordings for part in wording.nodes if isinstance(part, Rule)]
     return list(found.values())
 
 
@@ -94,10 +94,10 @@ def ambiguities(grammar: Grammar) -> list[str]:
     found = []
     for rule in reachable_rules(grammar.rules[START]):
         for a, b in combinations(rule.wordings, 2):
-            if can_begin_alike(grammar, list(a.leading_parts), list(b.leading_parts), {}):
-                found.append(f"{rule.name}: {a.leading_parts} / {b.leading_parts}")
+            if can_begin_alike(grammar, list(a.leading_nodes), list(b.leading_nodes), {}):
+                found.append(f"{rule.name}: {a.leading_nodes} / {b.leading_nodes}")
         for wording in rule.wordings:
-            for part in wording.parts:
+            for part in wording.nodes:
                 if isinstance(part, Introduction):
                     found += ambiguous_entries(grammar, part)
     return found
@@ -143,7 +143,7 @@ def tell_abstractly(rule: Rule, surely: frozenset[str], perhaps: set[str], probl
     entered = set(perhaps)
     for wording in rule.wordings:
         told, maybe = surely, set(entered)
-        for part in wording.parts:
+        for part in wording.nodes:
             if isinstance(part, Mention) and part.fact not in told:
                 problems.append(f"{rule.name}: {part.fact} is mentioned before it is surely introduced")
             elif isinstance(part, Introduction):
@@ -181,7 +181,7 @@ def test_every_rule_and_slot_is_used(grammar):
         part.slot.fact
         for rule in reachable_rules(grammar.rules[START])
         for wording in rule.wordings
-        for part in wording.parts
+        for part in wording.nodes
         if isinstance(part, Introduction)
     }
     assert set(grammar.slots) - introduced == set()
@@ -201,7 +201,7 @@ def test_wordings_are_clean(grammar):
 
 
 def assert_clean(rule: Rule, wording: Template) -> None:
-    for part in wording.parts:
+    for part in wording.nodes:
         if isinstance(part, Literal):
             assert part.text.isascii(), rule.name
             assert not set(part.text) & set("{}[]<>|"), (rule.name, part.text)

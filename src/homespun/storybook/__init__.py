@@ -1,7 +1,7 @@
 """A generated corpus of children's stories whose entropy is known to the bit.
 
-A story is drawn choice by choice from what its little world allows; its text gives the choices back (`parse`), so
--log2 of its probability is the sum over them, and no model can expect to do better.
+A story is drawn choice by choice from the options that its state allows. Its text determines the choices (`parse`), so
+-log2 of its probability is a sum over them, and no model can do better in expectation.
 """
 
 from homespun.lazy import exports

@@ -1,23 +1,23 @@
-"""The storybook's grammar: every plot's rules and every fact's options, compiled."""
+"""The storybook's grammar: the rules of every plot and the options of every fact, compiled."""
 
 from collections.abc import Mapping, Sequence
 from random import Random
 
 from homespun.seeding import derive_seed
-from homespun.storybook.telling import Drawing, Reading, Story, Telling
 from homespun.storybook.template import Rule, compile_template
+from homespun.storybook.walk import Parser, Sampler, Story, Walk
 from homespun.storybook.world import Entry, Slot
 
 START = "story"
 
 
 class Grammar:
-    """Rules and slots, compiled from their sources.
+    """Compiled rules and slots.
 
     Args:
-        rules: The wordings of each rule, in the language of `template`; the story is the rule `story`.
-        slots: For each fact, where its options come from and which facts it must differ from.
-        lists: The lexicon lists that slots may name.
+        rules: The wordings of each rule, in the language of `template`; a story is an expansion of the rule `story`.
+        slots: For each fact, the source of its options and the facts it must differ from.
+        lists: The lexicon lists that slots may refer to.
     """
 
     def __init__(
@@ -33,33 +33,33 @@ class Grammar:
                 compile_template(source, name, self.rules, self.slots) for source in sources
             )
 
-    def tell(self, telling: Telling) -> None:
-        """Walk through one story, asking `telling` at every choice."""
-        self.rules[START].tell(telling)
+    def expand(self, walk: Walk) -> None:
+        """Generate or parse one story, asking `walk` at every choice."""
+        self.rules[START].expand(walk)
 
 
 class Storybook:
-    """All the stories there are; compiled once, then told from or read as often as you like."""
+    """The compiled storybook, which draws and parses stories."""
 
     def __init__(self) -> None:
-        # Imported here: the sentences are only needed by who tells or parses.
+        # Imported here, so that importing this module does not build the lexicon.
         from homespun.storybook.lexicon import LISTS, SLOTS
         from homespun.storybook.plots import RULES
 
         self.grammar = Grammar(RULES, SLOTS, LISTS)
 
     def draw(self, index: int, *, seed: int) -> Story:
-        """Story number `index` of the endless corpus `seed`, the same however many are asked for."""
-        drawing = Drawing(Random(derive_seed(seed, f"storybook/{index}")))
-        self.grammar.tell(drawing)
-        return drawing.story()
+        """Return story `index` of the endless corpus `seed`; it does not depend on how many are drawn."""
+        sampler = Sampler(Random(derive_seed(seed, f"storybook/{index}")))
+        self.grammar.expand(sampler)
+        return sampler.story()
 
     def parse(self, text: str) -> Story:
-        """The story that has this text, with its choices.
+        """Return the story whose text is `text`, with its choices.
 
         Raises:
-            DataError: there is none; the message gives the offset where the text leaves the grammar.
+            DataError: no story has this text; the message gives the offset of the first mismatch.
         """
-        reading = Reading(text)
-        self.grammar.tell(reading)
-        return reading.story()
+        parser = Parser(text)
+        self.grammar.expand(parser)
+        return parser.story()

@@ -1,4 +1,4 @@
-"""Stories by the thousand: drawn, written to a file with its exact bits beside it, and read back."""
+"""Generate stories, write them to a file together with their exact entropy, and parse them."""
 
 from collections.abc import Iterator
 from math import fsum
@@ -10,16 +10,16 @@ from homespun.files import make_directory, write_atomically
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.records import write_json_record
 from homespun.storybook.grammar import Storybook
-from homespun.storybook.telling import Story
+from homespun.storybook.walk import Story
 
 SEPARATOR = "<|endoftext|>"
-_STORIES_PER_NEWS = 512
+_STORIES_PER_UPDATE = 512
 
 
 def generate_stories(num_stories: int, seed: int) -> Iterator[Story]:
-    """The first `num_stories` stories of the endless corpus `seed`.
+    """Yield the first `num_stories` stories of the endless corpus `seed`.
 
-    Training and validation text take different seeds. Story i is the same however many follow it.
+    Use different seeds for training and validation. Story i does not depend on `num_stories`.
 
     Raises:
         ConfigError: `num_stories` is negative.
@@ -30,35 +30,35 @@ def generate_stories(num_stories: int, seed: int) -> Iterator[Story]:
 
 
 def parse(text: str) -> Story:
-    """The choices that tell `text`; to parse many stories, compile one `Storybook` and use its `parse`.
+    """Return the story whose text is `text`, with its choices. To parse many, make one `Storybook` and use its `parse`.
 
     Raises:
-        DataError: the storybook does not tell it; the message gives the offset where the text leaves the grammar.
+        DataError: no story has this text; the message gives the offset of the first mismatch.
     """
     return Storybook().parse(text)
 
 
 def entropy_path(path: Path) -> Path:
-    """Where the exact bits of the storybook file `path` are kept: `<file>.entropy.json`."""
+    """Return the path of the file that holds the exact bits of `path`: `<file>.entropy.json`."""
     return path.with_name(f"{path.name}.entropy.json")
 
 
 def write_storybook(
     path: Path, *, num_stories: int, seed: int, on_progress: ProgressCallback = ignore_progress
 ) -> CorpusEntropy:
-    """Write stories to `path`, each followed directly by the separator, and their exact bits beside it.
+    """Write stories to `path`, each followed by the separator, and their exact bits to `entropy_path(path)`.
 
-    The separators count as bytes and cost no bits: where a story ends is certain from its text.
+    Separators count as bytes but carry no bits, because a story's text determines where it ends.
 
     Args:
-        path: The file; the bits go to `entropy_path(path)`.
+        path: The text file.
         num_stories: At least 1.
-        seed: Of the corpus, see `generate_stories`.
-        on_progress: Called with (stories written, stories in all).
+        seed: Seed of the corpus, as for `generate_stories`.
+        on_progress: Called with (stories written, total).
 
     Raises:
         ConfigError: `num_stories` is less than 1.
-        StorageError: the disk refuses; neither file is then half-written.
+        StorageError: the disk is full or not writable; neither file is left half-written.
     """
     check_at_least("num_stories", num_stories, 1)
     make_directory(path.parent)
@@ -68,9 +68,9 @@ def write_storybook(
         for story in generate_stories(num_stories, seed):
             num_bytes += file.write(f"{story.text}{SEPARATOR}".encode("ascii"))
             bits.append(story.bits)
-            if len(bits) % _STORIES_PER_NEWS == 0 or len(bits) == num_stories:
+            if len(bits) % _STORIES_PER_UPDATE == 0 or len(bits) == num_stories:
                 on_progress(len(bits), num_stories)
-        # So that an interruption can leave a text without its bits, but never with another text's.
+        # An interruption may leave a text without its bits, but never with another text's bits.
         entropy_path(path).unlink(missing_ok=True)
     entropy = CorpusEntropy(bits=fsum(bits), num_bytes=num_bytes, num_documents=num_stories)
     write_json_record(entropy_path(path), entropy)

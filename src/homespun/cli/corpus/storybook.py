@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     from homespun.storybook.write import entropy_path, write_storybook
 
     check_at_least("--stories", options.stories, 1)
-    with progress_bar("telling stories", "stories") as on_progress:
+    with progress_bar("generating stories", "stories") as on_progress:
         entropy = write_storybook(options.out, num_stories=options.stories, seed=options.seed, on_progress=on_progress)
     print(f"{options.out}: {entropy.num_documents:,} stories, {entropy.num_bytes:,} bytes")
     print(f"{entropy_path(options.out)}: {entropy.bits:,.0f} bits, {entropy.bits_per_byte:.4f} bits per byte")

@@ -1,4 +1,4 @@
-"""What the storybook's sentences speak of: lists of entries, and the slots that draw on them."""
+"""The storybook's lexicon: lists of entries, and the slots that draw from them."""
 
 from homespun.storybook.lexicon.characters import FAMILY, FRIENDS, GARDENERS, HELPERS, KINDS, RELATIONS
 from homespun.storybook.lexicon.places import PLACES
@@ -21,7 +21,7 @@ LISTS = {
     "seeds": SEEDS,
 }
 
-# fact: (where its options come from, facts it must differ from ...)
+# fact: (source of its options, facts it must differ from ...)
 SLOTS = {
     # Who
     "kind": ("kinds",),
@@ -54,7 +54,7 @@ SLOTS = {
     "pastime": ("pastimes",),
     "pastime2": ("pastimes", "pastime"),
     "pastime3": ("pastimes", "pastime", "pastime2"),
-    # The quarrel: who has the thing, and who would have it.
+    # The quarrel: who has the thing, and who wants it.
     "holder": ("hero|friend",),
     "grabber": ("hero|friend", "holder"),
     # The garden

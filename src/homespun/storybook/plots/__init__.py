@@ -1,8 +1,7 @@
-"""The storybook's sentences: what all plots share, and one module a plot.
+"""The storybook's sentences: those that all plots share, and one module per plot.
 
-A plot module has BEGINNINGS, the sentences that open it, each of which goes on with the rule of the plot's name; and
-RULES, its wordings. The beginnings of all plots are the wordings of one rule, `plot`, so a plot is chosen by its first
-words.
+A plot module has BEGINNINGS, its opening sentences, each of which ends by expanding the rule named after the plot, and
+RULES, its wordings. The beginnings of all plots are the wordings of one rule, `plot`: the first words choose the plot.
 """
 
 from homespun.storybook.plots import garden, lost, newcomer, quarrel, shared, wish, words

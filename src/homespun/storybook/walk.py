@@ -1,11 +1,11 @@
-"""Telling a story: one walk through the grammar, whether its choices are drawn or read off a text.
+"""One walk through the grammar, which either draws its choices at random or reads them off a text.
 
-Every choice is made at the moment its words are said, and no option's words begin another's (tested for the whole
-grammar). Hence a text has at most one derivation, and
+A choice is made when its words are emitted, and no option's words are a prefix of another's (tested for the whole
+grammar). A text therefore has at most one derivation, and
 
     -log2 p(text) = sum over its choices of log2(number of options)
 
-is exact: nothing is rejected, and nothing else was random.
+is exact: nothing is rejected, and nothing else is random.
 """
 
 from abc import ABC, abstractmethod
@@ -20,18 +20,18 @@ from homespun.storybook.world import World
 
 
 class Choice(NamedTuple):
-    """One choice as it was made: all options were equally likely."""
+    """One choice; all its options were equally likely."""
 
     name: str
-    """The fact introduced or the rule whose wording was chosen."""
+    """The fact introduced, or the rule whose wording was chosen."""
     option: int
-    """Which of the options, counted from 0."""
+    """Index of the option taken."""
     num_options: int
 
 
 @dataclass(frozen=True)
 class Story:
-    """A story, and how it came about."""
+    """A story and its derivation."""
 
     text: str
     """ASCII, ending in a newline."""
@@ -39,12 +39,12 @@ class Story:
 
     @property
     def bits(self) -> float:
-        """-log2 of the probability that the storybook tells this story; one rounding, at the end."""
+        """-log2 of the story's probability; rounded once, at the end."""
         return log2(prod(choice.num_options for choice in self.choices))
 
 
-class Telling(ABC):
-    """What the grammar asks of whoever walks through it, and what has been told so far."""
+class Walk(ABC):
+    """A walk through the grammar: answers its choices, receives its text, remembers its facts."""
 
     def __init__(self) -> None:
         self.world: World = {}
@@ -52,40 +52,40 @@ class Telling(ABC):
 
     @abstractmethod
     def choose(self, name: str, num_options: int, lead_of: Callable[[int], str]) -> int:
-        """The index of the option to take; `lead_of(i)` is the text certain to follow if option i is."""
+        """Return the index of the option to take; `lead_of(i)` is the text that certainly follows option i."""
 
     @abstractmethod
     def say(self, text: str) -> None:
-        """The next words of the story."""
+        """Emit the next words of the story."""
 
     @abstractmethod
     def story(self) -> Story:
-        """What has been told, with its choices."""
+        """Return the finished story."""
 
 
-class Drawing(Telling):
-    """Makes a story up: every choice is drawn from `rng`, all options equally likely."""
+class Sampler(Walk):
+    """Draw every choice uniformly from `rng`."""
 
     def __init__(self, rng: Random) -> None:
         super().__init__()
         self._random = rng.random
-        self._pieces: list[str] = []
+        self._texts: list[str] = []
 
     def choose(self, name: str, num_options: int, lead_of: Callable[[int], str]) -> int:
-        # Of Random's methods, only random() is promised to give the same numbers in every Python.
+        # Only random() is guaranteed to give the same numbers in every version of Python; randrange() is not.
         index = int(self._random() * num_options)
         self.choices.append(Choice(name, index, num_options))
         return index
 
     def say(self, text: str) -> None:
-        self._pieces.append(text)
+        self._texts.append(text)
 
     def story(self) -> Story:
-        return Story("".join(self._pieces), tuple(self.choices))
+        return Story("".join(self._texts), tuple(self.choices))
 
 
-class Reading(Telling):
-    """Finds the choices that tell a given text."""
+class Parser(Walk):
+    """Recover the choices from a text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -98,37 +98,37 @@ class Reading(Telling):
                 self.choices.append(Choice(name, index, num_options))
                 return index
         nearest = max(map(lead_of, range(num_options)), key=self._agreement)
-        raise self._astray(nearest, f"one of the {num_options} ways to go on with {name!r}, the nearest being ")
+        raise self._mismatch(nearest, f"one of the {num_options} options of {name!r}, the nearest being ")
 
     def say(self, text: str) -> None:
         if not self._text.startswith(text, self._at):
-            raise self._astray(text, "")
+            raise self._mismatch(text, "")
         self._at += len(text)
 
     def story(self) -> Story:
-        """The text with its choices.
+        """Return the text with its choices.
 
         Raises:
             DataError: text is left over.
         """
         if self._at != len(self._text):
             raise DataError(
-                f"offset {self._at}: the story has ended, but the text goes on with "
+                f"offset {self._at}: the story ends here, but the text continues with "
                 f"{self._text[self._at : self._at + 30]!r}; parse one story at a time, without its separator"
             )
         return Story(self._text, tuple(self.choices))
 
     def _agreement(self, expected: str) -> int:
-        """How many characters of `expected` the text has next."""
+        """Return how many characters of `expected` the text matches from here."""
         found = self._text[self._at : self._at + len(expected)]
         return next((i for i, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b), len(found))
 
-    def _astray(self, expected: str, what: str) -> DataError:
+    def _mismatch(self, expected: str, what: str) -> DataError:
         place = self._at + self._agreement(expected)
         found = self._text[place : place + 30]
         return DataError(
             f"offset {place}: the text leaves the storybook's grammar: "
             f"after {self._text[max(0, place - 30) : place]!r} "
             f"expected {what}{expected[place - self._at :][:60]!r}, "
-            f"found {found!r}; only text that the storybook wrote can be parsed"
+            f"found {found!r}; only text generated by the storybook can be parsed"
         )
