@@ -21,7 +21,8 @@ RECIPE = {
     "data": {"train": "train", "valid": "valid", "tokenizer": "tokenizer"},
     "model": MODEL,
     "optim": {"lr": 1e-3},
-    "training": {"num_steps": 1, "batch_size": 1, "micro_batch": 1},
+    "training": {"num_steps": 1, "batch_size": 1},
+    "execution": {"micro_batch": 1},
 }
 
 

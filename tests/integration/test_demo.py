@@ -17,9 +17,9 @@ SHRUNK = {
     "optim.schedule.warmup_steps": 1,
     "training.num_steps": 4,
     "training.batch_size": 2,
-    "training.micro_batch": 2,
-    "training.validation_tokens": 300,
-    "training.sampling.max_new_tokens": 5,
+    "execution.micro_batch": 2,
+    "logging.validation_tokens": 300,
+    "logging.sampling.max_new_tokens": 5,
 }
 
 

@@ -39,11 +39,11 @@ def world(tmp_path_factory):
             "vocab_size": 280, "context_length": 16, "d_model": 16, "num_layers": 1, "num_heads": 2, "d_ff": 32,
         },
         "optim": {"lr": 0.01, "schedule": {"warmup_steps": 2}},
-        "training": {
-            "num_steps": 12, "batch_size": 4, "micro_batch": 2, "log_every": 1, "validation_every": 4,
-            "validation_tokens": 64, "checkpoint_every": 5,
+        "training": {"num_steps": 12, "batch_size": 4},
+        "execution": {"micro_batch": 2, "device": "cpu"},
+        "logging": {
+            "log_every": 1, "validation_every": 4, "validation_tokens": 64, "checkpoint_every": 5,
             "sampling": {"every": 6, "prompts": ["Once"], "max_new_tokens": 5},
-            "device": "cpu",
         },
     }  # fmt: skip
     path = root / "tiny.yaml"
@@ -148,8 +148,8 @@ def test_evaluations_and_samples_leave_training_alone(world, whole, tmp_path):
     run(
         world,
         root,
-        ["--training.validation_every=1", "--training.sampling.every=1", "--training.checkpoint_every=1",
-         "--training.sampling.prompts=[A, B]"],
+        ["--logging.validation_every=1", "--logging.sampling.every=1", "--logging.checkpoint_every=1",
+         "--logging.sampling.prompts=[A, B]"],
     )  # fmt: skip
     assert figures(root)[0] == figures(whole)[0]
 

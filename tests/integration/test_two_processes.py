@@ -22,7 +22,9 @@ RECIPE = {
     "tokenizer": {"vocab_size": 280},
     "data": {"tokenizer": "tok", "train": "train", "valid": "valid"},
     "model": {"vocab_size": 280, "context_length": 16, "d_model": 16, "num_layers": 1, "num_heads": 2, "d_ff": 32},
-    "training": {"num_steps": 200, "batch_size": 4, "micro_batch": 2, "log_every": 1, "device": "cpu"},
+    "training": {"num_steps": 200, "batch_size": 4},
+    "execution": {"micro_batch": 2, "device": "cpu"},
+    "logging": {"log_every": 1},
 }
 
 

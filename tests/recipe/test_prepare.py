@@ -26,7 +26,8 @@ def config(tmp_path):
             "model": {
                 "vocab_size": 270, "context_length": 16, "d_model": 16, "num_layers": 1, "num_heads": 2, "d_ff": 32,
             },
-            "training": {"num_steps": 1, "batch_size": 1, "micro_batch": 1},
+            "training": {"num_steps": 1, "batch_size": 1},
+            "execution": {"micro_batch": 1},
         }  # fmt: skip
         path = tmp_path / "tiny.yaml"
         path.write_text(yaml.safe_dump(recipe))

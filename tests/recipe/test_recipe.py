@@ -11,7 +11,8 @@ tokenizer: {vocab_size: 300}
 data: {tokenizer: data/tokenizer, train: data/train, valid: data/valid}
 model: {vocab_size: 300, context_length: 16, d_model: 16, num_layers: 1, num_heads: 2, d_ff: 32}
 optim: {lr: 3e-3}
-training: {num_steps: 20, batch_size: 4, micro_batch: 2}
+training: {num_steps: 20, batch_size: 4}
+execution: {micro_batch: 2}
 """
 
 
@@ -25,8 +26,8 @@ def recipe(tmp_path):
 def test_reads_values_and_leaves_defaults(recipe):
     config = load_recipe(recipe)
     assert config.optim.lr == 0.003
-    assert config.training.micro_batch == 2
-    assert config.training.device == "auto"
+    assert config.execution.micro_batch == 2
+    assert config.execution.device == "auto"
     assert config.tokens_per_step == 64
 
 
@@ -36,7 +37,7 @@ def test_overrides_come_last_in_both_spellings(recipe):
 
 
 def test_saved_recipe_reads_back_equal_and_is_deterministic(recipe, tmp_path):
-    config = load_recipe(recipe, ["--optim.lr", "1e-5", "--training.sampling.prompts", '["A: b", "\\u00e9"]'])
+    config = load_recipe(recipe, ["--optim.lr", "1e-5", "--logging.sampling.prompts", '["A: b", "\\u00e9"]'])
     text = save_recipe(config)
     saved = tmp_path / "saved.yaml"
     saved.write_text(text)
@@ -62,8 +63,8 @@ def test_json_recipe_equals_yaml(recipe, tmp_path):
         (["--lr", "1"], r"--lr.*nearest is optim\.lr"),
         (["--training.num_step=3"], r"nearest is training\.num_steps"),
         (["--optim.lr", "fast"], r"optim\.lr: expected a number; got fast"),
-        (["--training.batch_size", "5"], r"training\.batch_size = 5 is not a multiple of training\.micro_batch = 2"),
-        (["--training.device", "tpu"], r"training\.device: expected one of .*cpu.*; got tpu"),
+        (["--training.batch_size", "5"], r"training\.batch_size = 5 is not a multiple of execution\.micro_batch = 2"),
+        (["--execution.device", "tpu"], r"execution\.device: expected one of .*cpu.*; got tpu"),
         (["--model.d_model", "17"], r"model\.d_model = 17"),
         (["--tokenizer.vocab_size", "301"], r"model\.vocab_size = 300 is less than tokenizer\.vocab_size = 301"),
         (["--name", "a/b"], r"name = 'a/b'"),

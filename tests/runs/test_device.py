@@ -24,7 +24,7 @@ def test_auto_without_gpu_is_the_cpu(no_gpu):
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
 def test_a_device_that_is_not_there_is_refused(no_gpu, device):
-    with pytest.raises(ConfigError, match=f"training.device = '{device}'.*homespun doctor"):
+    with pytest.raises(ConfigError, match=f"execution.device = '{device}'.*homespun doctor"):
         choose_device(device)
 
 

@@ -92,9 +92,9 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
 
         run = load_recipe(Path(options.model), overrides)
         name, model = run.name, run.model
-        batch_size, micro_batch, num_steps = run.training.batch_size, run.training.micro_batch, run.training.num_steps
-        if run.training.precision != "auto":
-            precision = run.training.precision
+        batch_size, micro_batch, num_steps = run.training.batch_size, run.execution.micro_batch, run.training.num_steps
+        if run.execution.precision != "auto":
+            precision = run.execution.precision
     else:
         raise ConfigError(
             f"model = {options.model!r} is neither a preset ({', '.join(PRESETS)}) nor a recipe's file (.yaml or .json)"

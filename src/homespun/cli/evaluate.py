@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
         run.model,
         dataset,
         context_length=run.config.model.context_length,
-        batch_size=run.config.training.micro_batch,
+        batch_size=run.config.execution.micro_batch,
         max_tokens=options.max_tokens,
         precision_context=lambda: autocast(run.device, precision.value),
     )

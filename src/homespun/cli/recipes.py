@@ -48,4 +48,4 @@ def print_recipe_keys() -> None:
 
     text = recipe_parser("homespun train RECIPE").format_help()
     # Usage and the options of the parser itself stand before the first key.
-    print(text[text.index("Everything that fixes a run") :])
+    print(text[text.index("Everything that determines a run") :])

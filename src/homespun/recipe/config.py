@@ -1,7 +1,11 @@
-"""One run in one value: composes the configs of the rooms below; torch-free, so that `estimate` can read a recipe."""
+"""The configuration of a run, composed from the configs of the packages below; torch-free.
+
+`source, tokenizer, data, model, optim, training, seed` say what is trained and are fixed for the life of a run.
+`execution` and `logging` say how, and may change whenever it resumes.
+"""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from homespun.config import check_at_least, check_choice, check_fraction
 from homespun.corpus.config import SourceConfig
@@ -17,46 +21,74 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplingConfig:
-    """What the model is asked to write while it trains."""
-
-    every: int = 500
-    """Optimizer steps between samples; the end of a run is sampled too."""
-
-    prompts: list[str] = field(default_factory=lambda: ["Once upon a time"])
-    """Prompts to continue, each separately; an empty list asks for nothing."""
-
-    max_new_tokens: int = 200
-    """Tokens after which a sample is cut off, if its end has not come before."""
-
-    temperature: float = 0.8
-    """Divides the logits; 0 takes the likeliest token."""
-
-    top_p: float = 0.95
-    """Draw only from the likeliest tokens that together hold this much probability."""
-
-    def __post_init__(self) -> None:
-        check_at_least("training.sampling.every", self.every, 1)
-        check_at_least("training.sampling.max_new_tokens", self.max_new_tokens, 1)
-        check_at_least("training.sampling.temperature", self.temperature, 0)
-        check_fraction("training.sampling.top_p", self.top_p)
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How long to train, on how much at a time, on what machine, and what to note down on the way."""
+    """The length of the run and the size of its steps."""
 
     num_steps: int
     """Optimizer steps; the schedule ends with them."""
 
     batch_size: int
-    """Sequences of `model.context_length` tokens in one optimizer step; a multiple of `micro_batch`."""
+    """Sequences of `model.context_length` tokens in one optimizer step; a multiple of `execution.micro_batch`."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_steps", "batch_size"):
+            check_at_least(f"training.{name}", getattr(self, name), 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionConfig:
+    """How the steps are computed; may change when the run resumes."""
 
     micro_batch: int
-    """Sequences in one forward pass: bounds memory, and leaves the mathematics as they are."""
+    """Sequences in one forward pass: bounds memory; gradients are summed over the batch either way."""
+
+    device: Device = "auto"
+    """Where to compute; "auto" takes the fastest that this machine has."""
+
+    precision: Precision = "auto"
+    """Format of matrix products; weights are float32 always. "auto" takes bfloat16 where hardware speeds it up."""
+
+    compile: bool = False
+    """Whether torch.compile fuses the model's kernels: a minute at the start, faster steps after."""
+
+    def __post_init__(self) -> None:
+        check_at_least("execution.micro_batch", self.micro_batch, 1)
+        check_choice("execution.device", self.device, get_args(Device))
+        check_choice("execution.precision", self.precision, get_args(Precision))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig:
+    """Text that the model generates while it trains."""
+
+    every: int = 500
+    """Optimizer steps between samples; the end of a run is sampled too."""
+
+    prompts: list[str] = field(default_factory=lambda: ["Once upon a time"])
+    """Prompts to continue, each separately; an empty list turns sampling off."""
+
+    max_new_tokens: int = 200
+    """Tokens after which a sample is cut off, if its document has not ended before."""
+
+    temperature: float = 0.8
+    """Divides the logits; 0 takes the most likely token."""
+
+    top_p: float = 0.95
+    """Draw only from the most likely tokens that together have this probability."""
+
+    def __post_init__(self) -> None:
+        check_at_least("logging.sampling.every", self.every, 1)
+        check_at_least("logging.sampling.max_new_tokens", self.max_new_tokens, 1)
+        check_at_least("logging.sampling.temperature", self.temperature, 0)
+        check_fraction("logging.sampling.top_p", self.top_p)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggingConfig:
+    """What is recorded while training, and how often; may change when the run resumes."""
 
     log_every: int = 10
-    """Optimizer steps between lines of metrics.jsonl."""
+    """Optimizer steps between training records in metrics.jsonl."""
 
     validation_every: int = 250
     """Optimizer steps between validations; the end of a run is validated on the whole set."""
@@ -65,50 +97,25 @@ class TrainingConfig:
     """Tokens at the head of the validation set that are scored while training."""
 
     checkpoint_every: int = 250
-    """Optimizer steps between checkpoints; the end of a run is one too."""
+    """Optimizer steps between checkpoints; the end of a run has one too."""
 
     keep_checkpoints: int = 2
-    """How many of the newest checkpoints stay on disk."""
+    """Number of latest checkpoints kept on disk."""
 
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    """What the model is asked to write while it trains."""
-
-    device: Device = "auto"
-    """Where to compute; "auto" takes the fastest that this machine has."""
-
-    precision: Precision = "auto"
-    """Format of matrix products; the weights are float32 always. "auto" takes bfloat16 where hardware speeds it up."""
-
-    compile: bool = False
-    """Whether torch.compile fuses the model's kernels: a minute at the start, faster steps after."""
+    """Text that the model generates while it trains."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "num_steps",
-            "batch_size",
-            "micro_batch",
-            "log_every",
-            "validation_every",
-            "validation_tokens",
-            "checkpoint_every",
-            "keep_checkpoints",
-        ):
-            check_at_least(f"training.{name}", getattr(self, name), 1)
-        check_choice("training.device", self.device, ("auto", "cpu", "cuda", "mps"))
-        check_choice("training.precision", self.precision, ("auto", "float32", "bfloat16"))
-        if self.batch_size % self.micro_batch:
-            raise ConfigError(
-                f"training.batch_size = {self.batch_size} is not a multiple of "
-                f"training.micro_batch = {self.micro_batch}; a step is a whole number of forward passes"
-            )
+        for name in ("log_every", "validation_every", "validation_tokens", "checkpoint_every", "keep_checkpoints"):
+            check_at_least(f"logging.{name}", getattr(self, name), 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """Everything that fixes a run: with the same recipe, text and machine it comes out the same, bit for bit."""
+    """Everything that determines a run: the same recipe on the same machine gives the same bits."""
 
     name: str
-    """What to call the run; its directory is runs/NAME unless --out says otherwise."""
+    """Name of the run; its directory is runs/NAME unless --out says otherwise."""
 
     source: SourceConfig
     """The text to learn from."""
@@ -117,7 +124,7 @@ class RunConfig:
     """The tokenizer that `prepare` trains if its directory does not exist."""
 
     data: DataConfig
-    """Where the tokenizer and the token data sets lie."""
+    """Directories of the tokenizer and the token data sets."""
 
     model: ModelConfig
     """The shape of the model."""
@@ -126,17 +133,28 @@ class RunConfig:
     """How weights are updated."""
 
     training: TrainingConfig
-    """How long, on how much at a time, and where."""
+    """The length of the run and the size of its steps."""
+
+    execution: ExecutionConfig
+    """How the steps are computed; may change when the run resumes."""
+
+    logging: LoggingConfig = field(default_factory=LoggingConfig)
+    """What is recorded while training, and how often; may change when the run resumes."""
 
     seed: int = 0
-    """From it every part derives its own: initial weights, order of the data, samples."""
+    """Every random stream derives its own seed from it: initial weights, order of the data, samples."""
 
     def __post_init__(self) -> None:
         if not self.name.strip() or any(mark in self.name for mark in "/\\"):
             raise ConfigError(f"name = {self.name!r} cannot name a directory; use letters, digits, - and _")
         check_at_least("seed", self.seed, 0)
-        # Refuses a warm-up or a decay that the run is too short for.
+        # Raises where warm-up or decay do not fit in the run.
         learning_rate_at(0, self.optim, self.training.num_steps)
+        if self.training.batch_size % self.execution.micro_batch:
+            raise ConfigError(
+                f"training.batch_size = {self.training.batch_size} is not a multiple of execution.micro_batch = "
+                f"{self.execution.micro_batch}; a step is a whole number of forward passes"
+            )
         if self.model.vocab_size < self.tokenizer.vocab_size:
             raise ConfigError(
                 f"model.vocab_size = {self.model.vocab_size} is less than "

@@ -157,7 +157,7 @@ def _check_values(kind: type, section: dict[str, Any], where: str, prefix: str =
 def _check_flags(overrides: Sequence[str]) -> None:
     for word in overrides:
         if word.startswith("--"):
-            # `--training.sampling.prompts+ "A cat"` appends to a list.
+            # `--logging.sampling.prompts+ "A cat"` appends to a list.
             check_key(word[2:].partition("=")[0].removesuffix("+"), word.partition("=")[0])
 
 

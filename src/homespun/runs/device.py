@@ -35,8 +35,8 @@ def choose_device(asked: Device) -> Choice:
         return Choice(value="cpu", reason="neither a CUDA GPU nor Apple's is visible to torch")
     if not available[asked]:
         raise ConfigError(
-            f"training.device = {asked!r}, but torch {torch.__version__} sees no such device here; "
-            "`homespun doctor` tells what it sees; training.device: auto takes what there is"
+            f"execution.device = {asked!r}, but torch {torch.__version__} sees no such device here; "
+            "`homespun doctor` tells what it sees; execution.device: auto takes what there is"
         )
     return Choice(value=asked, reason="the recipe says so")
 
@@ -71,10 +71,10 @@ def resolve(config: RunConfig) -> tuple[RunConfig, Choice, Choice]:
     Raises:
         ConfigError: the device asked for is not there.
     """
-    device = choose_device(config.training.device)
-    precision = choose_precision(config.training.precision, device.value)
-    training = replace(config.training, device=device.value, precision=precision.value)
-    return replace(config, training=training), device, precision
+    device = choose_device(config.execution.device)
+    precision = choose_precision(config.execution.precision, device.value)
+    execution = replace(config.execution, device=device.value, precision=precision.value)
+    return replace(config, execution=execution), device, precision
 
 
 def autocast(device: str, precision: str) -> AbstractContextManager[object]:

@@ -18,7 +18,7 @@ class StepTaken:
 
 @dataclass(frozen=True, kw_only=True)
 class StepLogged:
-    """A step whose record belongs in metrics.jsonl; sent every `training.log_every` steps and after the last."""
+    """A step whose record belongs in metrics.jsonl; sent every `logging.log_every` steps and after the last."""
 
     record: TrainRecord
 

@@ -20,7 +20,7 @@ def train(session: Session, listener: Listener, stop_asked: StopAsked = never_st
         TrainingError: loss or gradients are not finite.
         StorageError: the disk refuses a checkpoint or a record.
     """
-    plan, meter = session.config.training, session.meter
+    plan, logging, meter = session.config.training, session.config.logging, session.meter
     for step in range(session.steps_done, plan.num_steps):
         with meter.timed_step():
             lr = learning_rate_at(step, session.config.optim, plan.num_steps)
@@ -29,14 +29,14 @@ def train(session: Session, listener: Listener, stop_asked: StopAsked = never_st
         is_last, is_stopping = done == plan.num_steps, stop_asked()
         meter.note_loss(outcome.loss)
         listener(StepTaken(step=done, loss=outcome.loss, tokens_per_second=meter.tokens_per_second))
-        if is_last or done % plan.log_every == 0:
+        if is_last or done % logging.log_every == 0:
             listener(StepLogged(record=meter.record_step(done, outcome, lr)))
-        if is_last or done % plan.validation_every == 0:
+        if is_last or done % logging.validation_every == 0:
             evaluation = session.validate(whole=is_last)
             listener(Validated(record=meter.record_validation(done, evaluation)))
-        if plan.sampling.prompts and (is_last or done % plan.sampling.every == 0):
+        if logging.sampling.prompts and (is_last or done % logging.sampling.every == 0):
             listener(Sampled(step=done, texts=session.sample(done)))
-        if is_last or is_stopping or done % plan.checkpoint_every == 0:
+        if is_last or is_stopping or done % logging.checkpoint_every == 0:
             listener(CheckpointSaved(step=done, path=session.save(done)))
         if is_stopping and not is_last:
             return None

@@ -74,17 +74,17 @@ class Session:
         Raises:
             TrainingError: loss or gradients are not finite; nothing was updated.
         """
-        plan = self.config.training
+        plan, execution = self.config.training, self.config.execution
         inputs, targets = self.sampler.batch(step * plan.batch_size, plan.batch_size)
         return take_step(
             self.model,
             self.optimizer,
             self.loss_function,
-            torch.from_numpy(inputs).to(plan.device),
-            torch.from_numpy(targets).to(plan.device),
+            torch.from_numpy(inputs).to(execution.device),
+            torch.from_numpy(targets).to(execution.device),
             step=step,
             lr=lr,
-            micro_batch=plan.micro_batch,
+            micro_batch=execution.micro_batch,
             max_grad_norm=self.config.optim.max_grad_norm,
             precision_context=self._precision_context,
         )
@@ -96,14 +96,14 @@ class Session:
                 self.model,
                 self.data.valid,
                 context_length=self.config.model.context_length,
-                batch_size=self.config.training.micro_batch,
-                max_tokens=None if whole else self.config.training.validation_tokens,
+                batch_size=self.config.execution.micro_batch,
+                max_tokens=None if whole else self.config.logging.validation_tokens,
                 precision_context=self._precision_context,
             )
 
     def sample(self, step: int) -> list[str]:
         """Continue the recipe's prompts; after the same step always alike."""
-        sampling = self.config.training.sampling
+        sampling = self.config.logging.sampling
         with undisturbed_rng(), self._precision_context():
             return [
                 prompt
@@ -136,7 +136,7 @@ class Session:
         make_directory(self.directory.checkpoints)
         save_checkpoint(self.model, self.optimizer, step, path, state=state)
         with storage_errors(self.directory.checkpoints):
-            for old in self.directory.list_checkpoints()[: -self.config.training.keep_checkpoints]:
+            for old in self.directory.list_checkpoints()[: -self.config.logging.keep_checkpoints]:
                 old.unlink()
         return path
 
@@ -167,7 +167,7 @@ class Session:
         self.steps_done = steps_done
 
     def _precision_context(self) -> AbstractContextManager[object]:
-        return autocast(self.config.training.device, self.config.training.precision)
+        return autocast(self.config.execution.device, self.config.execution.precision)
 
 
 def open_session(config: RunConfig, root: Path) -> Session:
@@ -198,7 +198,7 @@ def open_session(config: RunConfig, root: Path) -> Session:
             data=data,
             sampler=sampler,
             model=model,
-            loss_function=torch.compile(model.loss) if config.training.compile else model.loss,
+            loss_function=torch.compile(model.loss) if config.execution.compile else model.loss,
             optimizer=build_optimizer(model, config.optim),
             meter=Meter(
                 tokens_per_step=config.tokens_per_step,
@@ -221,7 +221,7 @@ def build_model(config: RunConfig) -> TransformerLM:
     torch.manual_seed(derive_seed(config.seed, "init"))
     model = TransformerLM(config.model)
     torch.manual_seed(derive_seed(config.seed, "training"))
-    return model.to(config.training.device)
+    return model.to(config.execution.device)
 
 
 def _keep_data(directory: RunDirectory, data: RunData) -> None:

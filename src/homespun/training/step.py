@@ -102,5 +102,5 @@ def _diagnose(model: nn.Module, outcome: StepOutcome, step: int, lr: float) -> s
     return (
         f"step {step}: loss {outcome.loss}, gradient norm {outcome.grad_norm}; the first that is not finite is the "
         f"{first}. Nothing was updated. The learning rate was {lr:.3g}: lower optim.lr, lengthen "
-        "optim.schedule.warmup_steps, or train with training.precision: float32"
+        "optim.schedule.warmup_steps, or train with execution.precision: float32"
     )
