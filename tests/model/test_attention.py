@@ -13,11 +13,12 @@ class ListStore:
         self.layers = {}
 
     def extend(self, layer_index, key_BHTK, value_BHTK):
+        num_queries = key_BHTK.shape[2]
         if layer_index in self.layers:
             keys, values = self.layers[layer_index]
             key_BHTK, value_BHTK = torch.cat((keys, key_BHTK), dim=2), torch.cat((values, value_BHTK), dim=2)
         self.layers[layer_index] = key_BHTK, value_BHTK
-        return self.layers[layer_index]
+        return *self.layers[layer_index], causal_mask(num_queries, key_BHTK.shape[2])
 
 
 def test_mask_lets_the_last_queries_see_all_before_them():

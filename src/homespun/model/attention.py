@@ -20,8 +20,11 @@ class KeyValueStore(Protocol):
 
     def extend(
         self, layer_index: int, key_BHTK: Float[Tensor, "B H T K"], value_BHTK: Float[Tensor, "B H T K"]
-    ) -> tuple[Float[Tensor, "B H S K"], Float[Tensor, "B H S K"]]:
-        """Append T new positions to a layer's store and return all S now in it, oldest first."""
+    ) -> tuple[Float[Tensor, "B H S K"], Float[Tensor, "B H S K"], Bool[Tensor, "*#B T S"] | None]:
+        """Add T new positions to a layer's store; return all S now in it and the mask of those each query may see.
+
+        None for a mask: every query sees all of them.
+        """
         ...
 
 
@@ -104,9 +107,10 @@ class CausalMultiHeadSelfAttention(nn.Module):
         if cache is None and x_BTD.is_cpu and not torch.compiler.is_compiling():
             attended_BHTK = causal_attention(q_BHTK, k_BHTK, v_BHTK)
         else:
-            k_BHSK, v_BHSK = (k_BHTK, v_BHTK) if cache is None else cache.extend(self.layer_index, k_BHTK, v_BHTK)
-            num_queries, num_keys = q_BHTK.shape[-2], k_BHSK.shape[-2]
-            # The one token of a generation step may see all there is.
-            mask_TS = None if num_queries == 1 else causal_mask(num_queries, num_keys, x_BTD.device)
-            attended_BHTK = scaled_dot_product_attention(q_BHTK, k_BHSK, v_BHSK, mask_TS)
+            k_BHSK, v_BHSK, mask = k_BHTK, v_BHTK, None
+            if cache is not None:
+                k_BHSK, v_BHSK, mask = cache.extend(self.layer_index, k_BHTK, v_BHTK)
+            elif q_BHTK.shape[-2] > 1:
+                mask = causal_mask(q_BHTK.shape[-2], q_BHTK.shape[-2], x_BTD.device)
+            attended_BHTK = scaled_dot_product_attention(q_BHTK, k_BHSK, v_BHSK, mask)
         return self.output_proj(rearrange(attended_BHTK, "B H T K -> B T (H K)"))
