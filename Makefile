@@ -1,34 +1,48 @@
-# The verbs of the project: CI runs these, and so does a person.
+# The verbs of the project: CI runs these, and so does a person. `make help` lists them.
 #
-#   make demo    the whole way on the built-in storybook, ending with stories and a report
-#   make test    every test but the slow ones
-#
-# Both create what they need: .venv with the packages of constraints.txt, and the Rust core.
+# Every verb creates what it needs: .venv with the packages of constraints.txt, and the Rust extension.
 
 PYTHON ?= python3
 JOBS ?= 2
 BIN := .venv/bin
 RUST := Cargo.toml Cargo.lock $(wildcard crates/*/Cargo.toml) $(shell find crates -name '*.rs' -not -path '*/target/*')
+CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 
-.PHONY: setup demo test test-slow unsafe lint types bench docs format lock clean
+.DEFAULT_GOAL := help
+.PHONY: help setup extension demo fast test test-py test-rust test-slow unsafe lint types bench docs format lock clean
 
-setup: .venv/.dev .venv/.native
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-demo: .venv/.native
+setup: .venv/.dev extension ## create .venv and build the extension
+
+# The optimized extension if it is up to date, else one that builds faster: tests run on either.
+extension: .venv/.dev
+	@$(MAKE) --question .venv/.native 2>/dev/null || $(MAKE) --no-print-directory .venv/.fast
+
+demo: .venv/.native ## run the full pipeline on the built-in storybook, ending with stories and a report
 	$(BIN)/homespun demo
 
-test: setup
-	cargo test --quiet --locked -p homespun-bpe
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow"
+fast: setup ## after an edit: the quick tests of what changed since the last commit
+	OMP_NUM_THREADS=1 $(BIN)/python tools/test_changes.py
 
-test-slow: setup
+test: test-rust test-py ## every test but the slow ones
+
+T ?= tests
+test-py: setup ## the Python tests; one file or folder with T=tests/model
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(if $(filter tests,$(T)),-n $(JOBS)) -m "not slow" $(T)
+
+test-rust: ## the tests of crates/bpe
+	cargo $(CARGO_TEST) --cargo-profile fast --locked -p homespun-bpe
+	cargo test --quiet --profile fast --locked -p homespun-bpe --doc
+
+test-slow: setup ## the long comparisons with peers, kills at random moments
 	$(BIN)/python -m pytest -q -m slow --timeout 1800
 
-# What is unsafe, under Miri, the address sanitizer and an emulated ARM processor: see docs/design/unsafe.md.
-unsafe:
+unsafe: ## unsafe Rust under Miri, the address sanitizer and an emulated ARM processor; see docs/design/unsafe.md
 	tools/check_unsafe.sh
 
-lint: setup
+lint: setup ## ruff, typos, rustfmt, clippy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/typos
@@ -36,7 +50,7 @@ lint: setup
 	cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 	cargo clippy --quiet --locked --workspace --lib -- -D warnings -D clippy::unwrap_used
 
-types: setup
+types: setup ## pyright, and stubtest of the extension
 	$(BIN)/pyright
 	$(BIN)/python -m mypy.stubtest homespun._native --ignore-disjoint-bases
 
@@ -45,7 +59,7 @@ types: setup
 TEXT ?= data/bench/stories.txt
 VOCABULARIES := cl100k $(if $(GPT2),gpt2)
 
-bench: setup $(TEXT)
+bench: .venv/.dev .venv/.native $(TEXT) ## the tokenizer and a training step next to their peers
 	$(BIN)/python tools/requirements.py bench | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
 	$(BIN)/python benchmarks/bpe_train.py $(TEXT) --vocab-size 8000
 	for vocabulary in $(VOCABULARIES); do \
@@ -59,25 +73,25 @@ data/bench/stories.txt: | .venv/.native
 	mkdir -p $(@D)
 	$(BIN)/homespun corpus storybook --stories 100000 --out $@
 
-docs: setup
+docs: setup ## build the documentation
 	$(BIN)/python tools/requirements.py docs | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
 	$(BIN)/mkdocs build --strict --quiet
 
-format: setup
+format: setup ## apply what the formatters can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	cargo fmt --all
 
-# Writes the set of packages that CI tests, from a fresh environment.
-lock:
+lock: ## write constraints.txt, the packages that CI tests, from a fresh environment
 	tools/lock.sh
 
-clean:
+clean: ## remove .venv and the Rust build
 	rm -rf .venv target
 
 .venv/.train: pyproject.toml constraints.txt tools/requirements.py
 	@PYTHON=$(PYTHON) tools/check_machine.sh
 	$(PYTHON) -m venv .venv
+	@rm -f .venv/.editable
 	@echo "installing packages (torch is several gigabytes; a minute or more)"
 	$(BIN)/python tools/requirements.py train | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
 	@touch $@
@@ -86,8 +100,18 @@ clean:
 	$(BIN)/python tools/requirements.py train scale dev | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
 	@touch $@
 
+# Build the extension with a Cargo profile, into src/homespun; the package itself is installed once.
+define build_extension
+	@echo "building the Rust extension (profile $(1))"
+	PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --quiet --profile $(1) --locked --skip-install
+	@[ -f .venv/.editable ] || $(BIN)/pip install -q --no-deps --no-build-isolation --editable . --config-settings=build-args="--locked --profile $(1)"
+	@touch .venv/.editable
+endef
+
 .venv/.native: .venv/.train $(RUST)
-	@echo "building the Rust core"
-	PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --quiet --release --locked --skip-install
-	$(BIN)/pip install -q --no-deps --no-build-isolation --editable . --config-settings=build-args="--locked"
-	@touch $@
+	$(call build_extension,release)
+	@rm -f .venv/.fast && touch $@
+
+.venv/.fast: .venv/.train $(RUST)
+	$(call build_extension,fast)
+	@rm -f .venv/.native && touch $@

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Says in one line what is missing to build homespun, and what to install; silent where all is there.
+# Print one line for each tool that is missing to build homespun, with what to install; print nothing if none is.
 set -u
 python=${PYTHON:-python3}
 missing=0
@@ -18,6 +18,10 @@ elif ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
 fi
 command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null ||
     need "a C compiler" "install gcc or clang (Debian: apt-get install build-essential)"
-command -v cargo >/dev/null ||
-    need "cargo" "install Rust 1.85 or newer (https://rustup.rs)"
+rust=$(sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' "$(dirname "$0")/../Cargo.toml")
+if ! command -v cargo >/dev/null; then
+    need "cargo" "install Rust $rust or newer (https://rustup.rs)"
+elif [ "$(printf '%s\n' "$rust" "$(cargo --version | cut -d' ' -f2)" | sort -V | head -n 1)" != "$rust" ]; then
+    need "Rust $rust or newer" "this is $(cargo --version); run: rustup update"
+fi
 exit $missing
