@@ -17,9 +17,10 @@ import pytest
 import zstandard
 
 from homespun.corpus import InputFile, expand_inputs, read_documents
-from homespun.corpus.reader import SegmentReader
-from homespun.corpus.segments import Batch
+from homespun.corpus.documents import DocumentBatch
+from homespun.corpus.reader import DocumentReader
 from homespun.errors import DataError, DownloadError, MissingFileError, MissingPackageError
+from refusals import refuses
 
 SEPARATOR = "<|endoftext|>"
 DOCUMENTS = [f"document {n} \u00e9 " * 40 for n in range(100)]
@@ -97,20 +98,20 @@ def test_every_kind_is_read_behind_urls(base, name):
 
 
 @pytest.mark.parametrize("name", [*files()])
-def test_reading_goes_on_from_a_place(base, name):
+def test_reading_starts_at_a_place(base, name):
     """Oracle: an uninterrupted reading."""
     file = InputFile(f"{base}/{name}")
 
     def read(start=None):
-        reader = SegmentReader(file, separator=SEPARATOR, text_key="text", batch_bytes=1000, start=start)
-        segments = [segment for segment in reader if isinstance(segment, Batch)]
+        reader = DocumentReader(file, separator=SEPARATOR, text_key="text", batch_bytes=1000, start=start)
+        batches = [batch for batch in reader if isinstance(batch, DocumentBatch)]
         assert reader.consumed_bytes == file.state().num_bytes
-        return segments, [document for segment in segments for document in segment.documents]
+        return batches, [document for batch in batches for document in batch.documents]
 
-    segments, documents = read()
-    num_before = sum(len(segment.documents) for segment in segments[:7])
+    batches, documents = read()
+    num_before = sum(len(batch.documents) for batch in batches[:7])
     assert documents == DOCUMENTS
-    assert read(segments[7].place)[1] == DOCUMENTS[num_before:]
+    assert read(batches[7].place)[1] == DOCUMENTS[num_before:]
 
 
 def test_patterns_are_listed_by_the_store(base):
@@ -132,41 +133,41 @@ def test_state_is_what_the_store_says(base):
     assert file.state() != before
 
 
-def test_what_is_not_there_is_said(base):
+def test_missing_files_are_named(base):
     for location in (f"{base}/absent.txt", f"{base}/absent.parquet"):
-        with pytest.raises(MissingFileError, match=rf"{location}: no such file"):
+        with refuses(MissingFileError, location):
             list(read_documents(location))
-        with pytest.raises(MissingFileError, match=rf"{location}: no such file"):
+        with refuses(MissingFileError, location):
             InputFile(location).state()
-    with pytest.raises(MissingFileError, match="no file matches"):
+    with refuses(MissingFileError, "*.csv"):
         expand_inputs(f"{base}/*.csv")
 
 
 @pytest.mark.parametrize("base", ["http"], indirect=True)
-def test_a_refusal_is_told_with_its_reason(base):
+def test_a_refusal_has_its_reason(base):
     for read in (lambda url: list(read_documents(url)), lambda url: InputFile(url).state()):
-        with pytest.raises(DownloadError, match=r"locked\.txt: cannot be read .*403"):
+        with refuses(DownloadError, "locked.txt", "403"):
             read(f"{base}/locked.txt")
 
 
-def test_a_server_that_is_not_there_is_told():
-    with pytest.raises(DownloadError, match=r"127\.0\.0\.1:9/a\.txt: cannot be read"):
+def test_an_unreachable_server_is_named():
+    with refuses(DownloadError, "127.0.0.1:9/a.txt"):
         list(read_documents("http://127.0.0.1:9/a.txt"))
 
 
-def test_damage_is_told_as_on_this_machine():
+def test_damage_is_reported_as_for_local_files():
     store = fsspec.filesystem("memory")
     for name, content in files().items():
         store.pipe(f"/damaged/{name}", content[: len(content) // 2])
     for name in ("b.txt.gz", "d.jsonl.zst", "e.parquet"):
-        with pytest.raises(DataError, match=rf"memory://damaged/{name}: .*truncated or damaged"):
+        with refuses(DataError, f"memory://damaged/{name}", "truncated"):
             list(read_documents(f"memory://damaged/{name}"))
     store.rm("/damaged", recursive=True)
 
 
 def test_unknown_protocols_and_missing_packages_are_named(monkeypatch):
-    with pytest.raises(DownloadError, match="nonsense"):
+    with refuses(DownloadError, "nonsense"):
         InputFile("nonsense://bucket/a.txt").state()
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'homespun\[scale\]'"):
+    with refuses(MissingPackageError, "homespun[scale]"):
         InputFile("s3://bucket/a.txt").state()

@@ -1,13 +1,124 @@
-"""UTF-8 to text, refusing what is not UTF-8 with the place where it stands."""
+"""The bytes of a text file: read, decompressed and decoded to UTF-8."""
 
 import codecs
+import gzip
+import zlib
+from collections.abc import Iterator
+from os import PathLike
 
-from homespun.corpus.inputs import InputFile
+import zstandard
+
+from homespun.corpus.inputs import InputFile, as_input
+from homespun.corpus.remote import ByteStream
 from homespun.errors import DataError
+
+READ_BYTES = 1 << 20
+# A zstd block of 4 bytes may stand for 128 KiB of one letter: feeding 1 KiB at a time keeps the output below 32 MiB.
+_ZSTD_INPUT_BYTES = 1 << 10
+# `zstd --long=31`, the most that the command line writes. The decompressor allocates the window that a frame asks for,
+# so ordinary files do not pay for this limit; zstandard's own default, 2^27, refuses the Reddit dumps.
+_ZSTD_MAX_WINDOW_BYTES = 1 << 31
+
+
+class DecompressedFile:
+    """Iterates over a file's bytes, decompressed as its name's ending (.gz, .zst) says.
+
+    Raises on iteration:
+        MissingFileError: there is no such file.
+        DataError: it is empty, a directory, truncated, damaged, or of a kind that is not text.
+        DownloadError: it is behind a URL that cannot be read.
+    """
+
+    def __init__(self, file: str | PathLike[str] | InputFile, start: int = 0) -> None:
+        """Name the file; it is opened when iterated.
+
+        Args:
+            file: A path, a URL or an input.
+            start: Decompressed bytes to skip at its beginning.
+        """
+        self.file = as_input(file)
+        self.consumed_bytes = 0
+        """Bytes of the file as stored that were read so far; compare with its size for progress."""
+        self._start = start
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self.file.kind == "parquet":
+            raise DataError(f"{self.file}: a parquet file is a table, not a text; expected .txt or .jsonl")
+        is_empty = True
+        with self.file.open() as file:
+            try:
+                for data in self._decompress(file):
+                    is_empty = False
+                    self.consumed_bytes = file.tell()
+                    yield data
+            except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
+                raise DataError(f"{self.file}: {_explain(error)}") from error
+        if is_empty and not self._start:
+            raise DataError(f"{self.file}: the file is empty; expected text")
+
+    def _decompress(self, file: ByteStream) -> Iterator[bytes]:
+        match self.file.compression:
+            case ".gz":
+                with gzip.open(file) as stream:
+                    yield from _skip(iter(lambda: stream.read(READ_BYTES), b""), self._start)
+            case ".zst":
+                yield from _skip(_decompress_zstd(file), self._start)
+            case _:
+                file.seek(self._start)
+                yield from iter(lambda: file.read(READ_BYTES), b"")
+
+
+def _decompress_zstd(file: ByteStream) -> Iterator[bytes]:
+    """Every frame of `file`, one after another.
+
+    Not zstandard's stream reader: that one takes the end of a truncated file for the end of the text.
+    """
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_MAX_WINDOW_BYTES)
+    frame = decompressor.decompressobj()
+    is_inside_frame = False
+    while compressed := file.read(_ZSTD_INPUT_BYTES):
+        while compressed:
+            if data := frame.decompress(compressed):
+                yield data
+            is_inside_frame = not frame.eof
+            compressed = frame.unused_data if frame.eof else b""
+            if frame.eof:
+                frame = decompressor.decompressobj()
+    if is_inside_frame:
+        raise EOFError("the last zstd frame is not complete")
+
+
+def _explain(error: Exception) -> str:
+    """What is wrong with a compressed file and what to do: the libraries' errors have several causes."""
+    message = str(error)
+    if isinstance(error, EOFError):
+        return f"truncated ({message}); download or compress the file again"
+    # "Unknown frame descriptor" is zstd's and "Not a gzipped file" is gzip's answer to a wrong first four bytes.
+    if "Unknown frame descriptor" in message or "Not a gzipped file" in message:
+        return f"not compressed as its name says, or damaged ({message}); rename it, or download it again"
+    if "too much memory" in message:
+        limit = _ZSTD_MAX_WINDOW_BYTES.bit_length() - 1
+        return (
+            f"needs a window of more than 2^{limit} bytes ({message}); compress it with `zstd --long={limit}` or less"
+        )
+    if "ictionary" in message:
+        return f"compressed with a dictionary ({message}); decompress it first with `zstd -d -D DICTIONARY`"
+    if "llocation" in message:
+        return f"decompression does not fit in memory ({message}); compress it with a smaller `zstd --long`"
+    return f"damaged ({message}); download or compress the file again"
+
+
+def _skip(chunks: Iterator[bytes], num_bytes: int) -> Iterator[bytes]:
+    """The chunks without their first `num_bytes` bytes."""
+    for data in chunks:
+        left = data[num_bytes:]
+        num_bytes = max(0, num_bytes - len(data))
+        if left:
+            yield left
 
 
 def decode_at(file: InputFile, data: bytes, offset: int) -> str:
-    """The text of `data`, which stands `offset` bytes into the file's (decompressed) text.
+    """Decode `data`, which begins `offset` bytes into the file's decompressed text.
 
     Raises:
         DataError: it is not UTF-8; with the byte offset in the file.
@@ -19,7 +130,7 @@ def decode_at(file: InputFile, data: bytes, offset: int) -> str:
 
 
 class Utf8Decoder:
-    """Decodes a file whose bytes arrive in pieces, cut anywhere."""
+    """Decodes a file whose bytes arrive in chunks that end anywhere."""
 
     def __init__(self, file: InputFile, offset: int = 0) -> None:
         self._file = file
@@ -27,10 +138,10 @@ class Utf8Decoder:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def decode(self, data: bytes, *, is_last: bool = False) -> str:
-        """The text of `data` and of what was left over before, up to the last whole character.
+        """Return the text of the bytes so far up to the last whole character.
 
         Raises:
-            DataError: it is not UTF-8, or `is_last` and a character is not complete; with the byte offset in the file.
+            DataError: they are not UTF-8, or `is_last` and a character is incomplete; with the byte offset in the file.
         """
         num_held = len(self._decoder.getstate()[0])
         try:

@@ -1,8 +1,8 @@
-"""Downloads that can be cut off at any byte and taken up again, and that end in the promised bytes or in an error.
+"""Downloads that resume at any byte, and end with the expected bytes or an error.
 
-While it lasts, a download of `text.txt` lies in `text.txt.part`, with what the server said of the file in
-`text.txt.part.json`; only when size and hash are right does it take its name. A hash that nobody stated beforehand is
-recorded in `text.txt.sha256`, in the format of `sha256sum --check`, and holds from then on.
+Until it is complete, a download of `text.txt` is in `text.txt.part`, with what the server stated about the file in
+`text.txt.part.json`; it is renamed once size and hash are right. A hash that was not known beforehand is recorded in
+`text.txt.sha256`, in the format of `sha256sum --check`, and later downloads must equal it.
 """
 
 import os
@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import httpx
@@ -33,37 +34,42 @@ _WORTHWHILE_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """A file that is there, whole, and has the hash it should have."""
+    """A file that is there and complete, with the expected hash."""
 
     path: Path
     num_bytes: int
     sha256: str
     was_present: bool
-    """Whether it had been there before, so that nothing was fetched."""
+    """Whether it was there before, so that nothing was downloaded."""
     record: Path | None
-    """The file in which its hash was written down just now, because nobody had stated it; None where it was known."""
+    """The file in which its hash was recorded by this call; None where it was known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How much trouble a download puts up with."""
+    """When a download is tried again, and when it gives up."""
 
     attempts: int = 6
-    """Tries in a row that bring nothing before it gives up."""
+    """Attempts in a row without progress before it gives up."""
     stall_seconds: float = 30.0
     """Silence after which a connection counts as dead."""
     backoff_seconds: float = 1.0
-    """Pause before the second try; it doubles with each one after."""
+    """Pause before the second attempt; it doubles with each later one."""
     sleep: Callable[[float], None] = time.sleep
+
+
+def ignore_message(message: str) -> None:
+    """Ignore what a download waits for (the default)."""
 
 
 def download_text(
     text: NamedText,
-    path: Path,
+    path: str | PathLike[str],
     *,
     base_url: str = HUB_URL,
     patience: Patience | None = None,
     on_progress: ProgressCallback = ignore_progress,
+    tell: Callable[[str], None] = ignore_message,
 ) -> Download:
     """Download one of the catalogue's texts to `path`; see `download`."""
     return download(
@@ -73,34 +79,38 @@ def download_text(
         sha256=text.sha256,
         patience=patience,
         on_progress=on_progress,
+        tell=tell,
     )
 
 
 def download(
     url: str,
-    path: Path,
+    path: str | PathLike[str],
     *,
     num_bytes: int | None = None,
     sha256: str | None = None,
     patience: Patience | None = None,
     on_progress: ProgressCallback = ignore_progress,
+    tell: Callable[[str], None] = ignore_message,
 ) -> Download:
-    """Fetch `url` to `path`, going on where an earlier try was cut off; fetch nothing if the file is there and right.
+    """Download `url` to `path`, resuming an interrupted download; a file that is there is checked and kept.
 
     Args:
-        url: What to fetch.
-        path: The file to make; its directory is made too.
-        num_bytes: The file's size, where known beforehand.
-        sha256: The file's hash, where known beforehand; otherwise that in `path`.sha256 counts if it exists, and is
-            written there if not.
-        patience: How long to try.
-        on_progress: Told bytes fetched, of the bytes in all (0 as long as the server does not say).
+        url: Its address.
+        path: The file to create; its directory is created too.
+        num_bytes: The file's size, if known beforehand.
+        sha256: The file's hash, if known beforehand; otherwise that in `path`.sha256 is used if it exists, and is
+            recorded there if not.
+        patience: When to try again and when to give up.
+        on_progress: Called with (bytes downloaded, bytes in all, or 0 while the server does not say).
+        tell: Called with one line before each wait: for the server, and before another attempt.
 
     Raises:
-        DownloadError: the server refuses, keeps breaking off (what has come is kept for the next try), or serves
-            something else than promised (that is removed).
-        StorageError: the disk is full (what has come is kept) or refuses.
+        DownloadError: the server refuses, keeps interrupting (what was received is kept for the next call), or serves
+            other bytes than expected (they are removed).
+        StorageError: the disk is full (what was received is kept) or refuses.
     """
+    path = Path(path)
     record = path.with_name(f"{path.name}.sha256")
     known = sha256 or _read_record(record)
     was_present = path.exists()
@@ -108,7 +118,7 @@ def download(
         actual = _check_present(path, num_bytes, known, record)
     else:
         make_directory(path.parent)
-        actual = _fetch(url, path, num_bytes, known, patience or Patience(), on_progress)
+        actual = _fetch(url, path, num_bytes, known, patience or Patience(), on_progress, tell)
     if known is None:
         write_text_atomically(record, f"{actual}  {path.name}\n")
     return Download(
@@ -121,7 +131,7 @@ def download(
 
 
 def _check_present(path: Path, num_bytes: int | None, sha256: str | None, record: Path) -> str:
-    """The hash of a file that is there already, having checked it."""
+    """Check a file that is there already; return its hash."""
     check_is_file(path, "a text to be downloaded to it", "name a file, not its directory")
     remedy = f"move it away to download it again (and {record.name}, if you want a newer text)"
     actual_bytes = path.stat().st_size
@@ -140,17 +150,20 @@ def _fetch(
     sha256: str | None,
     patience: Patience,
     on_progress: ProgressCallback,
+    tell: Callable[[str], None],
 ) -> str:
-    """Make `path` from what `url` serves and return its hash."""
+    """Create `path` from what `url` serves and return its hash."""
     part = PartFile(path)
-    _complete(part, url, num_bytes, patience, is_verifiable=sha256 is not None, on_progress=on_progress)
+    tell(f"downloading {url}")
+    _complete(part, url, num_bytes, patience, is_verifiable=sha256 is not None, on_progress=on_progress, tell=tell)
     notes = part.read_notes()
     expected = sha256 or (notes.sha256 if notes else "")
     actual = sha256_of_file(part.path)
     if expected not in ("", actual):
         part.discard()
         raise DownloadError(
-            f"{url}: the sha256 of what came is {actual}, expected {expected}; it was removed; try again or a mirror"
+            f"{url}: received bytes with the sha256 {actual}, expected {expected}; they were removed; try again, or a "
+            "mirror"
         )
     with storage_errors(path):
         with part.path.open("rb") as file:
@@ -169,8 +182,9 @@ def _complete(
     *,
     is_verifiable: bool,
     on_progress: ProgressCallback,
+    tell: Callable[[str], None],
 ) -> None:
-    """Open one connection after another until `part` is whole."""
+    """Open one connection after another until `part` is complete."""
     failures, furthest = 0, part.num_bytes
     with httpx.Client(timeout=patience.stall_seconds, follow_redirects=True) as client:
         while True:
@@ -184,16 +198,20 @@ def _complete(
                 if failures >= patience.attempts:
                     raise DownloadError(
                         f"{url}: {error}, {failures} times in a row; {part.num_bytes:,} bytes are kept in {part.path}; "
-                        "run the same command again to go on from there"
+                        "run the same command again to resume"
                     ) from error
-                patience.sleep(patience.backoff_seconds * 2 ** (failures - 1))
+                pause = patience.backoff_seconds * 2 ** (failures - 1)
+                tell(f"{error}; attempt {failures + 1} of {patience.attempts} in {pause:.0f} s")
+                patience.sleep(pause)
 
 
 def _read_record(record: Path) -> str | None:
-    """The hash that an earlier download wrote down, or None."""
+    """The hash that an earlier download recorded, or None."""
     if not record.exists():
         return None
     sha256 = record.read_text(encoding="utf-8", errors="replace").partition(" ")[0].strip()
     if not re.fullmatch("[0-9a-f]{64}", sha256):
-        raise DownloadError(f"{record}: no sha256 in it; expected 64 hexadecimal digits; delete it to record anew")
+        raise DownloadError(
+            f"{record}: no sha256 in it; expected 64 hexadecimal digits; delete it to record the hash again"
+        )
     return sha256

@@ -17,9 +17,12 @@ from homespun.files import check_is_file
 
 Kind = Literal["text", "json lines", "parquet"]
 
-_COMPRESSED = (".gz", ".zst")
-_KINDS: dict[str, Kind] = {".jsonl": "json lines", ".ndjson": "json lines", ".parquet": "parquet"}
-_OTHER_CONTAINERS = (".json", ".arrow", ".csv", ".xz", ".bz2", ".zip", ".tar", ".tgz")
+# Each ending with the one that `InputFile.compression` gives for it.
+_COMPRESSED = {".gz": ".gz", ".gzip": ".gz", ".zst": ".zst", ".zstd": ".zst"}
+# .json too: Dolma and C4 name their JSON lines so. Other JSON is refused at its first line.
+_JSON_LINES = (".jsonl", ".jsonlines", ".ndjson", ".json")
+_KINDS: dict[str, Kind] = {**dict.fromkeys(_JSON_LINES, "json lines"), ".parquet": "parquet"}
+_UNREADABLE = (".arrow", ".csv", ".tsv", ".xz", ".bz2", ".lz4", ".7z", ".zip", ".tar", ".tgz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +57,8 @@ class InputFile:
 
     @property
     def compression(self) -> str:
-        """The ending that says how it is compressed, .gz or .zst; "" where it is not."""
-        ending = self._name.suffix.lower()
-        return ending if ending in _COMPRESSED else ""
+        """How its name says that it is compressed: ".gz", ".zst" or ""."""
+        return _COMPRESSED.get(self._name.suffix.lower(), "")
 
     @property
     def kind(self) -> Kind:
@@ -67,7 +69,7 @@ class InputFile:
         """
         name = self._name.with_suffix("") if self.compression else self._name
         ending = name.suffix.lower()
-        if ending in _OTHER_CONTAINERS or (ending == ".parquet" and self.compression):
+        if ending in _UNREADABLE or (ending == ".parquet" and self.compression):
             raise DataError(
                 f"{self}: {''.join(self._name.suffixes[-2:])} files cannot be read; "
                 "expected plain text or .jsonl, either one also as .gz or .zst, or .parquet"
@@ -129,27 +131,39 @@ Inputs = str | PathLike[str] | InputFile | Sequence[str | PathLike[str] | InputF
 
 
 def expand_inputs(inputs: Inputs) -> list[InputFile]:
-    """The files that are named, each once, in the order in which they are named first.
+    """Return the named files, each once, in the order in which they are named first.
 
     A name is a path, a URL for fsspec, or a pattern of either with `*`, `?`, `[...]` and `**`; the matches of a pattern
-    are sorted, and hidden files are not among them. A path that exists is itself, whatever is in its name.
+    are sorted and exclude hidden files. A path that exists is not a pattern, whatever is in its name. Two paths to one
+    file (through a link or `..`) are one file.
 
     Raises:
         ConfigError: nothing is named.
         MissingFileError: a path does not exist, or nothing matches a pattern.
-        DataError: a directory is named, or a file that cannot be read.
+        DataError: a directory or a pipe is named, or a file that cannot be read.
         DownloadError: a store cannot be asked for what matches.
         MissingPackageError: a URL needs a package that is not installed.
     """
     named = [inputs] if isinstance(inputs, str | PathLike | InputFile) else list(inputs)
     if not named:
         raise ConfigError("there are no input files; name at least one")
-    files: dict[str, InputFile] = {}
+    files: dict[object, InputFile] = {}
     for name in named:
         for file in [name] if isinstance(name, InputFile) else _find(os.fspath(name)):
             _ = file.kind  # refuses what cannot be read, before anything is
-            files.setdefault(file.location if file.path is None else str(file.path.absolute()), file)
+            files.setdefault(_identity(file), file)
     return list(files.values())
+
+
+def _identity(file: InputFile) -> object:
+    """Equal for two names of one file."""
+    if file.path is None:
+        return file.location
+    if not file.path.exists():
+        return str(file.path.absolute())
+    stat = file.path.stat()
+    # Some file systems have no inode numbers, and say 0.
+    return (stat.st_dev, stat.st_ino) if stat.st_ino else str(file.path.resolve())
 
 
 def as_input(file: str | PathLike[str] | InputFile) -> InputFile:
@@ -187,3 +201,9 @@ def _is_http(url: str) -> bool:
 
 def _check_path(path: Path) -> None:
     check_is_file(path, "a text file", "check the path; a directory's files are named by a pattern such as DIR/*.txt")
+    if not path.is_file():
+        # A pipe's bytes come once: to look at it is to lose them, and opening a FIFO waits for a writer for ever.
+        raise DataError(
+            f"{path} is a pipe or a device, but inputs are read more than once; "
+            "write its content to a file and name that"
+        )

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from homespun.corpus.documents import DocumentBatch, Place
 from homespun.corpus.inputs import InputFile
-from homespun.corpus.segments import Batch, Place
 from homespun.errors import DataError, HomespunError, MissingPackageError
 
 if TYPE_CHECKING:
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 _MAX_ROWS_AT_ONCE = 4096
-# Column chunks are read through a buffer of this size rather than whole.
-_BUFFER_BYTES = 1 << 20
+# pre_buffer=False with a buffer of this size: column chunks are read in steps and not whole.
+_READING = {"buffer_size": 1 << 20, "pre_buffer": False, "page_checksum_verification": True}
 
 
 class ParquetRows:
-    """Iterates over the documents of a parquet file, a row each, in memory bounded by a few of them.
+    """Iterates over the documents of a parquet file, one a row, in memory bounded by a few of them.
 
     Raises on iteration:
         MissingPackageError: pyarrow is not installed.
         MissingFileError: there is no such file.
-        DataError: it is no parquet file, damaged, empty, or has no text in the column.
-        DownloadError: it lies behind a URL that cannot be read.
+        DataError: it is not a parquet file, damaged, empty, or has no text in the column.
+        DownloadError: it is behind a URL that cannot be read.
     """
 
     def __init__(self, file: InputFile, text_key: str, batch_bytes: int, start: Place) -> None:
@@ -34,16 +34,16 @@ class ParquetRows:
             file: The file.
             text_key: The column that holds the text.
             batch_bytes: About how many bytes of documents to hold at a time.
-            start: The row from which on to read.
+            start: The row to start at.
         """
         self.file = file
         self.consumed_bytes = 0
-        """Of the file's bytes, the share that rows read so far have of all rows."""
+        """The file's bytes times the fraction of its rows that were read so far."""
         self._text_key = text_key
         self._batch_bytes = batch_bytes
         self._start = start
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[DocumentBatch]:
         file_bytes = self.file.state().num_bytes
         with self._open() as table:
             num_rows = table.metadata.num_rows
@@ -55,11 +55,11 @@ class ParquetRows:
                 num_bytes += len(text.encode())
                 if num_bytes >= self._batch_bytes:
                     self.consumed_bytes = file_bytes * (row + len(documents) - 1) // num_rows
-                    yield Batch(Place(line=row), documents, num_bytes, is_closed=True)
+                    yield DocumentBatch(Place(line=row), documents, num_bytes, is_closed=True)
                     row, documents, num_bytes = row + len(documents), [], 0
             self.consumed_bytes = file_bytes
             if documents:
-                yield Batch(Place(line=row), documents, num_bytes, is_closed=True)
+                yield DocumentBatch(Place(line=row), documents, num_bytes, is_closed=True)
 
     @contextmanager
     def _open(self) -> "Iterator[ParquetFile]":
@@ -72,18 +72,21 @@ class ParquetRows:
             ) from error
         with self.file.open() as stream:
             try:
-                with ParquetFile(
-                    stream, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True
-                ) as table:
+                with ParquetFile(stream, **_READING) as table:
                     yield table
             except HomespunError:
                 raise
-            # UnicodeDecodeError: the name of a column.
-            except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+            except MemoryError as error:
+                raise DataError(f"{self.file}: a page or a document does not fit in memory ({error})") from error
+            # Not only pyarrow's own classes: names that are not UTF-8 or stand twice, and metadata that lie about
+            # sizes, come as Python's.
+            except (pyarrow.ArrowException, OSError, ValueError, LookupError, TypeError, OverflowError) as error:
                 # The operating system's errors have a number; those without are pyarrow's, about what it read.
                 if isinstance(error, OSError) and error.errno is not None:
                     raise
-                raise DataError(f"{self.file}: not parquet, truncated or damaged ({error}); fetch it again") from error
+                raise DataError(
+                    f"{self.file}: not parquet, truncated or damaged ({_one_line(error)}); download it again"
+                ) from error
 
     def _texts(self, table: "ParquetFile") -> Iterator[str]:
         """The column's strings from the first row asked for."""
@@ -94,9 +97,8 @@ class ParquetRows:
             if row + group.num_rows <= self._start.line:
                 row += group.num_rows
                 continue
-            rows_at_once = self._batch_bytes * group.num_rows // max(1, group.total_byte_size)
             for batch in table.iter_batches(
-                batch_size=min(max(1, rows_at_once), _MAX_ROWS_AT_ONCE),
+                batch_size=self._rows_at_once(table, index),
                 row_groups=[index],
                 columns=[self._text_key],
                 use_threads=False,
@@ -105,11 +107,44 @@ class ParquetRows:
                 yield from self._strings(batch.column(0).slice(num_skipped), row + num_skipped)
                 row += batch.num_rows
 
+    def _rows_at_once(self, table: "ParquetFile", index: int) -> int:
+        """How many rows of a row group have about `batch_bytes` of text."""
+        group = table.metadata.row_group(index)
+        rows = self._batch_bytes * group.num_rows // max(1, group.total_byte_size)
+        longest = self._longest_dictionary_value(table, index)
+        return max(1, min(rows, _MAX_ROWS_AT_ONCE, self._batch_bytes // longest if longest else rows))
+
+    def _longest_dictionary_value(self, table: "ParquetFile", index: int) -> int:
+        """Bytes of the longest string in a row group's dictionary, 0 without one.
+
+        A dictionary stores a string once that a million rows may have, so that the size of the row group in the file
+        says nothing about its text: 382 bytes can hold 3 GB.
+        """
+        from pyarrow import DictionaryArray, compute
+        from pyarrow.parquet import ParquetFile
+
+        group = table.metadata.row_group(index)
+        columns = [group.column(number) for number in range(group.num_columns)]
+        encodings = next((column.encodings for column in columns if column.path_in_schema == self._text_key), ())
+        if not any("DICTIONARY" in encoding for encoding in encodings):
+            return 0
+        with self.file.open() as stream, ParquetFile(stream, read_dictionary=[self._text_key], **_READING) as undecoded:
+            # One row brings the whole dictionary with it, and no more than that.
+            batches = undecoded.iter_batches(1, row_groups=[index], columns=[self._text_key], use_threads=False)
+            column = next(batches).column(0)
+            if not isinstance(column, DictionaryArray):
+                return 0
+            return compute.max(compute.binary_length(column.dictionary)).as_py() or 0
+
     def _check_column(self, table: "ParquetFile") -> None:
         from pyarrow import types
 
         schema = table.schema_arrow
-        if self._text_key not in schema.names:
+        if (num_columns := schema.names.count(self._text_key)) > 1:
+            raise DataError(
+                f"{self.file}: {num_columns} columns are called {self._text_key!r}; write the file again with one"
+            )
+        if not num_columns:
             columns = ", ".join(schema.names) or "none"
             raise DataError(
                 f"{self.file}: no column {self._text_key!r}; the columns here are {columns}; name the right one"
@@ -131,6 +166,10 @@ class ParquetRows:
             row = first_row + texts.index(None)
             raise DataError(f"{self.file}: row {row}: the text is null; remove the row, or write an empty text")
         return texts
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _find_invalid(column: "Array") -> int:

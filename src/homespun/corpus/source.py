@@ -1,4 +1,4 @@
-"""What tells one set of input files from another."""
+"""Identify a set of input files, and notice when one changes."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from homespun.errors import DataError
 
 _SAMPLE_BYTES = 1 << 20
 _NUM_SAMPLES = 16
-# Files looked at side by side: a store answers many questions in the time of one.
+# Files examined concurrently: a store answers many requests in the time of one.
 _NUM_READERS = 8
 
 
@@ -29,16 +29,16 @@ class Source:
 
 
 def read_source(files: Sequence[InputFile]) -> Source:
-    """Look at every file.
+    """Return size, last change and fingerprint of the files.
 
-    Of files above 16 MiB, 16 samples of 1 MiB count, evenly spaced from the first byte to the last: a corpus of
-    terabytes must not be read twice. Names do not count, so that what is made from a text
-    stays valid when the text moves.
+    Of files above 16 MiB only 16 samples of 1 MiB are hashed, evenly spaced from the first byte to the last: a corpus
+    of terabytes must not be read twice. Names are left out, so that what is made from a text stays valid when the text
+    moves.
 
     Raises:
         MissingFileError: there is no such file.
         DataError: it is a directory, or cannot be read.
-        DownloadError: it lies behind a URL that cannot be read.
+        DownloadError: it is behind a URL that cannot be read.
         MissingPackageError: a URL needs a package that is not installed.
     """
     with ThreadPoolExecutor(_NUM_READERS) as pool:
@@ -48,19 +48,19 @@ def read_source(files: Sequence[InputFile]) -> Source:
 
 
 def check_unchanged(files: Sequence[InputFile], source: Source) -> None:
-    """Refuse files that were written to since `source` was read.
+    """Refuse files that changed since `source` was read.
 
     Raises:
         DataError: one was.
         MissingFileError: one is gone.
-        DownloadError: one lies behind a URL that cannot be read any more.
+        DownloadError: one is behind a URL that cannot be read any more.
     """
     with ThreadPoolExecutor(_NUM_READERS) as pool:
         for file, before, now in zip(files, source.states, pool.map(InputFile.state, files), strict=True):
             if now != before:
                 raise DataError(
-                    f"{file}: written to while it was being encoded; wait until it is finished, then delete what there "
-                    "is of the data set and encode again"
+                    f"{file}: changed while it was being read; wait until it is complete, delete what was made from it "
+                    "and run the same command again"
                 )
 
 
@@ -68,8 +68,8 @@ def _fingerprint(file: InputFile, state: InputState) -> str:
     digest = hashlib.sha256(f"{file.kind} {state.num_bytes}\n".encode())
     with file.open() as content:
         if state.num_bytes <= _SAMPLE_BYTES * _NUM_SAMPLES:
-            while piece := content.read(_SAMPLE_BYTES):
-                digest.update(piece)
+            while data := content.read(_SAMPLE_BYTES):
+                digest.update(data)
         else:
             for number in range(_NUM_SAMPLES):
                 content.seek((state.num_bytes - _SAMPLE_BYTES) * number // (_NUM_SAMPLES - 1))

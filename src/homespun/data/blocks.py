@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from homespun import _native
+from homespun.corpus.documents import Place
 from homespun.corpus.inputs import InputFile
-from homespun.corpus.reader import SegmentReader
-from homespun.corpus.segments import Place
+from homespun.corpus.reader import DocumentReader
 from homespun.data.document_encoder import DocumentEncoder
 from homespun.tokenizer.tokenizer import Tokenizer
 
@@ -137,7 +137,7 @@ class CorpusEncoder:
 
     def _encode_documents(self, index: int, start: Place, on_block: Callable[[Block], None]) -> None:
         """Other files are read in Python, while what was read before is encoded, and that before it used."""
-        reader = SegmentReader(
+        reader = DocumentReader(
             self.inputs[index],
             separator=self.separator,
             text_key=self.text_key,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homespun import _native
-from homespun.corpus.segments import Batch, Fragment, Place
+from homespun.corpus.documents import DocumentBatch, DocumentChunk, Place
 from homespun.errors import DataError
 from homespun.tokenizer.tokenizer import Tokenizer
 
@@ -42,7 +42,7 @@ class DocumentEncoder:
     """Whether it is put after the file's last document even where that one is not."""
     num_threads: int
 
-    def encode(self, segments: Iterator[Batch | Fragment]) -> Iterator[EncodedDocuments]:
+    def encode(self, segments: Iterator[DocumentBatch | DocumentChunk]) -> Iterator[EncodedDocuments]:
         """The ids of all segments, a block or more for each.
 
         Raises:
@@ -50,12 +50,12 @@ class DocumentEncoder:
             TokenizerError: a text cannot be encoded.
         """
         for segment in segments:
-            if isinstance(segment, Batch):
+            if isinstance(segment, DocumentBatch):
                 yield self._encode_batch(segment)
             else:
                 yield from self._encode_long_document(segment, segments)
 
-    def _encode_batch(self, batch: Batch) -> EncodedDocuments:
+    def _encode_batch(self, batch: DocumentBatch) -> EncodedDocuments:
         ids, num_bytes, num_separators = _native.encode_documents(
             self.tokenizer.core,
             batch.documents,
@@ -68,7 +68,7 @@ class DocumentEncoder:
         )
 
     def _encode_long_document(
-        self, first: Fragment, segments: Iterator[Batch | Fragment]
+        self, first: DocumentChunk, segments: Iterator[DocumentBatch | DocumentChunk]
     ) -> Iterator[EncodedDocuments]:
         """Ids of the document that begins with `first` and goes on with the next of `segments`, which it takes."""
         last, bytes_in, bytes_out, num_before = first, 0, 0, 0
@@ -76,7 +76,9 @@ class DocumentEncoder:
         def texts() -> Iterator[str]:
             nonlocal last, bytes_in
             for segment in chain([first], segments):
-                assert isinstance(segment, Fragment), "fragments come one after another, up to the last of a document"
+                assert isinstance(segment, DocumentChunk), (
+                    "fragments come one after another, up to the last of a document"
+                )
                 last = segment
                 bytes_in += segment.num_bytes
                 yield segment.text

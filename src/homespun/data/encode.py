@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from homespun.config import check_at_least
+from homespun.corpus.documents import Place
 from homespun.corpus.inputs import Inputs, InputState, expand_inputs
-from homespun.corpus.segments import Place
 from homespun.corpus.source import check_unchanged, read_source
 from homespun.data.blocks import BATCH_BYTES, CHUNK_BYTES, Block, CorpusEncoder
 from homespun.data.dataset import TokenDataset

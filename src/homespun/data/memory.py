@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from homespun.corpus.documents import Place
 from homespun.corpus.inputs import Inputs, expand_inputs
-from homespun.corpus.segments import Place
 from homespun.corpus.source import read_source
 from homespun.data.blocks import BATCH_BYTES, CHUNK_BYTES, Block, CorpusEncoder
 from homespun.data.encode import find_separator, measure_tokens

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from homespun.cluster import run_tasks
+from homespun.corpus.documents import Place
 from homespun.corpus.inputs import InputFile
-from homespun.corpus.segments import Place
 from homespun.corpus.source import Source
 from homespun.data.blocks import BATCH_BYTES, CHUNK_BYTES, CorpusEncoder
 from homespun.data.manifest import Origin, ShardRecord, shard_path

@@ -73,7 +73,7 @@ class _Preparation:
             self._storybook(path, part)
         elif not path.exists() and named is not None and path.name == named.file_name:
             with self._show_progress(f"downloading {named.file_name}", "bytes") as on_progress:
-                download = download_text(named, path, on_progress=on_progress)
+                download = download_text(named, path, on_progress=on_progress, tell=self._tell)
             self._tell(f"downloaded {path}: {download.num_bytes:,} bytes, sha256 {download.sha256}; {named.licence}")
         try:
             return expand_inputs(name)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from homespun import _native
-from homespun.corpus.pieces import BytePieces
-from homespun.corpus.reader import SegmentReader
-from homespun.corpus.segments import Batch, Place
+from homespun.corpus.decoding import DecompressedFile
+from homespun.corpus.documents import DocumentBatch, Place
+from homespun.corpus.reader import DocumentReader
 from homespun.errors import DataError
 from homespun.progress import ProgressCallback
 from homespun.tokenizer.parts import Part
@@ -101,7 +101,7 @@ class Counting:
             offset = reached
 
     def _count_stream(self, part: Part, start: Cursor) -> Iterator[Cursor]:
-        pieces = BytePieces(part.file, start.offset)
+        pieces = DecompressedFile(part.file, start.offset)
         iterator = self._watched(pieces)
         offset, rest = start.offset, b""
         while rest is not None:
@@ -110,20 +110,20 @@ class Counting:
                 yield Cursor(part_index=start.part_index, offset=reached)
             offset = reached
 
-    def _watched(self, pieces: BytePieces) -> Iterator[bytes]:
+    def _watched(self, pieces: DecompressedFile) -> Iterator[bytes]:
         for piece in pieces:
             yield piece
             self._report(pieces.consumed_bytes)
 
     def _count_documents(self, part: Part, start: Cursor) -> Iterator[Cursor]:
-        reader = SegmentReader(
+        reader = DocumentReader(
             part.file,
             separator="\n",  # text alone is divided by it
             text_key=self._text_key,
             batch_bytes=_BATCH_BYTES,
             start=Place(start.offset, start.line),
         )
-        batches = (segment for segment in reader if isinstance(segment, Batch))  # only text has other segments
+        batches = (segment for segment in reader if isinstance(segment, DocumentBatch))  # only text has other segments
         following = next(batches, None)
         num_bytes = 0
 
@@ -152,7 +152,7 @@ class Counting:
         return True
 
 
-def _cursor_at(following: Batch | None, part_index: int) -> Cursor:
+def _cursor_at(following: DocumentBatch | None, part_index: int) -> Cursor:
     """The place before a batch, or after the part where there is none."""
     if following is None:
         return Cursor(part_index=part_index + 1)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from homespun.corpus.documents import DocumentBatch
 from homespun.corpus.inputs import InputFile
-from homespun.corpus.reader import SegmentReader
-from homespun.corpus.segments import Batch
+from homespun.corpus.reader import DocumentReader
 from homespun.progress import ProgressCallback, ignore_progress
 
 _READ_BYTES = 1 << 20
@@ -58,11 +58,11 @@ def _excerpts(
 ) -> Iterator[Excerpt]:
     total, read_before = sum(file.state().num_bytes for file in files), 0
     for file in files:
-        reader = SegmentReader(file, separator=separator, text_key=text_key, batch_bytes=_READ_BYTES)
+        reader = DocumentReader(file, separator=separator, text_key=text_key, batch_bytes=_READ_BYTES)
         number = 1
         for segment in reader:
             on_progress(read_before + reader.consumed_bytes, total)
-            if isinstance(segment, Batch):
+            if isinstance(segment, DocumentBatch):
                 for document in segment.documents:
                     yield from _cut(document, longest, f"{file}: document {number}")
                     number += 1

@@ -1,5 +1,6 @@
-"""`homespun corpus get NAME`: download a text, going on where an earlier try was cut off."""
+"""`homespun corpus get NAME`: download a text, resuming an interrupted download."""
 
+import sys
 from pathlib import Path
 
 from homespun.cli.parsing import CommandParser
@@ -22,7 +23,11 @@ def main(arguments: list[str]) -> int:
     text = find_text(options.name)
     with progress_bar(f"downloading {text.file_name}", "bytes") as on_progress:
         result = download_text(
-            text, options.out or text.default_path, base_url=options.base_url or HUB_URL, on_progress=on_progress
+            text,
+            options.out or text.default_path,
+            base_url=options.base_url or HUB_URL,
+            on_progress=on_progress,
+            tell=lambda message: print(message, file=sys.stderr),
         )
     print(f"{result.path}: {result.num_bytes:,} bytes{', there already' if result.was_present else ''}")
     print(f"sha256 {result.sha256}")
