@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from homespun.checkpoint import load_checkpoint, read_state, save_checkpoint
 from homespun.checkpoint.layout import read_tensors, write_tensors
 from homespun.errors import CheckpointError
+from refusals import refuses
 
 from .conftest import build
 
@@ -77,30 +78,30 @@ def test_truncated_file_on_disk(intact, victim, tmp_path):
     path = tmp_path / "step-000003.safetensors"
     for length in (0, 5, 100, len(intact) - 1):
         path.write_bytes(intact[:length])
-        with pytest.raises(CheckpointError, match=r"step-000003.safetensors: truncated"):
+        with refuses(CheckpointError, path, "truncated"):
             load_checkpoint(path, *victim)
 
 
-def test_header_spelled_differently_is_refused(intact, victim):
-    """The same header with other white space has the same canonical form, and yet was not written by us."""
+def test_a_header_serialized_differently_is_refused(intact, victim):
+    """Other white space leaves the canonical form, and so the hash, as it was."""
     length = int.from_bytes(intact[:8], "little")
-    spelled = json.dumps(json.loads(intact[8 : 8 + length])).encode()
-    assert "altered" in str(refuse(len(spelled).to_bytes(8, "little") + spelled + intact[8 + length :], victim))
+    text = json.dumps(json.loads(intact[8 : 8 + length])).encode()
+    assert "altered" in str(refuse(len(text).to_bytes(8, "little") + text + intact[8 + length :], victim))
 
 
 def test_files_of_others_are_told_apart_from_damaged_ones(victim, tmp_path):
     from safetensors.torch import save_file
 
     save_file({"weight": torch.ones(3)}, tmp_path / "theirs")
-    with pytest.raises(CheckpointError, match="not a checkpoint that homespun wrote"):
+    with refuses(CheckpointError, tmp_path / "theirs", "not a checkpoint"):
         load_checkpoint(tmp_path / "theirs", *victim)
     file = io.BytesIO()
     write_tensors(file, {"weight": torch.ones(3)}, {"format": "homespun.checkpoint", "version": "2"})
-    with pytest.raises(CheckpointError, match=r"version '2'; this homespun reads .* version '1'"):
+    with refuses(CheckpointError, "version '2'", "version '1'"):
         read_state(io.BytesIO(file.getvalue()))
     file = io.BytesIO()
     write_tensors(file, {}, {"format": "homespun.checkpoint", "version": "1"})
-    with pytest.raises(CheckpointError, match="incomplete"):
+    with refuses(CheckpointError, "iteration"):
         read_state(io.BytesIO(file.getvalue()))
 
 
@@ -117,28 +118,100 @@ def forge(header: dict, data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data
 
 
-def parts(content: bytes) -> tuple[dict, bytes]:
+def split(content: bytes) -> tuple[dict, bytes]:
     end = 8 + int.from_bytes(content[:8], "little")
     return json.loads(content[8:end]), content[end:]
 
 
 @pytest.mark.parametrize(("key", "value"), [("iteration", []), ("iteration", 3), ("tied", {}), ("format", None)])
 def test_metadata_that_are_no_strings_are_refused(key, value, intact, victim):
-    header, data = parts(intact)
+    header, data = split(intact)
     header["__metadata__"][key] = value
     assert "metadata that are not strings" in str(refuse(forge(header, data), victim))
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("betas", None), ("betas", [0.9]), ("betas", ["a", "b"]), ("lr", "0.1"), ("lr", 10**400), ("eps", True)],
+    [
+        ("betas", [2, 2]),
+        ("betas", [1, 1]),
+        ("betas", None),
+        ("betas", [0.9]),
+        ("betas", ["a", "b"]),
+        ("lr", "0.1"),
+        ("lr", 10**400),
+        ("eps", True),
+    ],
 )
 def test_settings_that_the_optimizer_cannot_have_are_refused(key, value, intact, victim):
-    header, data = parts(intact)
+    header, data = split(intact)
     optimizer = json.loads(header["__metadata__"]["optimizer"])
     optimizer["groups"][0][key] = value
     header["__metadata__"]["optimizer"] = json.dumps(optimizer)
     assert f"its optimizer's {key} is" in str(refuse(forge(header, data), victim))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("tied", {"head.weight": ["table.weight"]}),
+        ("tied", []),
+        ("iteration", "-1"),
+        ("iteration", "1_0"),
+        ("iteration", "9" * 20),
+        ("state", []),
+        ("optimizer", {"kind": "AdamW", "groups": [1], "numbers": {}}),
+        ("optimizer", {"kind": "AdamW", "groups": [], "numbers": []}),
+    ],
+)
+def test_metadata_of_a_wrong_kind_are_refused(key, value, intact, victim):
+    header, data = split(intact)
+    header["__metadata__"][key] = value if isinstance(value, str) else json.dumps(value)
+    refuse(forge(header, data), victim)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("inner.weight.exp_avg", lambda tensor: None),
+        ("inner.weight.exp_avg", lambda tensor: tensor[:1]),
+        ("inner.weight.exp_avg", lambda tensor: tensor.T),
+        ("inner.weight.exp_avg", lambda tensor: tensor.long()),
+        ("inner.weight.step", lambda tensor: None),
+        ("inner.weight.step", lambda tensor: tensor - 9),
+        ("inner.weight.step", lambda tensor: tensor + 0.5),
+        ("inner.weight.step", lambda tensor: tensor * float("nan")),
+        ("inner.weight.step", lambda tensor: tensor.expand(3)),
+    ],
+)
+def test_optimizer_state_of_a_wrong_kind_is_refused(name, change, intact, victim):
+    """A tensor of the state is missing, of another shape or type, or no count; the hash is true."""
+    tensors, metadata = read_tensors(memoryview(bytearray(intact)), "intact")
+    changed = change(tensors.pop(f"optimizer.{name}"))
+    if changed is not None:
+        tensors[f"optimizer.{name}"] = changed
+    assert "optimizer.inner.weight" in str(refuse(write(tensors, metadata), victim))
+
+
+def test_a_parameter_without_its_state_is_refused(intact, victim):
+    tensors, metadata = read_tensors(memoryview(bytearray(intact)), "intact")
+    left = {name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer.inner.weight.")}
+    assert "optimizer.inner.weight" in str(refuse(write(left, metadata), victim))
+
+
+def test_a_number_beside_a_tensor_of_the_same_name_is_refused(intact, victim):
+    tensors, metadata = read_tensors(memoryview(bytearray(intact)), "intact")
+    optimizer = json.loads(metadata["optimizer"])
+    for numbers in ({"step": 3}, {"other": 3}):
+        optimizer["numbers"] = {"inner.weight": numbers}
+        refuse(write(tensors, {**metadata, "optimizer": json.dumps(optimizer)}), victim)
+
+
+def write(tensors: dict, metadata: dict) -> bytes:
+    """A file of `tensors` and `metadata` under a true hash."""
+    file = io.BytesIO()
+    write_tensors(file, tensors, {key: value for key, value in metadata.items() if key != "sha256"})
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -158,7 +231,7 @@ def test_settings_that_the_optimizer_cannot_have_are_refused(key, value, intact,
 def test_forged_headers_are_refused(entry):
     """A hash can be forged along with a header; no view outside the data, and no unaligned one, may come of it."""
     content = forge({"__metadata__": {"format": "homespun.checkpoint"}, "weight": entry}, b"\0" * 4)
-    with pytest.raises(CheckpointError):
+    with refuses(CheckpointError, "forged"):
         read_tensors(memoryview(bytearray(content)), "forged")
 
 

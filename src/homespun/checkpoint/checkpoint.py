@@ -1,10 +1,10 @@
-"""Saving and loading: a model, its optimizer and what else a run needs to go on exactly as if it had never stopped.
+"""Saving and loading: a model, its optimizer and what else a run needs to resume bit for bit.
 
 Tensors are named `model.<name>` and `optimizer.<parameter's name>.<key>`; the metadata, all strings, holds
 
     format      "homespun.checkpoint"      version    "1"      iteration   a decimal number
-    state       JSON: whatever the caller keeps: schedule, random generators, place in the data, config
-    optimizer   JSON: {"kind", "groups", "numbers"}: everything of it that is no tensor
+    state       JSON: whatever the caller keeps: random generators, samples consumed, meters
+    optimizer   JSON: {"kind", "groups", "numbers"}: all of it but tensors; a parameter without state has {} in numbers
     tied        JSON: {alias: name}: names that share another's tensor, which is saved once
     sha256      as `homespun.checkpoint.layout` defines it
 """
@@ -53,7 +53,7 @@ def save_checkpoint(
     *,
     state: Mapping[str, Any] = {},
 ) -> None:
-    """Write everything that `load_checkpoint` and `read_state` give back, bit for bit.
+    """Write what `load_checkpoint` and `read_state` restore, bit for bit.
 
     A path gets the new file whole or keeps what it had, even if the process is killed or the power fails. A file
     object is written from its current position on, without that promise.
@@ -90,7 +90,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(src: Source, model: nn.Module, optimizer: Optimizer) -> int:
-    """Put a checkpoint's values into `model` and `optimizer`, on their devices, and return its iteration.
+    """Copy a checkpoint's values into `model` and `optimizer`, on their devices, and return its iteration.
 
     The whole file is verified, and found to fit both, before either is touched.
 
@@ -103,75 +103,91 @@ def load_checkpoint(src: Source, model: nn.Module, optimizer: Optimizer) -> int:
         MissingFileError: there is no such file.
         CheckpointError: the file is truncated, altered, or of another model or optimizer.
     """
-    saved = _read(src)
-    own = model_tensors(model)
-    check_matches(own, saved.model, saved.where)
-    state_dict = optimizer_state_dict(model, optimizer, saved.optimizer_tensors, saved.optimizer_rest, saved.where)
-    load_optimizer(optimizer, state_dict)
-    copy_into(own, saved.model.tensors)
-    return saved.iteration
+    return Checkpoint.open(src).load_into(model, optimizer)
 
 
 def load_model(src: Source, model: nn.Module) -> int:
-    """Put a checkpoint's weights into `model` and return its iteration: `load_checkpoint` without an optimizer.
+    """Copy a checkpoint's weights into `model` and return its iteration: `load_checkpoint` without an optimizer.
 
     Raises:
         MissingFileError: there is no such file.
         CheckpointError: the file is truncated, altered, or of another model.
     """
-    saved = _read(src)
-    own = model_tensors(model)
-    check_matches(own, saved.model, saved.where)
-    copy_into(own, saved.model.tensors)
-    return saved.iteration
+    return Checkpoint.open(src).load_into(model)
 
 
 def read_state(src: Source) -> dict[str, Any]:
-    """The `state` that `save_checkpoint` was given.
+    """Return the `state` that `save_checkpoint` was given.
 
     Raises:
         MissingFileError: there is no such file.
         CheckpointError: the file is truncated or altered, or is no checkpoint.
     """
-    return _read(src).state
+    return Checkpoint.open(src).state
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Saved:
-    """A verified checkpoint; its tensors are views of the file."""
+class Checkpoint:
+    """A verified checkpoint, read once: look at its state, then load it. Its tensors are views of the file."""
 
     where: str
+    """What errors call it: its path."""
     iteration: int
+    """Optimizer steps done."""
     state: dict[str, Any]
+    """What `save_checkpoint` was given as `state`."""
     model: ModelTensors
     optimizer_tensors: dict[str, Tensor]
     optimizer_rest: dict[str, Any]
 
+    @classmethod
+    def open(cls, src: Source) -> "Checkpoint":
+        """Read and verify a whole checkpoint.
 
-def _read(src: Source) -> _Saved:
-    if isinstance(src, str | os.PathLike):
-        where, content = str(src), _map(Path(src))
-    else:
-        where, content = _name_of(src), memoryview(bytearray(src.read()))
-    tensors, metadata = read_tensors(content, where)
-    if metadata.get("format") != _FORMAT or metadata.get("version") != _VERSION:
-        raise CheckpointError(
-            f"{where}: format {metadata.get('format')!r}, version {metadata.get('version')!r}; this homespun reads "
-            f"{_FORMAT!r}, version {_VERSION!r}; use the version that wrote it"
-        )
-    try:
-        return _Saved(
-            where=where,
-            iteration=int(metadata["iteration"]),
-            state=_read_object(metadata["state"]),
-            model=ModelTensors(tensors=_under(_MODEL, tensors), tied=_read_object(metadata["tied"])),
-            optimizer_tensors=_under(_OPTIMIZER, tensors),
-            optimizer_rest=_read_object(metadata["optimizer"]),
-        )
-    except (KeyError, ValueError) as error:
-        raise CheckpointError(
-            f"{where}: its metadata is incomplete ({error!r}); it was not homespun's writing"
-        ) from error
+        Raises:
+            MissingFileError: there is no such file.
+            CheckpointError: the file is truncated or altered, or is no checkpoint.
+        """
+        if isinstance(src, str | os.PathLike):
+            where, content = str(src), _map(Path(src))
+        else:
+            where, content = _name_of(src), memoryview(bytearray(src.read()))
+        tensors, metadata = read_tensors(content, where)
+        if metadata.get("format") != _FORMAT or metadata.get("version") != _VERSION:
+            raise CheckpointError(
+                f"{where}: format {metadata.get('format')!r}, version {metadata.get('version')!r}; this homespun reads "
+                f"{_FORMAT!r}, version {_VERSION!r}; use the version that wrote it"
+            )
+        try:
+            return cls(
+                where=where,
+                iteration=_read_count(metadata["iteration"]),
+                state=_read_object(metadata["state"]),
+                model=ModelTensors(tensors=_under(_MODEL, tensors), tied=_read_object(metadata["tied"], str)),
+                optimizer_tensors=_under(_OPTIMIZER, tensors),
+                optimizer_rest=_read_object(metadata["optimizer"]),
+            )
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(
+                f"{where}: its metadata are not what homespun writes ({error!r}); delete it and use the checkpoint "
+                "before it"
+            ) from error
+
+    def load_into(self, model: nn.Module, optimizer: Optimizer | None = None) -> int:
+        """Copy the values into `model` and `optimizer`, on their devices, and return the iteration.
+
+        Everything is found to fit before anything is touched.
+
+        Raises:
+            CheckpointError: the checkpoint is of another model or optimizer, or holds state that cannot be.
+        """
+        own = model_tensors(model)
+        check_matches(own, self.model, self.where)
+        if optimizer is not None:
+            tensors, rest = self.optimizer_tensors, self.optimizer_rest
+            load_optimizer(optimizer, optimizer_state_dict(model, optimizer, tensors, rest, self.where))
+        copy_into(own, self.model.tensors)
+        return self.iteration
 
 
 def _map(path: Path) -> memoryview:
@@ -179,7 +195,7 @@ def _map(path: Path) -> memoryview:
     with path.open("rb") as file:
         if not os.fstat(file.fileno()).st_size:
             return memoryview(b"")
-        # Copy on write: torch wants writable memory, and nothing of the file is loaded before it is looked at.
+        # Copy on write: torch requires writable memory. One mapping serves hash and loading: the file is read once.
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
 
 
@@ -187,11 +203,18 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _read_object(text: str) -> dict[str, Any]:
+def _read_object(text: str, kind: type = object) -> dict[str, Any]:
     value = parse_json(text)
-    if not isinstance(value, dict):
-        raise ValueError(f"{value!r:.80} where an object is expected")
+    if not isinstance(value, dict) or not all(isinstance(item, kind) for item in value.values()):
+        raise ValueError(f"{value!r:.80} where an object of {kind.__name__} is expected")
     return value
+
+
+def _read_count(text: str) -> int:
+    # `int` alone would take signs, spaces and underscores.
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise ValueError(f"{text!r:.80} where a count of steps is expected")
+    return int(text)
 
 
 def _to_json(value: Any, what: str) -> str:

@@ -7,8 +7,8 @@
               that each is aligned, then by name; `data_offsets` count from the start of this section
 
 Values of `__metadata__` are strings. Its `sha256` is that of the whole header in canonical JSON without this one key,
-followed by the data section in file order. A reader takes nothing from a file whose hash, or whose header's spelling,
-is not exactly this, so that a change of any byte is noticed. The `safetensors` library reads such files unchanged.
+followed by the data section in file order. A reader refuses a file with another hash, and a header that is serialized
+differently, so that a change of any byte is noticed. The `safetensors` library reads such files unchanged.
 
 Source: https://huggingface.co/docs/safetensors, "Format".
 """
@@ -16,6 +16,7 @@ Source: https://huggingface.co/docs/safetensors, "Format".
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from io import IOBase
 from math import prod
 from typing import Any, Protocol, runtime_checkable
 
@@ -57,42 +58,64 @@ class WritableFile(Protocol):
 
 
 def write_tensors(file: WritableFile, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write the layout above, one tensor in memory at a time.
+    """Write the layout above, fetching every tensor once from its device.
 
-    Every tensor's bytes are fetched twice, for the hash, which stands first, and for the data: a stream that cannot
-    seek can be written to, and nothing is held twice.
+    The hash stands before the data that it is of. In a file that can seek it is filled in at the end, so that only one
+    tensor is in host memory at a time; for a stream all tensors are fetched first.
 
     Raises:
         CheckpointError: a tensor's type has no name in the layout.
     """
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+    header = _header_of({name: tensors[name] for name in order}, metadata)
+    digest = sha256(_canonical(header))
+    # As long as the hash itself, so that the header keeps its length.
+    header[_METADATA][_HASH] = "0" * 2 * digest.digest_size
+    # Opened for appending, a file seeks but writes at its end all the same.
+    if not (isinstance(file, IOBase) and file.seekable() and "a" not in getattr(file, "mode", "")):
+        contents = [_bytes_of(tensors[name]) for name in order]
+        for content in contents:
+            digest.update(content)
+        header[_METADATA][_HASH] = digest.hexdigest()
+        _write_header(file, header)
+        for content in contents:
+            file.write(content)
+        return
+    begin = file.tell()
+    _write_header(file, header)
+    for name in order:
+        content = _bytes_of(tensors[name])
+        digest.update(content)
+        file.write(content)
+    end = file.tell()
+    header[_METADATA][_HASH] = digest.hexdigest()
+    file.seek(begin)
+    _write_header(file, header)
+    file.seek(end)
+
+
+def _header_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Any]:
     header: dict[str, Any] = {_METADATA: dict(metadata)}
     end = 0
-    for name in order:
-        tensor = tensors[name]
+    for name, tensor in tensors.items():
         if tensor.dtype not in _DTYPE_NAMES or tensor.layout != torch.strided:
             raise CheckpointError(
                 f"{name}: a {tensor.layout} tensor of {tensor.dtype} cannot be saved; "
                 f"the file holds dense ones of {', '.join(DTYPES)}"
             )
         begin, end = end, end + tensor.numel() * tensor.element_size()
-        header[name] = {
-            "dtype": _DTYPE_NAMES[tensor.dtype],
-            "shape": list(tensor.shape),
-            "data_offsets": [begin, end],
-        }
-    digest = sha256(_canonical(header))
-    for name in order:
-        digest.update(_bytes_of(tensors[name]))
-    header[_METADATA][_HASH] = digest.hexdigest()
-    spelled = _spell(header)
-    file.write(len(spelled).to_bytes(_LENGTH_BYTES, "little") + spelled)
-    for name in order:
-        file.write(_bytes_of(tensors[name]))
+        shape, dtype = list(tensor.shape), _DTYPE_NAMES[tensor.dtype]
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    return header
+
+
+def _write_header(file: WritableFile, header: Mapping[str, Any]) -> None:
+    text = _serialize(header)
+    file.write(len(text).to_bytes(_LENGTH_BYTES, "little") + text)
 
 
 def read_tensors(content: memoryview, where: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and the metadata of a whole file, verified.
+    """Return the tensors and the metadata of a whole file, verified.
 
     Args:
         content: The file's bytes, writable, because the tensors are views of them.
@@ -101,14 +124,14 @@ def read_tensors(content: memoryview, where: str) -> tuple[dict[str, Tensor], di
     Raises:
         CheckpointError: a byte is missing, added or other than it was written, or this is another kind of file.
     """
-    header, spelled = _read_header(content, where)
-    data = content[_LENGTH_BYTES + len(spelled) :]
+    header, text = _read_header(content, where)
+    data = content[_LENGTH_BYTES + len(text) :]
     metadata = header[_METADATA]
     _check_length(header, data, where)
     unhashed = {**header, _METADATA: {key: value for key, value in metadata.items() if key != _HASH}}
     digest = sha256(_canonical(unhashed))
     digest.update(data)
-    if _spell(header) != spelled or digest.hexdigest() != metadata[_HASH]:
+    if _serialize(header) != text or digest.hexdigest() != metadata[_HASH]:
         raise CheckpointError(f"{where}: altered since it was written: its sha256 is not the one it states; {_REMEDY}")
     tensors = {name: _tensor_at(entry, data, f"{where}: {name}") for name, entry in header.items() if name != _METADATA}
     return tensors, metadata
@@ -121,9 +144,9 @@ def _read_header(content: memoryview, where: str) -> tuple[dict[str, Any], bytes
             f"{where}: truncated, or not a checkpoint: {len(content):,} bytes hold less than the header it announces; "
             f"{_REMEDY}"
         )
-    spelled = bytes(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
+    text = bytes(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
     try:
-        header = parse_json(spelled)
+        header = parse_json(text)
     except ValueError as error:
         raise CheckpointError(f"{where}: altered, or not a checkpoint: its header is not JSON; {_REMEDY}") from error
     metadata = header.get(_METADATA) if isinstance(header, dict) else None
@@ -133,11 +156,11 @@ def _read_header(content: memoryview, where: str) -> tuple[dict[str, Any], bytes
             f"{where}: its header states no sha256, or metadata that are not strings: this is not a checkpoint that "
             "homespun wrote; name one of a run's checkpoints/step-*.safetensors"
         )
-    return header, spelled
+    return header, text
 
 
 def _check_length(header: dict[str, Any], data: memoryview, where: str) -> None:
-    """Tell a file that is too short, the usual damage, from one that is merely different."""
+    """Report a file that is too short, the usual damage, as such."""
     try:
         expected = max((entry["data_offsets"][1] for name, entry in header.items() if name != _METADATA), default=0)
         missing = expected - len(data)
@@ -148,7 +171,7 @@ def _check_length(header: dict[str, Any], data: memoryview, where: str) -> None:
 
 
 def _tensor_at(entry: Any, data: memoryview, where: str) -> Tensor:
-    """A view of the bytes that a header's entry names; the hash does not vouch for a header that was forged whole."""
+    """Return a view of the bytes that a header's entry names; whoever forges a header can forge its hash too."""
     try:
         dtype, shape, (begin, end) = DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
         if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
@@ -165,6 +188,7 @@ def _tensor_at(entry: Any, data: memoryview, where: str) -> Tensor:
 
 
 def _bytes_of(tensor: Tensor) -> memoryview:
+    # On the CPU neither call copies: the bytes are the tensor's own.
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().data
 
@@ -173,6 +197,7 @@ def _canonical(header: Mapping[str, Any]) -> bytes:
     return json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
 
 
-def _spell(header: Mapping[str, Any]) -> bytes:
+def _serialize(header: Mapping[str, Any]) -> bytes:
+    """Return the header as it stands in the file, padded so that the data after it are aligned."""
     text = _canonical(header)
     return text + b" " * (-len(text) % _ALIGNMENT)

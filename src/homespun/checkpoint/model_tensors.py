@@ -1,4 +1,4 @@
-"""A model as named tensors: what a checkpoint saves of it, and putting them back."""
+"""A model as named tensors: what a checkpoint saves, and copying loaded values back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _NAMED_AT_MOST = 4
 
 @dataclass(frozen=True, kw_only=True)
 class ModelTensors:
-    """The tensors of a state dict, each storage once."""
+    """The tensors of a state dict, shared parameters once."""
 
     tensors: dict[str, Tensor]
     """By name in the uncompiled model; they share the model's memory."""
@@ -24,28 +24,30 @@ class ModelTensors:
 
 
 def plain_name(name: str) -> str:
-    """The name that a parameter has in the model before `torch.compile` wrapped it or a part of it."""
+    """Return the name that a parameter had before `torch.compile` wrapped the model or one of its modules."""
     return name.replace(_COMPILED, "")
 
 
 def model_tensors(model: nn.Module) -> ModelTensors:
-    """What is to be saved of `model`, and where loaded values go.
+    """Return the tensors of `model` to save, or to copy loaded values into.
 
     Raises:
         CheckpointError: its state dict holds something that is no tensor.
     """
     tensors: dict[str, Tensor] = {}
     tied: dict[str, str] = {}
-    first_at: dict[tuple[object, ...], str] = {}
+    first_name: dict[int, str] = {}
+    # By object, not by memory: a sharded parameter's address does not identify it, and empty tensors share one.
+    objects = dict(model.named_parameters(remove_duplicate=False))
+    objects |= dict(model.named_buffers(remove_duplicate=False))
     for full_name, tensor in model.state_dict().items():
         name = plain_name(full_name)
         if not isinstance(tensor, Tensor):
             raise CheckpointError(f"model.{name} is a {type(tensor).__name__}; a checkpoint holds tensors only")
-        place = (tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
-        if tensor.numel() and place in first_at:
-            tied[name] = first_at[place]
+        first = first_name.setdefault(id(objects.get(full_name, tensor)), name)
+        if first != name:
+            tied[name] = first
         else:
-            first_at[place] = name
             tensors[name] = tensor
     return ModelTensors(tensors=tensors, tied=tied)
 
@@ -82,9 +84,9 @@ def _check_same_names(model: ModelTensors, saved: ModelTensors, where: str) -> N
     own, others = model.tensors.keys() | model.tied.keys(), saved.tensors.keys() | saved.tied.keys()
     if own != others:
         difference = [("lacks", own - others), ("has besides", others - own)]
-        told = " and ".join(f"{verb} {_some(names)}" for verb, names in difference if names)
+        differing = " and ".join(f"{verb} {_some(names)}" for verb, names in difference if names)
         raise CheckpointError(
-            f"{where}: not a checkpoint of this model: it {told}; "
+            f"{where}: not a checkpoint of this model: it {differing}; "
             "build the model by the recipe that the checkpoint was trained with"
         )
     if model.tied != saved.tied:
