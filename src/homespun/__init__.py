@@ -5,7 +5,7 @@ Importing this package does no work: a name or a subpackage is imported when it 
 
 from homespun.lazy import exports
 
-_load, __dir__ = exports(__name__, __file__)
+_load, _list_names = exports(__name__, __file__)
 
 
 def __getattr__(name: str) -> object:
@@ -14,3 +14,7 @@ def __getattr__(name: str) -> object:
 
         return version("homespun")
     return _load(name)
+
+
+def __dir__() -> list[str]:
+    return [*_list_names(), "__version__"]

@@ -56,5 +56,19 @@ class ClusterError(HomespunError, RuntimeError):
     """A cluster cannot be reached, or does not do what it is given to do."""
 
 
+EXTRAS = {"train": ("torch", "einops", "jaxtyping", "safetensors"), "scale": ("fsspec", "pyarrow", "ray")}
+"""Packages that not everybody needs, by the extra that installs them."""
+
+
 class MissingPackageError(HomespunError, ImportError):
-    """An optional package is needed; the message names the extra that installs it."""
+    """An optional package is needed; the message says how to install it."""
+
+    @classmethod
+    def for_import(cls, error: ModuleNotFoundError, who: str) -> "MissingPackageError | None":
+        """Return the error to raise where `who` failed to import a package of an extra; None for any other package."""
+        package = (error.name or "").partition(".")[0]
+        for extra, packages in EXTRAS.items():
+            if package in packages:
+                # The packages by name: that works for a checkout too, where pip knows no homespun.
+                return cls(f"{who} needs {package}: pip install {' '.join(packages)} (the extra homespun[{extra}])")
+        return None

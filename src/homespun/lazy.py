@@ -5,6 +5,8 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+from homespun.errors import MissingPackageError
+
 
 def exports(package: str, file: str) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """Return `__getattr__` and `__dir__` for the package whose `__init__.py` is `file`.
@@ -25,7 +27,11 @@ def exports(package: str, file: str) -> tuple[Callable[[str], object], Callable[
         # Dunder names are looked up by the import system all the time; none of them is exported.
         if name.startswith("__") or name not in names():
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = import_module(names()[name])
+        try:
+            module = import_module(names()[name])
+        except ModuleNotFoundError as error:
+            missing = MissingPackageError.for_import(error, f"{package}.{name}")
+            raise missing or error from error
         return getattr(module, name) if module.__name__ != f"{package}.{name}" else module
 
     def list_names() -> list[str]:

@@ -1,3 +1,4 @@
+import io
 import re
 
 import pytest
@@ -26,18 +27,22 @@ RECIPE = {
 }
 
 
-@pytest.fixture
-def run(tmp_path):
+def make_run(root, recipe, separator):
     """A run directory as training leaves it, after no training."""
-    directory = RunDirectory(tmp_path / "tiny")
+    directory = RunDirectory(root)
     directory.checkpoints.mkdir(parents=True)
-    directory.recipe.write_text(yaml.safe_dump(RECIPE))
-    tokenizer = Tokenizer({value: bytes([value]) for value in range(256)}, [], ["<|endoftext|>"])
+    directory.recipe.write_text(yaml.safe_dump(recipe))
+    tokenizer = Tokenizer({value: bytes([value]) for value in range(256)}, [], [separator])
     tokenizer.save(directory.tokenizer)
     torch.manual_seed(0)
     model = TransformerLM(ModelConfig(**MODEL))
     save_checkpoint(model, torch.optim.SGD(model.parameters(), lr=0.1), 1, directory.checkpoint_at(1))
     return directory, model, tokenizer
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make_run(tmp_path / "tiny", RECIPE, "<|endoftext|>")
 
 
 def test_it_prints_prompt_and_continuation(run, capsys):
@@ -52,17 +57,47 @@ def test_it_prints_prompt_and_continuation(run, capsys):
     assert capsys.readouterr().out == f"{texts[0]}\n{'-' * 72}\n{texts[1]}\n"
 
 
-def test_a_document_of_its_own(run, capsys):
-    directory, _, _ = run
-    assert main(["generate", str(directory.root), "--document-start", "--max-new-tokens", "5"]) == 0
-    assert capsys.readouterr().out
+@pytest.mark.parametrize("arguments", [["Once"], ["--prompt", "-"], ["-"], ["--prompt=Once", "--min_p", "0"]])
+def test_ways_to_give_a_prompt(run, arguments, capsys, monkeypatch):
+    """Oracle: `decode`. Standard input's last line end is the shell's, not the prompt's."""
+    directory, model, tokenizer = run
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Once\n")))
+    assert main(["generate", str(directory.root), *arguments, "--max_new_tokens", "9", "--device", "cpu"]) == 0
+    expected = decode(model, tokenizer, "Once", 9, 0.8, 0.95, seed=derive_seed(0, "sample 0"))
+    assert capsys.readouterr().out == f"Once{expected}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--prompt", ""], ["--document-start"]])
+def test_without_a_prompt_it_begins_a_document(run, arguments, capsys):
+    """Oracle: `decode` after the separator."""
+    directory, model, tokenizer = run
+    assert main(["generate", str(directory.root), *arguments, "--max-new-tokens", "5", "--device", "cpu"]) == 0
+    expected = decode(model, tokenizer, "", 5, 0.8, 0.95, seed=derive_seed(0, "sample 0"), document_start=True)
+    assert capsys.readouterr().out == f"{expected}\n"
+
+
+def test_the_runs_own_separator_begins_and_ends_documents(tmp_path, capsys):
+    """A run trained on documents that <|eot|> separates: a model that writes it at once ends at once."""
+    recipe = {**RECIPE, "source": {**RECIPE["source"], "separator": "<|eot|>"}}
+    directory, model, _ = make_run(tmp_path / "eot", recipe, "<|eot|>")
+    with torch.no_grad():
+        model.lm_head.weight.zero_()
+    save_checkpoint(model, torch.optim.SGD(model.parameters(), lr=0.1), 2, directory.checkpoint_at(2))
+    # All logits are equal: greedy takes id 0, unless only the separator, id 256, has a positive one.
+    assert main(["generate", str(directory.root), "--temperature", "0", "--max-new-tokens", "3"]) == 0
+    assert capsys.readouterr().out == "\0\0\0\n"
+    with torch.no_grad():
+        hidden = model.hidden(torch.tensor([[256]]))[0, 0]
+        model.lm_head.weight[256] = hidden
+    save_checkpoint(model, torch.optim.SGD(model.parameters(), lr=0.1), 3, directory.checkpoint_at(3))
+    assert main(["generate", str(directory.root), "--temperature", "0", "--max-new-tokens", "3"]) == 0
+    assert capsys.readouterr().out == "\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--prompt", ""], "the prompt encodes to nothing; .* --document-start"),
-        ([], "the prompt encodes to nothing"),
+        (["a", "--prompt", "b"], "two prompts were given, 'a' and --prompt 'b'"),
         (["--prompt", "a", "--temperature", "-1"], "temperature = -1.0"),
         (["--prompt", "a", "--top-p", "0"], "top_p = 0.0"),
         (["--prompt", "a", "--top-k", "0"], "top_k = 0"),

@@ -1,4 +1,4 @@
-"""`homespun doctor`: what this machine offers, what will be chosen, and why."""
+"""`homespun doctor`: what this machine offers, what a run would choose, and why."""
 
 import os
 import platform
@@ -7,37 +7,47 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from homespun.cli.parsing import CommandParser
+from homespun.errors import EXTRAS
+
+
+def build_parser() -> CommandParser:
+    """Return the parser of the command's arguments."""
+    return CommandParser(
+        "homespun doctor",
+        "Show what this machine offers, what a run would choose by itself, and why. Measures for a second.",
+    )
 
 
 def main(arguments: list[str]) -> int:
-    """Print what a run started now and here would find."""
-    CommandParser(
-        prog="homespun doctor",
-        description="What this machine offers, what a run would choose by itself, and why. Measures for a second.",
-    ).parse_args(arguments)
+    """Print what a run started here and now would find."""
+    build_parser().parse_args(arguments)
     import homespun
 
-    print(f"homespun   {homespun.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    print_row("homespun", f"{homespun.__version__}, Python {platform.python_version()}, {platform.platform()}")
     free = shutil.disk_usage(Path.cwd()).free
-    print(f"disk       {free / 1e9:.1f} GB free here; a checkpoint takes 12 bytes a parameter")
-    print(f"tokenizer  {'ready: the Rust core is built' if find_spec('homespun._native') else _NO_CORE}")
+    print_row("disk", f"{free / 1e9:.1f} GB free here; a checkpoint takes 12 bytes a parameter")
+    print_row("tokenizer", "ready" if find_spec("homespun._native") else "the Rust core is not built: run `make setup`")
+    for extra, packages in EXTRAS.items():
+        missing = [package for package in packages if find_spec(package) is None]
+        print_row(f"extra {extra}", f"not installed: pip install {' '.join(missing)}" if missing else "installed")
     if find_spec("torch") is None:
-        print("training   not installed: pip install 'homespun[train]'")
         return 0
-    # Imported here: it is torch that takes the time.
+    # Imported here: importing torch is what takes the time.
     import torch
 
     from homespun.runs.device import choose_device, choose_precision
     from homespun.training.environment import device_name, find_peak
 
     threads = torch.get_num_threads()
-    print(f"processor  {device_name('cpu')}, {os.cpu_count()} cores, {threads} used by torch {torch.__version__}")
+    print_row("processor", f"{device_name('cpu')}, {os.cpu_count()} cores, {threads} used by torch {torch.__version__}")
     device = choose_device("auto")
     precision = choose_precision("auto", device.value)
-    print(f"device     {device}")
-    print(f"precision  {precision}")
-    print(f"peak       {find_peak(device.value, precision.value)}")
+    print_row("device", device)
+    print_row("precision", precision)
+    print_row("peak", find_peak(device.value, precision.value))
     return 0
 
 
-_NO_CORE = "not built: run `make setup`"
+def print_row(name: str, value: object) -> None:
+    """Print one fact in the table's layout."""
+    print(f"{name:<12} {value}")

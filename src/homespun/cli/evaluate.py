@@ -1,15 +1,31 @@
 """`homespun evaluate`: how well a run's model predicts held-out text."""
 
-import argparse
 import json
 from pathlib import Path
 
-from homespun.cli.parsing import CommandParser, parse_count
+from homespun.cli.parsing import CommandParser, parse_positive
+
+_DESCRIPTION = """\
+Loss, perplexity and bits per byte of a run's model on held-out text. Every token is scored once, in windows of the
+context length; stories of the storybook are scored whole, next to their exact entropy."""
+
+
+def build_parser() -> CommandParser:
+    """Return the parser of the command's arguments."""
+    parser = CommandParser("homespun evaluate", _DESCRIPTION)
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="a token data set (default: the run's validation set)")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="another than the newest")
+    parser.add_argument("--max-tokens", type=parse_positive, metavar="N", help="only the head of the data set")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
+    parser.add_argument("--json", action="store_true", help="print the figures unrounded, as JSON")
+    return parser
 
 
 def main(arguments: list[str]) -> int:
     """Score a token data set with a run's newest checkpoint, or with another."""
-    options = _build_parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     # Imported here: a wrong command line does not wait for torch.
     from homespun.evaluation.evaluate import evaluate_dataset
     from homespun.runs.device import autocast, choose_precision
@@ -56,21 +72,3 @@ def main(arguments: list[str]) -> int:
         )
     print(f"  compression     {evaluation.bytes_per_token:.4f} bytes per token")
     return 0
-
-
-def _build_parser() -> argparse.ArgumentParser:
-    parser = CommandParser(
-        prog="homespun evaluate",
-        description=(
-            "Loss, perplexity and bits per byte of a run's model on held-out text. Every token is scored once, in "
-            "windows of the context; the storybook story by story, beside its exact entropy."
-        ),
-    )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="a token data set (default: the run's validation set)")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="another than the newest")
-    parser.add_argument("--max-tokens", type=parse_count, metavar="N", help="only the head of the data set")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
-    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
-    parser.add_argument("--json", action="store_true", help="print the figures unrounded, as JSON")
-    return parser

@@ -1,70 +1,35 @@
-"""`homespun generate`: a run's model continues a prompt, on standard output as it writes."""
+"""`homespun generate`: continue a prompt with a run's model, printed as it is written."""
 
 import argparse
 from pathlib import Path
 
-from homespun.cli.parsing import CommandParser, parse_count
+from homespun.cli.parsing import CommandParser, parse_count, parse_positive, read_standard_input
+from homespun.errors import ConfigError
 
 _RULE = "-" * 72
+_MAX_ROWS = 16  # samples generated together: each has a cache of its own
+_DESCRIPTION = """\
+Continue a prompt with a run's model, or begin a document where there is no prompt. The text ends where the model ends
+the document, before a stop string, or after --max-new-tokens; the same seed gives the same text."""
 _EPILOG = """\
 examples:
-  homespun generate runs/demo --prompt "Once upon a time"
-  homespun generate runs/demo --document-start --num-samples 3 --temperature 0.7 --top-p 0.9
-  homespun generate runs/demo --prompt "The cat" --temperature 0 --stop "." --max-new-tokens 50
-"""
+  homespun generate runs/demo
+  homespun generate runs/demo "Once upon a time"
+  homespun generate runs/demo --num-samples 3 --temperature 0.7 --top-p 0.9
+  homespun generate runs/demo --prompt - --temperature 0 --stop "." --max-new-tokens 50 < prompt.txt"""
 
 
-def main(arguments: list[str]) -> int:
-    """Print each sample, the prompt before it, a rule between them."""
-    options = _build_parser().parse_args(arguments)
-    # Imported here: a wrong command line does not wait for torch.
-    from homespun.generation.generate import decode_stream
-    from homespun.runs.load import load_run
-    from homespun.seeding import derive_seed
-
-    run = load_run(options.run, options.checkpoint, options.device)
-    for index in range(options.num_samples):
-        pieces = decode_stream(
-            run.model,
-            run.tokenizer,
-            options.prompt,
-            options.max_new_tokens,
-            options.temperature,
-            options.top_p,
-            top_k=options.top_k,
-            min_p=options.min_p,
-            seed=derive_seed(options.seed, f"sample {index}"),
-            stop=options.stop,
-            document_start=options.document_start,
-        )
-        if index:
-            print(_RULE)
-        print(options.prompt, end="", flush=True)
-        for piece in pieces:
-            print(piece, end="", flush=True)
-        print()
-    return 0
-
-
-def _build_parser() -> argparse.ArgumentParser:
-    parser = CommandParser(
-        prog="homespun generate",
-        description=(
-            "Continue a prompt with a run's model. It ends where the model ends the document, before a stop string, "
-            "or after --max-new-tokens; the same seed gives the same text."
-        ),
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def build_parser() -> CommandParser:
+    """Return the parser of the command's arguments."""
+    parser = CommandParser("homespun generate", _DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
-    parser.add_argument("--prompt", default="", metavar="TEXT", help="what to continue; special tokens in it stay text")
-    parser.add_argument(
-        "--document-start", action="store_true", help="begin a new document, with the prompt if there is one"
-    )
+    parser.add_argument("text", nargs="?", metavar="PROMPT", help="what to continue; - reads standard input")
+    parser.add_argument("--prompt", metavar="TEXT", help="the same as a flag; special tokens in it stay text")
+    parser.add_argument("--document-start", action="store_true", help="let the prompt begin a document")
     parser.add_argument(
         "--max-new-tokens", type=parse_count, default=256, metavar="N", help="at most so many (default: %(default)s)"
     )
-    parser.add_argument("--num-samples", type=_at_least_one, default=1, metavar="N", help="how many (default: 1)")
+    parser.add_argument("--num-samples", type=parse_positive, default=1, metavar="N", help="how many (default: 1)")
     sampling = parser.add_argument_group("sampling", "a token may be drawn if all of top-k, top-p and min-p admit it")
     sampling.add_argument(
         "--temperature", type=float, default=0.8, metavar="X", help="0: always the likeliest (default: %(default)s)"
@@ -89,8 +54,49 @@ def _build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _at_least_one(text: str) -> int:
-    count = parse_count(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{count} is too few; ask for at least 1")
-    return count
+def main(arguments: list[str]) -> int:
+    """Print each sample after its prompt, with a rule between samples."""
+    options = build_parser().parse_args(arguments)
+    prompt = find_prompt(options)
+    # Imported here: a wrong command line does not wait for torch.
+    from homespun.generation import Sampling, decode_streams
+    from homespun.runs.load import load_run
+    from homespun.seeding import derive_seed
+
+    sampling = Sampling(temperature=options.temperature, top_k=options.top_k, top_p=options.top_p, min_p=options.min_p)
+    run = load_run(options.run, options.checkpoint, options.device)
+    for first in range(0, options.num_samples, _MAX_ROWS):
+        samples = range(first, min(first + _MAX_ROWS, options.num_samples))
+        # The rows take their steps together: while one is printed as it is written, the next ones are written too.
+        streams = decode_streams(
+            run.model,
+            run.tokenizer,
+            [prompt] * len(samples),
+            options.max_new_tokens,
+            sampling,
+            seeds=[derive_seed(options.seed, f"sample {index}") for index in samples],
+            stop=options.stop,
+            separator=run.config.source.separator,
+            document_start=options.document_start or not prompt,
+        )
+        for index, stream in zip(samples, streams, strict=True):
+            if index:
+                print(_RULE)
+            print(prompt, end="", flush=True)
+            for text in stream:
+                print(text, end="", flush=True)
+            print()
+    return 0
+
+
+def find_prompt(options: argparse.Namespace) -> str:
+    """Return the prompt that was given, by position, as a flag or on standard input; "" for none.
+
+    Raises:
+        ConfigError: two prompts were given.
+        DataError: standard input is not valid UTF-8.
+    """
+    if options.text is not None and options.prompt is not None:
+        raise ConfigError(f"two prompts were given, {options.text!r} and --prompt {options.prompt!r}; give one")
+    prompt = options.prompt if options.text is None else options.text
+    return read_standard_input().removesuffix("\n") if prompt == "-" else prompt or ""

@@ -1,15 +1,33 @@
-"""The `homespun` command: a table of commands, of which only the one called is imported."""
+"""The `homespun` command: one table of commands, of which only the one called is imported.
 
+Everything that can go wrong outside homespun's own code ends here, in one line on standard error: bad input, packages
+that are not installed, a full disk, a reader of the output that went away.
+"""
+
+import io
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 
-from homespun.errors import HomespunError
+from homespun.errors import ConfigError, HomespunError, MissingPackageError
 
-# In the order of the way through the house; each module has `main(arguments) -> int`.
+# In the order in which text becomes a model. "corpus get" is the module homespun.cli.corpus.get with a function
+# `main(arguments) -> exit code`; a name that others begin with is a group.
 COMMANDS = {
-    "demo": "the whole way on the built-in storybook: ends with stories and a report",
-    "corpus": "list | get NAME | storybook | encode: text to train on, and its token ids",
-    "tokenizer": "count | train | encode | inspect | verify: byte-level BPE",
+    "demo": "the full pipeline on a generated corpus: ends with stories and a report",
+    "corpus": "text to train on, and its token ids",
+    "corpus list": "the texts that can be downloaded by name, with origin and licence",
+    "corpus get": "download one of them; resumes an interrupted download",
+    "corpus encode": "encode text files into a token data set",
+    "corpus storybook": "write generated children's stories whose entropy is known",
+    "tokenizer": "byte-level BPE",
+    "tokenizer count": "count the pre-tokens of a corpus, as a file to train from",
+    "tokenizer train": "train a tokenizer on text or on counts",
+    "tokenizer encode": "print the ids of a text",
+    "tokenizer inspect": "show a tokenizer, and how it splits a text",
+    "tokenizer verify": "compare its ids and merges with a reference and with other libraries",
     "prepare": "make what a recipe needs: text, tokenizer, token data sets",
     "train": "train a model by a recipe; resumes by itself",
     "evaluate": "loss, perplexity and bits per byte of a run on held-out text",
@@ -23,51 +41,124 @@ EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
 
-def usage() -> str:
-    """The text of `homespun --help`."""
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {help_line}" for name, help_line in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: homespun COMMAND [ARGUMENTS]",
-            "",
-            "Train a language model from raw text, every part written in the open.",
-            "",
-            *lines,
-            "",
-            "`homespun COMMAND --help` tells more about one; start with `homespun demo`.",
-        ]
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 2 for bad input, 130 after Ctrl-C."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage())
-        return 0
-    name, *rest = arguments
-    if name == "--version":
-        import homespun
-
-        print(f"homespun {homespun.__version__}")
-        return 0
-    if name not in COMMANDS:
-        return fail(f"no command is called {name!r}; the commands are {', '.join(COMMANDS)}")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What the terminal's encoding lacks is escaped: a story with an accent must not end in a traceback.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return import_module(f"homespun.cli.{name}").main(rest)
+        code = run_command(sys.argv[1:] if arguments is None else arguments)
+        # Here rather than when the interpreter exits, so that a full disk or a closed pipe is still noticed.
+        sys.stdout.flush()
+        return code
     except HomespunError as error:
         return fail(str(error))
+    except ModuleNotFoundError as error:
+        missing = MissingPackageError.for_import(error, "this command")
+        if missing is None:
+            raise
+        return fail(str(missing))
     except KeyboardInterrupt:
         print("homespun: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away, as in `homespun tokenizer inspect ... | head`.
-        sys.stderr.close()
+        discard_output()
         return 0
+    except OSError as error:
+        # Errors of files that homespun opens are StorageErrors; what is left is mostly its own output.
+        discard_output()
+        return fail(f"{error.filename or 'standard output'}: {error.strerror or error}; nothing more was written")
+
+
+def run_command(arguments: list[str]) -> int:
+    """Import and run the command that `arguments` begin with.
+
+    Raises:
+        ConfigError: there is no such command, or an argument is not text.
+    """
+    check_decodable(arguments)
+    if arguments[:1] == ["--version"]:
+        import homespun
+
+        print(f"homespun {homespun.__version__}")
+        return 0
+    name, rest = "", arguments
+    while True:
+        if not rest or rest[0] in ("-h", "--help"):
+            print(usage(name))
+            return 0
+        word, *rest = rest
+        if f"{name} {word}".strip() not in COMMANDS:
+            where = f"homespun {name}".strip()
+            raise ConfigError(f"{where} has no command {word!r}; the commands are {', '.join(subcommands(name))}")
+        name = f"{name} {word}".strip()
+        if not subcommands(name):
+            break
+    try:
+        return import_module(f"homespun.cli.{name.replace(' ', '.')}").main(rest)
+    except SystemExit as exit_:
+        # argparse ends the process after --help; its output is not flushed yet.
+        return int(exit_.code or 0)
+
+
+def subcommands(group: str) -> dict[str, str]:
+    """Return the commands right below `group` and their help lines; the top level is the group ""."""
+    prefix = f"{group} " if group else ""
+    below = {name.removeprefix(prefix): line for name, line in COMMANDS.items() if name.startswith(prefix)}
+    return {name: line for name, line in below.items() if " " not in name}
+
+
+def usage(group: str = "") -> str:
+    """Return the text of `homespun --help`, or of `homespun GROUP --help`."""
+    # A group's line names its commands, so that one page shows everything there is.
+    lines = {
+        name: " | ".join(below) + f": {line}" if (below := subcommands(f"{group} {name}".strip())) else line
+        for name, line in subcommands(group).items()
+    }
+    width = max(map(len, lines))
+    command = f"homespun {group}".strip()
+    about = COMMANDS.get(group, "train a language model from raw text, every part written in the open")
+    return "\n".join(
+        [
+            f"usage: {command} COMMAND [ARGUMENTS]",
+            "",
+            f"{about[0].upper()}{about[1:]}.",
+            "",
+            *(f"  {name:<{width}}  {line}" for name, line in lines.items()),
+            "",
+            f"`{command} COMMAND --help` says more about one" + ("." if group else "; start with `homespun demo`."),
+        ]
+    )
+
+
+def check_decodable(arguments: list[str]) -> None:
+    """Refuse arguments that are not valid in the terminal's encoding, unless they name a file, which may be so named.
+
+    Raises:
+        ConfigError: an argument has bytes that are no text.
+    """
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            if not os.path.lexists(argument):
+                raise ConfigError(f"the argument {argument!r} is not valid UTF-8; write it in UTF-8") from None
 
 
 def fail(message: str) -> int:
     """Print one line on standard error and return the exit code of bad input."""
-    print(f"homespun: error: {' '.join(message.split())}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"homespun: error: {' '.join(message.split())}", file=sys.stderr)
     return EXIT_BAD_INPUT
+
+
+def discard_output() -> None:
+    """Send what is still buffered nowhere: the interpreter would try to flush it again when it exits, and complain."""
+    with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(nowhere.fileno(), stream.fileno())

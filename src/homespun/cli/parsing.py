@@ -1,16 +1,58 @@
 """Argument parsing in which every refusal is one line, raised as `ConfigError` for `main` to print."""
 
 import argparse
-from typing import NoReturn
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
-from homespun.errors import ConfigError
+from homespun.errors import ConfigError, DataError
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """Fill paragraphs to the terminal's width; keep those with indented lines, such as examples, as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = text.strip().split("\n\n")
+        return "\n\n".join(
+            paragraph if "\n  " in paragraph else super(_HelpFormatter, self)._fill_text(paragraph, width, indent)
+            for paragraph in paragraphs
+        )
 
 
 class CommandParser(argparse.ArgumentParser):
-    """argparse, raising instead of printing usage and exiting."""
+    """argparse that raises instead of printing usage and exiting, and reads `--top_k` as `--top-k`.
+
+    Flags cannot be abbreviated: a new flag would otherwise change what an old command line means.
+    """
+
+    def __init__(self, prog: str, description: str, **settings: Any) -> None:
+        settings = {"formatter_class": _HelpFormatter, "allow_abbrev": False} | settings
+        super().__init__(prog=prog, description=description, **settings)
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message}; see `{self.prog} --help`")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse drops what a full disk or a closed pipe does not take, and reports success.
+        print(message, end="", file=file)
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        assert args is not None, "commands are given their arguments"
+        return super().parse_known_args([self._normalized(argument) for argument in args], namespace)  # type: ignore
+
+    def _normalized(self, argument: str) -> str:
+        """Write a flag of the command with dashes, and a recipe's key, which has a dot, with underscores."""
+        if not argument.startswith("--"):
+            return argument
+        name, equals, value = argument.partition("=")
+        dashed = name.replace("_", "-")
+        if dashed in self._option_string_actions:
+            return dashed + equals + value
+        if "." in name:
+            name = "--" + name[2:].replace("-", "_")
+        return name + equals + value
 
 
 def parse_size(text: str) -> int:
@@ -37,3 +79,30 @@ def parse_count(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def parse_positive(text: str) -> int:
+    """A whole number of at least 1.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not.
+    """
+    count = parse_count(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{count} is too few; give at least 1")
+    return count
+
+
+def read_standard_input() -> str:
+    """Return the text on standard input, line ends as they are.
+
+    Raises:
+        DataError: it is not valid UTF-8.
+    """
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"standard input: byte {error.start} is not valid UTF-8; convert the text to UTF-8 first"
+        ) from error

@@ -1,21 +1,28 @@
-"""One self-contained HTML file about one or more runs."""
+"""`homespun report`: one self-contained HTML file about one or more runs."""
 
 from pathlib import Path
 
 from homespun.cli.parsing import CommandParser
 
 
-def main(arguments: list[str]) -> int:
-    """Write the report of the runs named and say where it lies."""
-    parser = CommandParser(prog="homespun report", description=__doc__)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a directory that `homespun train` wrote")
-    parser.add_argument("--out", type=Path, help="the file to write (default: report.html in the first run)")
-    chosen = parser.parse_args(arguments)
+def build_parser() -> CommandParser:
+    """Return the parser of the command's arguments."""
+    parser = CommandParser("homespun report", "Write one self-contained HTML file about one or more runs.")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run directory, finished or not")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="the file to write (default: report.html in the first run)"
+    )
+    return parser
 
+
+def main(arguments: list[str]) -> int:
+    """Write the report and print where it is."""
+    options = build_parser().parse_args(arguments)
+    # Imported here: `--help` does not wait for the plots.
     from homespun.records import RunDirectory
     from homespun.reporting import write_report
 
-    out = chosen.out or RunDirectory(chosen.runs[0]).report
-    write_report(chosen.runs, out)
+    out = options.out or RunDirectory(options.runs[0]).report
+    write_report(options.runs, out)
     print(f"report: {out}")
     return 0

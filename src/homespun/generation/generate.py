@@ -91,7 +91,7 @@ def decode_stream(
     Raises:
         GenerationError: as in `decode`, at once rather than with the first string.
     """
-    streams = _decode_streams(
+    streams = decode_streams(
         model,
         tokenizer,
         [prompt],
@@ -135,7 +135,7 @@ def decode_batch(
     Raises:
         GenerationError: as in `decode`, or there are not as many seeds as prompts.
     """
-    streams = _decode_streams(
+    streams = decode_streams(
         model,
         tokenizer,
         prompts,
@@ -156,6 +156,56 @@ def decode_batch(
             else:
                 texts[row] += text
     return texts
+
+
+def decode_streams(
+    model: TransformerLM,
+    tokenizer: Tokenizer,
+    prompts: Sequence[str],
+    max_new_tokens: int,
+    sampling: Sampling = DEFAULT_SAMPLING,
+    *,
+    seeds: Sequence[int],
+    stop: str | Sequence[str] = (),
+    separator: str = END_OF_TEXT,
+    document_start: bool = False,
+) -> list[Iterator[str]]:
+    """`decode_stream` for each prompt, in common steps: read in turn or one after another, as `generate_batch` says.
+
+    Raises:
+        GenerationError: as in `decode`, or there are not as many seeds as prompts.
+    """
+    stops = check_stops(stop)
+    if tokenizer.vocab_size > model.config.vocab_size:
+        raise GenerationError(
+            f"the tokenizer's ids reach {tokenizer.vocab_size - 1:,}, but model.vocab_size is "
+            f"{model.config.vocab_size:,}; use the tokenizer that the model was trained with"
+        )
+    separator_id = tokenizer.special_tokens.get(separator)
+    # The default may be absent: not every tokenizer separates documents. A separator that was asked for may not.
+    if separator_id is None and (document_start or separator != END_OF_TEXT):
+        known = ", ".join(tokenizer.special_tokens) or "none"
+        raise GenerationError(
+            f"the tokenizer has no special token {separator!r} to begin or end a document with; it has: {known}"
+        )
+    prompts_ids = [tokenizer.encode(prompt, special="text") for prompt in prompts]
+    if document_start:
+        prompts_ids = [[separator_id, *ids] for ids in prompts_ids if separator_id is not None]
+    elif not all(prompts_ids):
+        raise GenerationError(
+            "the prompt encodes to nothing; give at least one character, or let the model begin a document with "
+            "--document-start (in Python: document_start=True)"
+        )
+    streams = generate_batch(
+        model,
+        prompts_ids,
+        max_new_tokens,
+        sampling,
+        seeds=seeds,
+        end_id=separator_id,
+        num_ids=tokenizer.vocab_size,
+    )
+    return [cut_at_stop(tokenizer.decode_stream(ids), stops) for ids in streams]
 
 
 def generate_tokens(
@@ -314,48 +364,3 @@ class _Windows:
         hidden_BTD = self._model.hidden(torch.tensor(padded, device=device), positions_BT, cache)
         last_B = torch.tensor(num_new, device=device) - 1
         return hidden_BTD[torch.arange(len(group), device=device), last_B]
-
-
-def _decode_streams(
-    model: TransformerLM,
-    tokenizer: Tokenizer,
-    prompts: Sequence[str],
-    max_new_tokens: int,
-    sampling: Sampling,
-    *,
-    seeds: Sequence[int],
-    stop: str | Sequence[str],
-    separator: str,
-    document_start: bool,
-) -> list[Iterator[str]]:
-    stops = check_stops(stop)
-    if tokenizer.vocab_size > model.config.vocab_size:
-        raise GenerationError(
-            f"the tokenizer's ids reach {tokenizer.vocab_size - 1:,}, but model.vocab_size is "
-            f"{model.config.vocab_size:,}; use the tokenizer that the model was trained with"
-        )
-    separator_id = tokenizer.special_tokens.get(separator)
-    # The default may be absent: not every tokenizer separates documents. A separator that was asked for may not.
-    if separator_id is None and (document_start or separator != END_OF_TEXT):
-        known = ", ".join(tokenizer.special_tokens) or "none"
-        raise GenerationError(
-            f"the tokenizer has no special token {separator!r} to begin or end a document with; it has: {known}"
-        )
-    prompts_ids = [tokenizer.encode(prompt, special="text") for prompt in prompts]
-    if document_start:
-        prompts_ids = [[separator_id, *ids] for ids in prompts_ids if separator_id is not None]
-    elif not all(prompts_ids):
-        raise GenerationError(
-            "the prompt encodes to nothing; give at least one character, or let the model begin a document with "
-            "--document-start (in Python: document_start=True)"
-        )
-    streams = generate_batch(
-        model,
-        prompts_ids,
-        max_new_tokens,
-        sampling,
-        seeds=seeds,
-        end_id=separator_id,
-        num_ids=tokenizer.vocab_size,
-    )
-    return [cut_at_stop(tokenizer.decode_stream(ids), stops) for ids in streams]

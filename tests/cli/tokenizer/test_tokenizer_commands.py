@@ -174,10 +174,5 @@ def test_encode_refuses_bad_text(arguments, data, message, tokenizer, tmp_path, 
 @pytest.mark.parametrize("command", [[], ["train"], ["encode"], ["inspect"]])
 def test_help(command, capsys):
     """Oracle: the usage line."""
-    if command:
-        with pytest.raises(SystemExit) as caught:
-            main(["tokenizer", *command, "--help"])
-        assert caught.value.code == 0
-    else:
-        assert main(["tokenizer", "--help"]) == 0
+    assert main(["tokenizer", *command, "--help"]) == 0
     assert "usage: homespun tokenizer" in capsys.readouterr().out
