@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use homespun_bpe::split::{Way, GPT2_PATTERN, GPT4_PATTERN, O200K_PATTERN};
+use homespun_bpe::split::{Backend, GPT2_PATTERN, GPT4_PATTERN, O200K_PATTERN};
 use homespun_bpe::Splitter;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(other) => return Err(format!("gpt2, gpt4 or o200k, not {other}").into()),
     };
     let splitter = Splitter::new(pattern)?;
-    for way in Way::ALL.into_iter().filter(|way| way.is_possible()) {
+    for way in Backend::ALL.into_iter().filter(|way| way.is_supported()) {
         let mut best = f64::INFINITY;
         let (mut num_tokens, mut longest) = (0, 0);
         for _ in 0..5 {

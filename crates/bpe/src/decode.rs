@@ -1,9 +1,8 @@
 //! Decoding: ids to bytes.
 
-use std::thread;
-
 use crate::error::BpeError;
-use crate::vocab::{Symbol, Vocabulary};
+use crate::parallel;
+use crate::vocab::{Symbol, Vocabulary, FIXED_SIZE, TOO_LONG};
 
 /// An id as a token file or an array holds it.
 pub trait Id: Copy + Send + Sync + Into<u32> {}
@@ -11,36 +10,8 @@ pub trait Id: Copy + Send + Sync + Into<u32> {}
 impl Id for u16 {}
 impl Id for u32 {}
 
-/// Bytes that decoding moves at a time.
-const WINDOW: usize = 16;
-
-/// The length of a token that does not fit its window.
-const LONG: u8 = u8::MAX;
-
 /// Ids that are worth a thread.
 const MIN_IDS_PER_THREAD: usize = if cfg!(miri) { 1 << 6 } else { 1 << 16 };
-
-/// The spelling of each symbol in one place of a fixed size: up to 15 bytes, and in the last byte how many. Of nearly every
-/// token this is all that there is to know.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Windows(Vec<[u8; WINDOW]>);
-
-impl<'a> FromIterator<&'a [u8]> for Windows {
-    fn from_iter<Spellings: IntoIterator<Item = &'a [u8]>>(spellings: Spellings) -> Self {
-        let window_of = |spelling: &[u8]| {
-            let mut window = [0; WINDOW];
-            match window[..WINDOW - 1].get_mut(..spelling.len()) {
-                Some(bytes) => {
-                    bytes.copy_from_slice(spelling);
-                    window[WINDOW - 1] = spelling.len() as u8;
-                }
-                None => window[WINDOW - 1] = LONG,
-            }
-            window
-        };
-        Self(spellings.into_iter().map(window_of).collect())
-    }
-}
 
 /// Ids that are known to be in the vocabulary, with the number of bytes that they spell.
 #[derive(Debug)]
@@ -58,10 +29,7 @@ impl<'a, I: Id> Decoding<'a, I> {
     pub fn new(vocabulary: &'a Vocabulary, ids: &'a [I], num_threads: usize) -> Result<Self, BpeError> {
         let num_parts = num_threads.min(ids.len() / MIN_IDS_PER_THREAD).max(1);
         let part_len = ids.len().div_ceil(num_parts).max(1);
-        let mut counted: Vec<_> = ids.chunks(part_len).map(|part| (part, Ok(0))).collect();
-        on_threads(&mut counted, |(part, num_bytes)| {
-            *num_bytes = vocabulary.count_bytes(part)
-        });
+        let counted = parallel::map(ids.chunks(part_len), |part| (part, vocabulary.count_bytes(part)));
         let mut parts = Vec::with_capacity(counted.len());
         for (k, (part, num_bytes)) in counted.into_iter().enumerate() {
             let outside =
@@ -90,7 +58,7 @@ impl<'a, I: Id> Decoding<'a, I> {
             work.push((ids, out));
             rest = behind;
         }
-        on_threads(&mut work, |(ids, out)| self.vocabulary.spell(ids, out));
+        parallel::map(work, |(ids, out)| self.vocabulary.spell(ids, out));
     }
 }
 
@@ -111,8 +79,8 @@ impl Vocabulary {
         let mut num_bytes = 0;
         for (position, &id) in ids.iter().enumerate() {
             let symbol = self.symbol_of_id(id.into()).ok_or(position)?;
-            num_bytes += match self.windows().0[symbol as usize][WINDOW - 1] {
-                LONG => self.spelling(symbol).len(),
+            num_bytes += match self.fixed_size_bytes(symbol)[FIXED_SIZE - 1] {
+                TOO_LONG => self.spelling(symbol).len(),
                 len => usize::from(len),
             };
         }
@@ -124,12 +92,12 @@ impl Vocabulary {
         let mut end = 0;
         let symbols = ids.iter().filter_map(|&id| self.symbol_of_id(id.into()));
         for symbol in symbols {
-            let window = &self.windows().0[symbol as usize];
-            let len = usize::from(window[WINDOW - 1]);
-            match out.get_mut(end..end + WINDOW) {
+            let bytes = self.fixed_size_bytes(symbol);
+            let len = usize::from(bytes[FIXED_SIZE - 1]);
+            match out.get_mut(end..end + FIXED_SIZE) {
                 // One move of a fixed length: what it copies too much, the next one overwrites.
-                Some(place) if len < WINDOW => {
-                    place.copy_from_slice(window);
+                Some(place) if len < FIXED_SIZE => {
+                    place.copy_from_slice(bytes);
                     end += len;
                 }
                 _ => end += self.spell_exactly(symbol, &mut out[end..]),
@@ -144,20 +112,6 @@ impl Vocabulary {
         out[..spelling.len()].copy_from_slice(spelling);
         spelling.len()
     }
-}
-
-/// Run `work` on each of `items`, each on a thread of its own, the first on the caller's.
-fn on_threads<T: Send>(items: &mut [T], work: impl Fn(&mut T) + Sync) {
-    let Some((first, others)) = items.split_first_mut() else {
-        return;
-    };
-    thread::scope(|scope| {
-        for item in others {
-            let work = &work;
-            scope.spawn(move || work(item));
-        }
-        work(first);
-    });
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 
 mod chunks;
 mod hash;
-mod memory;
-mod ordered;
+mod merge;
+mod parallel;
+mod prefetch;
 mod processor;
 mod stable;
 mod unicode_tables;

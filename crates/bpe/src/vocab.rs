@@ -3,7 +3,6 @@
 //! Ids may be sparse (any `u32`). Inside the encoder a token is its [`Symbol`], its place among the ids in
 //! ascending order, so that tables stay small; ids appear only at the border.
 
-use crate::decode::Windows;
 use crate::error::BpeError;
 use crate::hash::hash_bytes;
 
@@ -12,6 +11,12 @@ pub type Symbol = u32;
 
 /// Symbols stay below this, so that the top bit of a word is free for marks (see `encode::long`).
 pub const MAX_SYMBOLS: usize = 1 << 31;
+
+/// Bytes of a token that decoding copies at once: up to 15 of the token, then its length.
+pub(crate) const FIXED_SIZE: usize = 16;
+
+/// In place of the length: the token has more bytes than fit.
+pub(crate) const TOO_LONG: u8 = u8::MAX;
 
 /// No symbol: an empty slot.
 const EMPTY: Symbol = Symbol::MAX;
@@ -42,7 +47,7 @@ pub struct Vocabulary {
     starts: Vec<u32>,
     /// Symbols of ordinary text, by the hash of their bytes: open addressing, at most half full.
     by_bytes: Vec<Symbol>,
-    windows: Windows,
+    fixed_size: Vec<[u8; FIXED_SIZE]>,
 }
 
 impl Vocabulary {
@@ -66,7 +71,7 @@ impl Vocabulary {
             bytes: Vec::new(),
             starts: vec![0],
             by_bytes: vec![EMPTY; (sorted.len() * 2).next_power_of_two()],
-            windows: Windows::default(),
+            fixed_size: Vec::new(),
         };
         let mut special_symbols = Vec::with_capacity(special_tokens.len());
         for (id, bytes, is_special) in sorted {
@@ -98,8 +103,8 @@ impl Vocabulary {
                 num_tokens: vocabulary.len(),
             });
         }
-        vocabulary.windows = (0..vocabulary.len() as Symbol)
-            .map(|symbol| vocabulary.spelling(symbol))
+        vocabulary.fixed_size = (0..vocabulary.len() as Symbol)
+            .map(|symbol| fixed_size_of(vocabulary.spelling(symbol)))
             .collect();
         vocabulary.num_dense = vocabulary
             .ids
@@ -216,10 +221,11 @@ impl Vocabulary {
         Ok(resolved)
     }
 
-    /// What decoding copies.
+    /// Returns a symbol's bytes and, in the last byte, their number, or [`TOO_LONG`]: for nearly every token, all that
+    /// decoding needs, in one load.
     #[inline(always)]
-    pub(crate) fn windows(&self) -> &Windows {
-        &self.windows
+    pub(crate) fn fixed_size_bytes(&self, symbol: Symbol) -> &[u8; FIXED_SIZE] {
+        &self.fixed_size[symbol as usize]
     }
 
     /// The error for an id at `position` that no token has.
@@ -232,6 +238,18 @@ impl Vocabulary {
             largest_id: self.largest_id(),
         }
     }
+}
+
+fn fixed_size_of(token: &[u8]) -> [u8; FIXED_SIZE] {
+    let mut fixed = [0; FIXED_SIZE];
+    match fixed[..FIXED_SIZE - 1].get_mut(..token.len()) {
+        Some(bytes) => {
+            bytes.copy_from_slice(token);
+            fixed[FIXED_SIZE - 1] = token.len() as u8;
+        }
+        None => fixed[FIXED_SIZE - 1] = TOO_LONG,
+    }
+    fixed
 }
 
 #[cfg(test)]

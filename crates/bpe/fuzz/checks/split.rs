@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use homespun_bpe::special::Piece;
-use homespun_bpe::split::{Splitter, Way, GPT2_PATTERN, GPT4_PATTERN, O200K_PATTERN};
+use homespun_bpe::split::{Backend, Splitter, GPT2_PATTERN, GPT4_PATTERN, O200K_PATTERN};
 use homespun_bpe::{stable_prefix, SpecialTokens};
 
 use super::input::{boundary, Input};
@@ -43,8 +43,8 @@ pub fn check(data: &[u8]) {
     let Splitters { by_hand, by_engine } = &SPLITTERS[usize::from(choice & 31) % PATTERNS.len()];
     let cut = usize::from(input.byte()) << 8 | usize::from(input.byte());
     let text = input.text();
-    let expected = split_by(by_hand, Way::Scalar, &text);
-    for way in Way::ALL.into_iter().filter(|way| way.is_possible()) {
+    let expected = split_by(by_hand, Backend::Scalar, &text);
+    for way in Backend::ALL.into_iter().filter(|way| way.is_supported()) {
         assert_eq!(split_by(by_hand, way, &text), expected, "{way:?}");
     }
     if choice >> 5 == 0 && text.len() <= MAX_ENGINE_BYTES {
@@ -69,7 +69,7 @@ pub fn check(data: &[u8]) {
     );
 }
 
-fn split_by(splitter: &Splitter, way: Way, text: &str) -> Vec<Range<usize>> {
+fn split_by(splitter: &Splitter, way: Backend, text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let on_batch = |mut start, ends: &[usize]| {
         for &end in ends {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::{check_complete, Block, Separator, BLOCKS_PER_THREAD};
 use crate::encode::{Encoder, SpecialPolicy, Worker};
 use crate::error::BpeError;
-use crate::ordered::in_order;
+use crate::parallel::in_order;
 
 /// Documents are handed out in runs of about so many bytes: short ones cost no contention, long ones spread.
 const RUN_BYTES: usize = 1 << 17;

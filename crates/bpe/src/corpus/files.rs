@@ -8,7 +8,7 @@ use super::{check_complete, Block, Separator, BLOCKS_PER_THREAD};
 use crate::chunks::Chunk;
 use crate::encode::{Encoder, SpecialPolicy, Worker};
 use crate::error::BpeError;
-use crate::ordered::{in_order, Outlet};
+use crate::parallel::{in_order, Outlet};
 use crate::special::{Piece, SpecialTokens};
 
 /// Files of UTF-8 text, one after the other, and how to read them: the same ids for any threads and chunks.

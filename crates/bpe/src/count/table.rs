@@ -1,7 +1,7 @@
 //! One thread's counts: an open-addressing table with short keys inline, kept under a stated size.
 
 use crate::hash::{hash_bytes, hash_word};
-use crate::memory::prefetch;
+use crate::prefetch::prefetch;
 use crate::split::MAX_BATCH;
 
 /// Longest key that is kept inside its slot.

@@ -1,10 +1,10 @@
 //! Many texts at once, on several threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::{Encoder, SpecialPolicy};
 use crate::error::BpeError;
+use crate::parallel;
 
 /// Less text than this is encoded before another thread would have started.
 const MIN_BYTES_PER_THREAD: usize = 1 << 16;
@@ -17,8 +17,6 @@ type Placed = Vec<(usize, Result<Vec<u32>, BpeError>)>;
 
 impl Encoder {
     /// The ids of every text, in order; the same for any number of threads.
-    ///
-    /// Threads are started for the call, not kept: a pool would not survive a fork.
     ///
     /// # Errors
     /// The error of the first text that has one, with its index.
@@ -37,18 +35,8 @@ impl Encoder {
         // Texts are handed out a few at a time, so that short ones cost no contention and long ones spread.
         let stride = (texts.len() / (num_threads * 16)).clamp(1, 64);
         let next = AtomicUsize::new(0);
-        let work = || self.encode_some(texts, special, &next, stride);
-        let mut placed: Placed = thread::scope(|scope| {
-            let helpers: Vec<_> = (1..num_threads).map(|_| scope.spawn(work)).collect();
-            let mut placed = work();
-            for helper in helpers {
-                match helper.join() {
-                    Ok(others) => placed.extend(others),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            placed
-        });
+        let placed = parallel::map(0..num_threads, |_| self.encode_some(texts, special, &next, stride));
+        let mut placed: Placed = placed.into_iter().flatten().collect();
         for (index, text) in texts.iter().enumerate().filter(|(_, text)| is_large(text)) {
             placed.push((index, self.encode_on_threads(text, special, num_asked)));
         }

@@ -6,32 +6,21 @@
 
 mod batch;
 mod cache;
-mod long;
 mod lookup;
-pub(crate) mod mergers;
 mod offsets;
-pub(crate) mod pairs;
 mod pretokens;
-mod runs;
-mod seams;
-mod short;
 mod threads;
 mod workers;
 
-#[cfg(test)]
-mod tests;
-
 use crate::error::BpeError;
+use crate::merge::{Boundaries, Mergers, PairTable};
 use crate::special::SpecialTokens;
 use crate::split::Splitter;
 use crate::vocab::{Symbol, Vocabulary};
 
 use cache::Cache;
 use lookup::Batch;
-use mergers::Mergers;
-use pairs::PairTable;
 use pretokens::Pretokens;
-use seams::Seams;
 use workers::Workers;
 
 pub use offsets::{spans_in_characters, Span};
@@ -57,7 +46,7 @@ pub struct Encoder {
     pairs: PairTable,
     /// Whether every byte is a token.
     spells_every_byte: bool,
-    seams: Seams,
+    boundaries: Boundaries,
     splitter: Splitter,
     special_tokens: SpecialTokens,
     special_ids: Vec<u32>,
@@ -93,13 +82,13 @@ impl Encoder {
             *symbol = vocabulary.symbol_of(&[byte]).unwrap_or(NO_SYMBOL);
         }
         let merges = vocabulary.resolve_merges(merges)?;
-        let seams = Seams::new(&vocabulary, &merges);
+        let boundaries = Boundaries::new(&vocabulary, &merges);
         let pairs = PairTable::new(merges, &byte_symbols);
         Ok(Self {
             vocabulary,
             pairs,
             spells_every_byte: !byte_symbols.contains(&NO_SYMBOL),
-            seams,
+            boundaries,
             splitter: Splitter::new(pattern)?,
             special_tokens: SpecialTokens::new(special_tokens.iter().map(|(text, _)| text.as_str()))?,
             special_ids: special_tokens.iter().map(|&(_, id)| id).collect(),

@@ -98,7 +98,7 @@ impl Encoder {
         };
         for &end in pretokens.ends {
             if end - start > MAX_WHOLE {
-                self.seams.for_each_end(pretokens.text, start, end, &mut push);
+                self.boundaries.for_each_end(pretokens.text, start, end, &mut push);
             } else {
                 push(end);
             }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Encoder, SpecialPolicy, Worker};
 use crate::error::BpeError;
-use crate::ordered::{in_order, Outlet};
+use crate::parallel::{in_order, Outlet};
 
 /// A text is cut into parts of about so many bytes: its ids fit the second-level cache.
 const PART_BYTES: usize = 1 << 18;

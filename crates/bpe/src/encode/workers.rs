@@ -4,8 +4,9 @@ use std::sync::Mutex;
 
 use super::cache::Cache;
 use super::lookup::Batch;
-use super::mergers::Mergers;
+
 use super::Worker;
+use crate::merge::Mergers;
 
 /// Workers kept between texts; further ones, at work at the same moment, are dropped when done.
 const NUM_SLOTS: usize = 16;

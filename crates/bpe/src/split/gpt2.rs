@@ -1,8 +1,7 @@
 //! GPT-2's pattern: contractions; letters, numbers or other characters with at most one space before; white space.
 
 use super::bits::first_bytes;
-use super::blocks::{Block, Starts};
-use super::scalar::{Cut, Pattern};
+use super::pattern::{Block, CharInfo, Pattern, Starts};
 use crate::unicode::{class_at, Class};
 
 /// `'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
@@ -59,7 +58,7 @@ impl Pattern for Gpt2 {
             }
         }
         // White space at the very end of the block may have more after it.
-        let unknown = match (block.is_last, masks.beyond_ascii) {
+        let unknown = match (block.is_last, masks.non_ascii) {
             (true, _) => 0,
             (false, 0) => 1,
             (false, _) => MAX_SPACE_LEN,
@@ -70,7 +69,7 @@ impl Pattern for Gpt2 {
         }
     }
 
-    fn is_safe_cut(self, before: Cut, after: Cut) -> bool {
+    fn is_safe_cut(self, before: CharInfo, after: CharInfo) -> bool {
         let (class, after_class) = (before.properties.class(), after.properties.class());
         match class {
             // The last character of a white-space run may belong to what follows it.

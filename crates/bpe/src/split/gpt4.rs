@@ -2,9 +2,8 @@
 //! threes, line breaks kept with the punctuation before them.
 
 use super::bits::{first_bytes, low_bits, spread};
-use super::blocks::{Block, Starts};
 use super::gpt2::{class_run_end, space_run_end};
-use super::scalar::{Cut, Pattern};
+use super::pattern::{Block, CharInfo, Pattern, Starts};
 use crate::unicode::{class_at, Class};
 
 /// `'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`,
@@ -84,7 +83,7 @@ impl Pattern for Gpt4 {
         }
     }
 
-    fn is_safe_cut(self, before: Cut, after: Cut) -> bool {
+    fn is_safe_cut(self, before: CharInfo, after: CharInfo) -> bool {
         let (class, after_class) = (before.properties.class(), after.properties.class());
         match class {
             Class::Space => false,

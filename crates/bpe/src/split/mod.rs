@@ -3,29 +3,30 @@
 //! The patterns of GPT-2, GPT-4 and GPT-4o are written by hand; any other runs on fancy-regex. All cut at the same places as the
 //! pattern's leftmost matches, one after the other, would.
 
-mod beyond_ascii;
+mod backend;
 mod bits;
 mod blocks;
 mod classify;
-mod cut;
-mod free;
+mod custom;
 mod gpt2;
 mod gpt4;
+mod non_ascii;
 mod o200k;
+mod pattern;
+mod safe_cuts;
 mod scalar;
-mod way;
 
 use std::ops::Range;
 
 use crate::error::BpeError;
 
-use free::FreePattern;
+use custom::CustomPattern;
 use gpt2::Gpt2;
 use gpt4::Gpt4;
 use o200k::O200k;
 
+pub use backend::Backend;
 pub use blocks::MAX_BATCH;
-pub use way::Way;
 
 /// GPT-2's pattern.
 pub const GPT2_PATTERN: &str = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -64,7 +65,7 @@ enum Kind {
     Gpt2(Gpt2),
     Gpt4(Gpt4),
     O200k(O200k),
-    Free(Box<FreePattern>),
+    Custom(Box<CustomPattern>),
 }
 
 impl Splitter {
@@ -87,7 +88,7 @@ impl Splitter {
         } else if pattern == O200K_PATTERN {
             Kind::O200k(O200k)
         } else {
-            Kind::Free(Box::new(FreePattern::new(pattern)?))
+            Kind::Custom(Box::new(CustomPattern::new(pattern)?))
         };
         Ok(Self(kind))
     }
@@ -98,12 +99,12 @@ impl Splitter {
     ///
     /// [`BpeError::InvalidPattern`].
     pub fn by_engine(pattern: &str) -> Result<Self, BpeError> {
-        Ok(Self(Kind::Free(Box::new(FreePattern::new(pattern)?))))
+        Ok(Self(Kind::Custom(Box::new(CustomPattern::new(pattern)?))))
     }
 
     /// Whether pre-tokens are certain before their document ends; a free pattern may look ahead any distance.
     pub fn is_streamable(&self) -> bool {
-        !matches!(self.0, Kind::Free(_))
+        !matches!(self.0, Kind::Custom(_))
     }
 
     /// Calls `on_pretoken(start, end)` for every pre-token of `text`, which holds no special token, in order.
@@ -131,10 +132,10 @@ impl Splitter {
     /// [`BpeError::PatternGaveUp`], from free patterns only.
     #[inline]
     pub fn for_each_batch(&self, text: &str, on_batch: impl FnMut(usize, &[usize])) -> Result<(), BpeError> {
-        self.for_each_batch_by(Way::fastest(), text, on_batch)
+        self.for_each_batch_by(Backend::detect(), text, on_batch)
     }
 
-    /// [`Splitter::for_each_batch`] in a given way, or where this processor cannot take it by [`Way::Portable`]: for tests
+    /// [`Splitter::for_each_batch`] in a given way, or where this processor cannot take it by [`Backend::Portable`]: for tests
     /// and measurements. A free pattern has one way only.
     ///
     /// # Errors
@@ -143,15 +144,15 @@ impl Splitter {
     #[inline]
     pub fn for_each_batch_by(
         &self,
-        way: Way,
+        backend: Backend,
         text: &str,
         mut on_batch: impl FnMut(usize, &[usize]),
     ) -> Result<(), BpeError> {
         match &self.0 {
-            Kind::Gpt2(pattern) => way::for_each_batch(way, *pattern, text.as_bytes(), on_batch),
-            Kind::Gpt4(pattern) => way::for_each_batch(way, *pattern, text.as_bytes(), on_batch),
-            Kind::O200k(pattern) => way::for_each_batch(way, *pattern, text.as_bytes(), on_batch),
-            Kind::Free(pattern) => return pattern.for_each(text, |range| on_batch(range.start, &[range.end])),
+            Kind::Gpt2(pattern) => backend::for_each_batch(backend, *pattern, text.as_bytes(), on_batch),
+            Kind::Gpt4(pattern) => backend::for_each_batch(backend, *pattern, text.as_bytes(), on_batch),
+            Kind::O200k(pattern) => backend::for_each_batch(backend, *pattern, text.as_bytes(), on_batch),
+            Kind::Custom(pattern) => return pattern.for_each(text, |range| on_batch(range.start, &[range.end])),
         }
         Ok(())
     }
@@ -173,10 +174,10 @@ impl Splitter {
     /// that progress is sure; always 0 for a free pattern.
     pub fn stable_prefix(&self, text: &str) -> usize {
         match &self.0 {
-            Kind::Gpt2(pattern) => cut::stable_prefix(*pattern, text.as_bytes()),
-            Kind::Gpt4(pattern) => cut::stable_prefix(*pattern, text.as_bytes()),
-            Kind::O200k(pattern) => cut::stable_prefix(*pattern, text.as_bytes()),
-            Kind::Free(_) => 0,
+            Kind::Gpt2(pattern) => safe_cuts::stable_prefix(*pattern, text.as_bytes()),
+            Kind::Gpt4(pattern) => safe_cuts::stable_prefix(*pattern, text.as_bytes()),
+            Kind::O200k(pattern) => safe_cuts::stable_prefix(*pattern, text.as_bytes()),
+            Kind::Custom(_) => 0,
         }
     }
 
@@ -184,10 +185,10 @@ impl Splitter {
     /// and after; none for a free pattern.
     pub fn first_safe_cut(&self, text: &str, from: usize) -> Option<usize> {
         match &self.0 {
-            Kind::Gpt2(pattern) => cut::first_safe_cut(*pattern, text, from),
-            Kind::Gpt4(pattern) => cut::first_safe_cut(*pattern, text, from),
-            Kind::O200k(pattern) => cut::first_safe_cut(*pattern, text, from),
-            Kind::Free(_) => None,
+            Kind::Gpt2(pattern) => safe_cuts::first_safe_cut(*pattern, text, from),
+            Kind::Gpt4(pattern) => safe_cuts::first_safe_cut(*pattern, text, from),
+            Kind::O200k(pattern) => safe_cuts::first_safe_cut(*pattern, text, from),
+            Kind::Custom(_) => None,
         }
     }
 
@@ -195,10 +196,10 @@ impl Splitter {
     /// `max_bytes` from its end; none for a free pattern.
     pub fn last_safe_cut(&self, text: &str, max_bytes: usize) -> Option<usize> {
         match &self.0 {
-            Kind::Gpt2(pattern) => cut::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
-            Kind::Gpt4(pattern) => cut::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
-            Kind::O200k(pattern) => cut::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
-            Kind::Free(_) => None,
+            Kind::Gpt2(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
+            Kind::Gpt4(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
+            Kind::O200k(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
+            Kind::Custom(_) => None,
         }
     }
 }

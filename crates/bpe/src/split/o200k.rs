@@ -2,10 +2,9 @@
 //! contraction to the word before it, and slashes to line breaks after punctuation.
 
 use super::bits::{flood, low_bits, spread};
-use super::blocks::{Block, Starts};
 use super::gpt2::class_run_end;
 use super::gpt4::{contraction_len, cut_spaces, is_line_break, number_end, number_starts, space_end};
-use super::scalar::{Cut, Pattern};
+use super::pattern::{Block, CharInfo, Pattern, Starts};
 use crate::unicode::{char_start, properties_at, Class};
 
 /// `[^\r\n\p{L}\p{N}]?UPPER*LOWER+CONTRACTION?|[^\r\n\p{L}\p{N}]?UPPER+LOWER*CONTRACTION?|\p{N}{1,3}|`
@@ -96,7 +95,7 @@ impl Pattern for O200k {
         }
     }
 
-    fn is_safe_cut(self, before: Cut, after: Cut) -> bool {
+    fn is_safe_cut(self, before: CharInfo, after: CharInfo) -> bool {
         match before.properties.class() {
             Class::Space => false,
             Class::Number => after.properties.class() != Class::Number,

@@ -4,7 +4,7 @@ use std::mem::size_of;
 
 use super::limits::Limits;
 use super::pairs::Pair;
-use super::words::Class;
+use super::words::CountGroup;
 use crate::count::Counts;
 
 /// A position; cells and places are as wide.
@@ -36,7 +36,7 @@ pub fn memory_bytes(counts: &Counts, num_tokens: usize, num_threads: usize, has_
     let candidates = (num_threads + 1) * 3 * size_of::<Pair>();
     let watched = 4 * size_of::<Pair>() + 4 * QUEUED + INDEXED + INDEXED / 2;
     let pairs = max_pairs * candidates.max(watched);
-    let classes = 2 * size_of::<Class>() * counts.len();
+    let groups = 2 * size_of::<CountGroup>() * counts.len();
     let tokens = num_tokens * (128 + 24 * num_threads);
-    preparing.max(gathering).max(merging) + pairs + classes + tokens
+    preparing.max(gathering).max(merging) + pairs + groups + tokens
 }

@@ -3,12 +3,12 @@
 //! Exact: every merge is the one that recounting all words after the last would give. A merge touches only the places
 //! where its pair stands, and only the pairs beside them change.
 
-mod beside;
-mod gather;
-mod known;
+mod initial_merges;
 mod limits;
 mod memory;
-mod merge;
+mod merger;
+mod neighbours;
+mod pair_index;
 mod pairs;
 mod queue;
 mod tokens;
@@ -27,7 +27,7 @@ use crate::progress::OnProgress;
 pub use memory::memory_bytes;
 
 use limits::Limits;
-use merge::Merger;
+use merger::Merger;
 
 /// A merge: the bytes of the left and of the right token.
 pub type Merge = (Arc<[u8]>, Arc<[u8]>);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::hash::hash_word;
-use crate::memory::prefetch;
+use crate::prefetch::prefetch;
 
 /// Two adjacent symbols.
 #[derive(Clone, Copy, Debug)]

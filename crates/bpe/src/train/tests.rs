@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::limits::Limits;
-use super::merge::Merger;
+use super::merger::Merger;
 use super::{Merge, Ties};
 use crate::count::Counts;
 
@@ -33,7 +33,7 @@ proptest! {
         }
     }
 
-    /// Oracle: recounting, by way of limits that go through all words after every merge. Known merges of another trainer may
+    /// Oracle: recounting, by way of limits that go through all words after every merge. InitialMerges merges of another trainer may
     /// make a token that its own bytes do not, and then a later merge makes it again.
     #[test]
     fn foreign_merges_are_gone_on_from(

@@ -1,10 +1,7 @@
 //! The distinct words as rows of symbols, merged in place.
 
-use super::known::Known;
 use super::tokens::BORDER;
-use crate::count::Counts;
-use crate::error::BpeError;
-use crate::memory::prefetch;
+use crate::prefetch::prefetch;
 
 /// Stands where a symbol began that is now inside another.
 const INSIDE: u32 = u32::MAX;
@@ -18,32 +15,27 @@ pub(super) struct Words {
     cells: Vec<u32>,
     /// Cells that a symbol covers, by id.
     lens: Vec<u32>,
-    classes: Vec<Class>,
+    groups: Vec<CountGroup>,
 }
 
-/// Words equally frequent: from `first` to where the next class begins.
+/// Words equally frequent: from `first` to where the next group begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Class {
+pub(super) struct CountGroup {
     pub first: u32,
     pub count: u64,
 }
 
 impl Words {
-    /// The words of `counts`, to which what is known has been applied.
-    pub fn new(counts: &Counts, known: &Known, num_tokens: usize, num_threads: usize) -> Result<Self, BpeError> {
-        let num_cells = counts.num_bytes() + counts.len() + 1;
-        if num_cells >= INSIDE as usize {
-            return Err(BpeError::CorpusTooLarge {
-                bytes: num_cells as u64,
-                limit: u64::from(INSIDE),
-            });
-        }
-        let (cells, classes) = known.apply(counts, num_threads)?;
-        Ok(Self {
+    /// Cells are numbered by `u32`, of which one value marks the inside of a symbol.
+    pub const MAX_CELLS: usize = INSIDE as usize - 1;
+
+    /// Takes the cells of all words, and the groups that they form; the last group is empty and ends the one before.
+    pub fn new(cells: Vec<u32>, groups: Vec<CountGroup>, num_tokens: usize) -> Self {
+        Self {
             cells,
             lens: vec![1; num_tokens],
-            classes,
-        })
+            groups,
+        }
     }
 
     /// Cells in all; every pair stands at one of them.
@@ -90,36 +82,36 @@ impl Words {
 
     /// A cursor for [`Words::count_at`], to begin at `pos`.
     pub fn cursor_at(&self, pos: u32) -> Cursor {
-        let class = self.classes.partition_point(|class| class.first <= pos);
-        self.enter(class.saturating_sub(1))
+        let group = self.groups.partition_point(|group| group.first <= pos);
+        self.enter(group.saturating_sub(1))
     }
 
     /// How often the word at `pos` occurs; no position may lie before the last that `cursor` was at.
     #[inline(always)]
     pub fn count_at(&self, pos: u32, cursor: &mut Cursor) -> u64 {
         if pos >= cursor.end {
-            *cursor = self.advance(pos, cursor.class);
+            *cursor = self.advance(pos, cursor.group);
         }
         cursor.count
     }
 
-    /// Finds the class at `pos`, which is past `class`: by steps that double, then by halves, for most often it is near.
+    /// Finds the group at `pos`, which is past `group`: by steps that double, then by halves, for most often it is near.
     #[inline(never)]
-    fn advance(&self, pos: u32, class: usize) -> Cursor {
-        let classes = &self.classes[class..];
+    fn advance(&self, pos: u32, group: usize) -> Cursor {
+        let groups = &self.groups[group..];
         let mut reach = 1;
-        while reach < classes.len() && classes[reach].first <= pos {
+        while reach < groups.len() && groups[reach].first <= pos {
             reach *= 2;
         }
-        let near = &classes[reach / 2..reach.min(classes.len())];
-        self.enter(class + reach / 2 + near.partition_point(|class| class.first <= pos) - 1)
+        let near = &groups[reach / 2..reach.min(groups.len())];
+        self.enter(group + reach / 2 + near.partition_point(|group| group.first <= pos) - 1)
     }
 
-    fn enter(&self, class: usize) -> Cursor {
+    fn enter(&self, group: usize) -> Cursor {
         Cursor {
-            class,
-            end: self.classes.get(class + 1).map_or(u32::MAX, |next| next.first),
-            count: self.classes[class].count,
+            group,
+            end: self.groups.get(group + 1).map_or(u32::MAX, |next| next.first),
+            count: self.groups[group].count,
         }
     }
 
@@ -134,9 +126,9 @@ impl Words {
     }
 
     fn rewrite(&mut self, merge: Option<(u32, u32, u32)>) {
-        let old_classes = std::mem::take(&mut self.classes);
+        let old_groups = std::mem::take(&mut self.groups);
         let (mut from, mut to) = (1, 1);
-        for (class, next) in old_classes.iter().zip(&old_classes[1..]) {
+        for (group, next) in old_groups.iter().zip(&old_groups[1..]) {
             let first = to;
             while from < next.first as usize {
                 let word = to;
@@ -162,13 +154,13 @@ impl Words {
                 }
             }
             if to > first {
-                self.classes.push(Class {
+                self.groups.push(CountGroup {
                     first: first as u32,
-                    count: class.count,
+                    count: group.count,
                 });
             }
         }
-        self.classes.push(Class {
+        self.groups.push(CountGroup {
             first: to as u32,
             count: 0,
         });
@@ -183,8 +175,8 @@ impl Words {
 /// Where a reader of counts is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor {
-    class: usize,
-    /// Where the next class begins.
+    group: usize,
+    /// Where the next group begins.
     end: u32,
     count: u64,
 }

@@ -1,6 +1,6 @@
 //! A set-associative table from keys to 64-bit values, as in a processor's cache.
 
-use crate::memory::prefetch;
+use crate::prefetch::prefetch;
 
 /// What a table is searched by; the default one marks an empty entry and is never looked up.
 pub trait Key: Copy + Eq + Default {

@@ -27,7 +27,7 @@ pub(super) struct Masks {
     pub line_break: u64,
     pub apostrophe: u64,
     pub slash: u64,
-    pub beyond_ascii: u64,
+    pub non_ascii: u64,
 }
 
 /// A way to look at 64 bytes at once. Having one shows that the processor can take it.
@@ -57,7 +57,7 @@ mod tests {
                 line_break: bits(&|b| matches!(b, b'\r' | b'\n')),
                 apostrophe: bits(&|b| b == b'\''),
                 slash: bits(&|b| b == b'/'),
-                beyond_ascii: bits(&|b| b >= 128),
+                non_ascii: bits(&|b| b >= 128),
             };
             let high_bits = [7, 6, 5, 4].map(|bit| bits(&|b| b >> bit & 1 == 1));
             assert_eq!(Portable.masks(&block), expected);

@@ -68,7 +68,7 @@ impl Classify for Neon {
             line_break: is(quarters, b'\n') | is(quarters, b'\r'),
             apostrophe: is(quarters, b'\''),
             slash: is(quarters, b'/'),
-            beyond_ascii: with(quarters, 0x80),
+            non_ascii: with(quarters, 0x80),
         }
     }
 

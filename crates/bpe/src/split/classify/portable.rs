@@ -13,7 +13,7 @@ impl Classify for Portable {
         for (i, word) in words(block).enumerate() {
             let put = |mask: &mut u64, highs: u64| *mask |= gather(highs) << (8 * i);
             let ascii = !word & HIGHS;
-            put(&mut masks.beyond_ascii, word);
+            put(&mut masks.non_ascii, word);
             let low = word & !HIGHS;
             let upper = between(low, b'A', b'Z') & ascii;
             put(&mut masks.upper, upper);

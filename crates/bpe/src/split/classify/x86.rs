@@ -112,7 +112,7 @@ impl Classify for Avx2 {
             line_break: self.is(halves, b'\n') | self.is(halves, b'\r'),
             apostrophe: self.is(halves, b'\''),
             slash: self.is(halves, b'/'),
-            beyond_ascii: self.bits(halves),
+            non_ascii: self.bits(halves),
         }
     }
 
@@ -190,7 +190,7 @@ impl Classify for Avx512 {
             line_break: self.is(bytes, b'\n') | self.is(bytes, b'\r'),
             apostrophe: self.is(bytes, b'\''),
             slash: self.is(bytes, b'/'),
-            beyond_ascii: self.with(bytes, 0x80),
+            non_ascii: self.with(bytes, 0x80),
         }
     }
 

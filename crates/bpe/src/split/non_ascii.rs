@@ -26,8 +26,8 @@ pub(super) struct Wide {
 /// Nothing waits for the character before: the first bytes of all characters are known from their high bits, the entries of
 /// the table are put side by side, and their bits are taken in one move as those of the text were.
 #[inline(always)]
-pub(super) fn classify<C: Classify>(way: C, block: &[u8; 64], len: usize) -> Wide {
-    let [bit7, bit6, bit5, bit4] = way.high_bits(block);
+pub(super) fn classify<C: Classify>(classifier: C, block: &[u8; 64], len: usize) -> Wide {
+    let [bit7, bit6, bit5, bit4] = classifier.high_bits(block);
     let mut first = bit7 & bit6;
     let cut = first & (1 << 63 | bit5 & 1 << 62 | bit5 & bit4 & 1 << 61);
     let len = len.min(cut.trailing_zeros() as usize);
@@ -49,7 +49,7 @@ pub(super) fn classify<C: Classify>(way: C, block: &[u8; 64], len: usize) -> Wid
         let high = bits(at, 0x07) << 12 | bits(at + 1, 0x3F) << 6 | bits(at + 2, 0x3F);
         entries[at & 63] = properties_from_utf8(high, byte(at + 3)).bits();
     });
-    let [bit7, bit6, bit5, bit4] = way.high_bits(&entries);
+    let [bit7, bit6, bit5, bit4] = classifier.high_bits(&entries);
     let all_bytes = |first: u64| spread(first, continuation);
     Wide {
         letter: all_bytes(bit7),

@@ -1,6 +1,7 @@
 //! Where a text may be cut, so that its parts can be read or split apart.
 
-use super::scalar::{self, Cut, Pattern};
+use super::pattern::{CharInfo, Pattern};
+use super::scalar;
 use crate::unicode::{char_start, class_at, properties_at, Class};
 
 /// How far back from its end a text is searched for a safe cut before it is split from its beginning instead.
@@ -33,10 +34,10 @@ pub(super) fn stable_prefix<P: Pattern>(pattern: P, text: &[u8]) -> usize {
 pub(super) fn last_safe_cut<P: Pattern>(pattern: P, text: &[u8], max_bytes: usize) -> Option<usize> {
     let least = text.len().saturating_sub(max_bytes);
     let mut end = text.len();
-    let mut after: Option<Cut> = None;
+    let mut after: Option<CharInfo> = None;
     while end > least {
         let start = char_start(text, end);
-        let before = Cut {
+        let before = CharInfo {
             properties: properties_at(text, start).0,
             byte: text[start],
         };
@@ -53,13 +54,13 @@ pub(super) fn last_safe_cut<P: Pattern>(pattern: P, text: &[u8], max_bytes: usiz
 pub(super) fn first_safe_cut<P: Pattern>(pattern: P, text: &str, from: usize) -> Option<usize> {
     let from = (from.max(1)..text.len()).find(|&at| text.is_char_boundary(at))?;
     let bytes = text.as_bytes();
-    let cut_at = |start: usize| Cut {
+    let char_at = |start: usize| CharInfo {
         properties: properties_at(bytes, start).0,
         byte: bytes[start],
     };
-    let mut before = cut_at(char_start(bytes, from));
+    let mut before = char_at(char_start(bytes, from));
     for (at, _) in text[from..].char_indices() {
-        let after = cut_at(from + at);
+        let after = char_at(from + at);
         if pattern.is_safe_cut(before, after) {
             return Some(from + at);
         }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::beside::{Note, Side};
-use super::gather::{compare, gather, Watched};
-use super::known::Known;
+use super::initial_merges::InitialMerges;
 use super::limits::Limits;
+use super::neighbours::{Note, Side};
+use super::pair_index::{compare, index_pairs, Watched};
 use super::pairs::{Pair, Pairs};
 use super::queue::Queue;
 use super::tokens::{Tokens, BORDER};
@@ -39,9 +39,9 @@ impl Merger {
         num_threads: usize,
     ) -> Result<Self, BpeError> {
         let mut tokens = Tokens::new(ties);
-        let known = Known::new(known, &mut tokens)?;
-        let words = Words::new(counts, &known, tokens.len(), num_threads)?;
-        let watched = gather(&words, &tokens, &limits, num_threads);
+        let initial = InitialMerges::new(known, &mut tokens)?;
+        let words = initial.apply(counts, tokens.len(), num_threads)?;
+        let watched = index_pairs(&words, &tokens, &limits, num_threads);
         Ok(Self {
             queue: Queue::new(&watched.pairs, &tokens),
             words,
@@ -112,7 +112,7 @@ impl Merger {
         // What is watched no longer makes room first.
         self.watched.pairs = Default::default();
         self.queue = Queue::default();
-        self.watched = gather(&self.words, &self.tokens, &self.limits, self.num_threads);
+        self.watched = index_pairs(&self.words, &self.tokens, &self.limits, self.num_threads);
         self.queue = Queue::new(&self.watched.pairs, &self.tokens);
     }
 

@@ -1,26 +1,26 @@
-//! Merging a short piece: an array of when its pairs merge, scanned for the first.
+//! Merging a short piece: an array of the ranks of its pairs, scanned for the minimum.
 //!
-//! Quadratic, but a word of ten letters needs no heap, and nothing is moved. See `long` for the rest.
+//! Quadratic, but faster than a heap for a word of ten letters, and no symbol is moved.
 
-use super::pairs::{PairTable, Rank, Step};
+use super::pair_table::{PairTable, Rank, Step};
 use crate::vocab::Symbol;
 
-/// Pieces of at most this many bytes are merged here: with a border on either side, a bit each in a word.
+/// The longest piece: with a border on either side, its places are the bits of a `u64`.
 pub const MAX_SHORT: usize = 62;
 
-/// Stands before and behind the piece, and merges with nothing.
+/// Precedes and follows the piece; merges with nothing.
 const BORDER: Symbol = Symbol::MAX;
 
-/// Steps that are compared at a time.
+/// Ranks that are compared at a time.
 const LANES: usize = 8;
 
-/// Scratch space of `merge`, kept from piece to piece.
+/// Scratch space of `merge`, reused from piece to piece.
 #[derive(Debug)]
 pub struct ShortMerger {
-    /// The rank of what (symbols[place], its right neighbour) becomes and, below it, the place: so the lowest is the leftmost
-    /// of the first. Between pieces nothing merges.
+    /// For each place, the rank of the pair of its symbol and the next in the high half, the place in the low half: the
+    /// minimum is the leftmost pair of the lowest rank. `u64::MAX` everywhere between two calls of `merge`.
     steps: [u64; 64],
-    /// What that pair becomes.
+    /// The symbol that this pair becomes.
     merged: [Symbol; 64],
     symbols: [Symbol; 64],
 }
@@ -36,11 +36,11 @@ impl Default for ShortMerger {
 }
 
 impl ShortMerger {
-    /// Apply all merges to `bytes`, at most [`MAX_SHORT`], tokens all; hand each symbol that is left to `emit`, from left to
-    /// right.
+    /// Applies all merges to `bytes`, at most [`MAX_SHORT`] of them and each a token; passes the remaining symbols to `emit`,
+    /// from left to right.
     #[inline(always)]
     pub fn merge(&mut self, pairs: &PairTable, bytes: &[u8], mut emit: impl FnMut(Symbol)) {
-        const MASK: usize = 63; // tells the compiler that places are in bounds
+        const MASK: usize = 63; // so that the compiler omits bounds checks
         let len = bytes.len().min(MAX_SHORT);
         for (place, &byte) in (1..).zip(bytes) {
             self.symbols[place & MASK] = pairs.byte_symbol(byte);
@@ -81,7 +81,7 @@ impl ShortMerger {
         self.merged[place] = step.merged();
     }
 
-    /// The lowest of the steps at places up to `len`.
+    /// Returns the lowest of the steps at places up to `len`.
     #[inline(always)]
     fn first(&self, len: usize) -> u64 {
         let mut lowest = [u64::MAX; LANES];
@@ -94,7 +94,7 @@ impl ShortMerger {
     }
 }
 
-/// The place of the first bit behind the one at `at`.
+/// Returns the place of the first bit above the one at `at`.
 #[inline(always)]
 fn next(alive: u64, at: usize) -> usize {
     at + 1 + (alive >> at >> 1).trailing_zeros() as usize

@@ -1,9 +1,30 @@
-//! Work done on several threads, its results used on one, in order.
+//! Work on several threads whose results come in order: [`map`] for a few large items, [`in_order`] for a stream.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+
+/// Runs `work` on each of `items`, each on a thread of its own, the first on the caller's; returns the results in the order
+/// of the items. A panic is passed on.
+///
+/// Threads are started for the call, not kept: a pool would not survive a fork.
+pub(crate) fn map<T: Send, R: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let mut items = items.into_iter();
+    let Some(first) = items.next() else {
+        return Vec::new();
+    };
+    let work = &work;
+    thread::scope(|scope| {
+        let others: Vec<_> = items.map(|item| scope.spawn(move || work(item))).collect();
+        let mut results = vec![work(first)];
+        results.extend(others.into_iter().map(|thread| match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }));
+        results
+    })
+}
 
 /// Runs `make` on `num_threads` threads and gives what they hand out to `take`, on the caller's thread, in the order of
 /// its numbers, while they make more.

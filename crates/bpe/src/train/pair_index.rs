@@ -5,13 +5,13 @@
 
 use std::cmp::Ordering;
 use std::ops::Range;
-use std::thread;
 
 use super::limits::Limits;
 use super::pairs::{Pair, Pairs};
 use super::tokens::{Tokens, BORDER};
 use super::words::Words;
-use crate::memory::prefetch;
+use crate::parallel;
+use crate::prefetch::prefetch;
 
 /// The pairs watched, and the last of them where others exist: those all come behind it.
 pub(super) struct Watched {
@@ -27,14 +27,13 @@ pub(super) fn compare(a: &Pair, b: &Pair, tokens: &Tokens) -> Ordering {
 }
 
 /// Watches the most frequent pairs of `words`, whose gaps are closed up.
-pub(super) fn gather(words: &Words, tokens: &Tokens, limits: &Limits, num_threads: usize) -> Watched {
+pub(super) fn index_pairs(words: &Words, tokens: &Tokens, limits: &Limits, num_threads: usize) -> Watched {
     let max_pairs = limits.max_pairs(words.len());
     let mut by_left = ByLeft::new(words, tokens.len());
     let shares = by_left.shares(num_threads);
-    let counted = in_parallel(shares.iter().map(|share| {
-        let by_left = &by_left;
-        move || count_pairs(words, by_left, share.clone(), max_pairs, tokens)
-    }));
+    let counted = parallel::map(&shares, |share| {
+        count_pairs(words, &by_left, share.clone(), max_pairs, tokens)
+    });
     let mut top = Top::new(max_pairs);
     for part in counted {
         top.pairs.extend(part.pairs);
@@ -55,10 +54,11 @@ pub(super) fn gather(words: &Words, tokens: &Tokens, limits: &Limits, num_thread
             let (own_places, more_places) = std::mem::take(&mut rest_of_places).split_at_mut(num_places);
             (rest_of_pairs, rest_of_places) = (more_pairs, more_places);
             starts_of_shares.push(first);
-            let starts = &by_left.starts;
-            jobs.push(move || sort_places(words, starts, first, own_pairs, own_places));
+            jobs.push((first, own_pairs, own_places));
         }
-        in_parallel(jobs.into_iter())
+        parallel::map(jobs, |(first, pairs, places)| {
+            sort_places(words, &by_left.starts, first, pairs, places)
+        })
     };
     let mut places = by_left.positions;
     let mut end = 0;
@@ -76,19 +76,6 @@ pub(super) fn gather(words: &Words, tokens: &Tokens, limits: &Limits, num_thread
         pairs: Pairs::new(pairs, places),
         last,
     }
-}
-
-/// Runs `jobs` on a thread each, the first on this one; their results in order.
-fn in_parallel<T: Send, Job: FnOnce() -> T + Send>(mut jobs: impl Iterator<Item = Job>) -> Vec<T> {
-    thread::scope(|scope| {
-        let own = jobs.next();
-        let others: Vec<_> = jobs.map(|job| scope.spawn(job)).collect();
-        let mut results: Vec<T> = own.into_iter().map(|job| job()).collect();
-        for other in others {
-            results.push(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        results
-    })
 }
 
 /// The positions of all pairs, sorted by their left symbol, then as they stand.

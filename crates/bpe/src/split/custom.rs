@@ -8,11 +8,11 @@ use crate::error::BpeError;
 
 /// A compiled pattern.
 #[derive(Clone, Debug)]
-pub(super) struct FreePattern {
+pub(super) struct CustomPattern {
     regex: Regex,
 }
 
-impl FreePattern {
+impl CustomPattern {
     pub fn new(pattern: &str) -> Result<Self, BpeError> {
         let regex = Regex::new(pattern).map_err(|error| BpeError::InvalidPattern {
             pattern: pattern.to_string(),

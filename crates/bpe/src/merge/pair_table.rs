@@ -4,28 +4,28 @@ use std::collections::HashMap;
 
 use crate::vocab::{Merge, Symbol};
 
-/// A merge's place in the list of merges; lower merges first.
+/// A merge's index in the list of merges; the lowest applies first.
 pub type Rank = u32;
 
-/// What a pair becomes, and when: its rank above, its merged symbol below, so that the lowest number merges first.
+/// The rank at which a pair merges, in the high half, and the symbol it becomes: the lowest number merges first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Step(u64);
 
 impl Step {
-    /// A pair does not merge; later than every step.
+    /// The pair does not merge; greater than every other step.
     pub const NEVER: Self = Self(u64::MAX);
 
     fn new(rank: Rank, merged: Symbol) -> Self {
         Self(u64::from(rank) << 32 | u64::from(merged))
     }
 
-    /// When the pair merges.
+    /// Returns the rank at which the pair merges.
     #[inline]
     pub fn rank(self) -> Rank {
         (self.0 >> 32) as Rank
     }
 
-    /// What the pair becomes.
+    /// Returns the symbol that the pair becomes.
     #[inline]
     pub fn merged(self) -> Symbol {
         self.0 as Symbol
@@ -41,16 +41,16 @@ struct Slot {
     step: Step,
 }
 
-/// Steps by pair.
+/// Steps by pair: an open-addressing table behind a one-hash Bloom filter.
 ///
-/// Open addressing behind a filter: most look-ups find nothing, and nearly always a bit that is not set tells them
-/// so. The filter fits the second-level cache, the slots do not.
+/// Most look-ups find nothing, and the filter answers nearly all of these. It fits the second-level cache; the slots do
+/// not.
 #[derive(Debug, Clone)]
 pub struct PairTable {
     slots: Box<[Slot]>,
-    /// A bit for each hash of a pair that merges, and for others: sixteen bits a merge.
+    /// The filter: sixteen bits per merge.
     filter: Box<[u64]>,
-    /// The first step of every pair of bytes, by 256 * left + right: where each piece begins, so looked up most.
+    /// The first step of every pair of bytes, by 256 * left + right: the most frequent look-up.
     byte_steps: Box<[Step]>,
     /// The symbols of the bytes.
     byte_symbols: [Symbol; 256],
@@ -59,12 +59,12 @@ pub struct PairTable {
     /// Bits of the hash that do not choose the bit of the filter.
     filter_shift: u32,
     merges: Vec<Merge>,
-    /// The further ranks of pairs that are listed more than once, ascending. Empty for every sane list.
+    /// The further ranks of pairs that are listed more than once, ascending. Empty for trained lists.
     repeated: HashMap<u64, Vec<Rank>>,
 }
 
 impl PairTable {
-    /// Index `merges`, given in order. `byte_symbols` are the symbols of the 256 bytes.
+    /// Indexes `merges`, given in order. `byte_symbols` are the symbols of the 256 bytes.
     #[must_use]
     pub fn new(merges: Vec<Merge>, byte_symbols: &[Symbol; 256]) -> Self {
         let num_slots = (merges.len() * 2).next_power_of_two().max(16);
@@ -114,37 +114,37 @@ impl PairTable {
         table
     }
 
-    /// The symbol of a byte.
+    /// Returns the symbol of a byte.
     #[inline]
     #[must_use]
     pub fn byte_symbol(&self, byte: u8) -> Symbol {
         self.byte_symbols[usize::from(byte)]
     }
 
-    /// The first step at which two bytes, tokens both, merge.
+    /// Returns the first step at which two bytes, both tokens, merge.
     #[inline]
     #[must_use]
     pub fn byte_step(&self, left: u8, right: u8) -> Step {
         self.byte_steps[usize::from(left) << 8 | usize::from(right)]
     }
 
-    /// How many merges there are.
+    /// Returns the number of merges.
     #[must_use]
     pub fn num_merges(&self) -> usize {
         self.merges.len()
     }
 
-    /// The merge of a rank that this table gave.
+    /// Returns the merge of a rank.
     #[must_use]
     pub fn merge(&self, rank: Rank) -> Merge {
         self.merges[rank as usize]
     }
 
-    /// The first step, not before rank `floor`, at which this pair merges.
+    /// Returns the first step, not before rank `floor`, at which this pair merges.
     ///
-    /// Merges apply in order, each once: a pair that comes to stand side by side only after its turn stays
-    /// as it is. `floor` is the rank now being applied. (No pair does so if every merge is listed after those
-    /// that make its parts, as trainers do; then `floor` changes nothing.)
+    /// Merges apply in order, each once: a pair that is formed only after its rank was applied does not merge. `floor` is
+    /// the rank now being applied. (In a trained list every merge follows those that make its parts, so `floor` changes
+    /// nothing.)
     #[inline]
     #[must_use]
     pub fn step(&self, left: Symbol, right: Symbol, floor: Rank) -> Step {

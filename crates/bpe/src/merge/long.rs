@@ -1,31 +1,31 @@
-//! Merging a long piece: rank by rank, each rank's places from left to right.
+//! Merging a long piece: rank by rank, the places of each rank from left to right.
 //!
-//! Places wait in one bucket a rank, so that a megabyte of one letter is a few passes over an array and not a
-//! million operations on a heap. Time n log n at worst, near n in practice.
+//! There is one bucket of places per rank, so that a megabyte of two letters is a few passes over an array and not a
+//! million operations on a heap. Time O(n log n) at worst, near O(n) in practice.
 //!
-//! The symbols live in one array with a cell a byte of the piece, doubly linked without links: a symbol that
-//! covers n > 1 cells keeps its number in the first, and `COVERED | n` in the second and in the last, so that
-//! both neighbours are found in one step. Cells between those are stale, but never one where a symbol
-//! used to start: these are marked, for a bucket may still name them.
+//! The symbols are in one array with a cell per byte of the piece, a doubly linked list without links: a symbol that
+//! covers n > 1 cells has its number in the first, and `COVERED | n` in the second and in the last, so that both
+//! neighbours are found in one step. The cells between those are stale, except where a symbol used to start: these are
+//! marked as covered, because a bucket may still hold them.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::pairs::{PairTable, Rank, Step};
+use super::pair_table::{PairTable, Rank, Step};
 use crate::vocab::Symbol;
 
 /// Marks a cell inside a symbol; symbols themselves are below.
 const COVERED: u32 = 1 << 31;
 
-/// Positions and lengths fit beside the mark.
+/// Positions and lengths must leave the mark's bit free.
 pub const MAX_LONG: usize = (COVERED - 1) as usize;
 
 const NO_BUCKET: u32 = u32::MAX;
 
-/// A piece longer than this is extraordinary: its memory is reckoned beforehand, and given back.
+/// The memory of a longer piece is computed beforehand and released afterwards.
 const KEPT_LEN: usize = 1 << 16;
 
-/// Scratch space of `merge`, kept from piece to piece.
+/// Scratch space of `merge`, reused from piece to piece.
 #[derive(Debug, Default)]
 pub struct LongMerger {
     cells: Vec<u32>,
@@ -33,8 +33,8 @@ pub struct LongMerger {
 }
 
 impl LongMerger {
-    /// Apply all merges to `bytes`, at most [`MAX_LONG`], tokens all; hand each symbol that is left to `emit`, from left to
-    /// right.
+    /// Applies all merges to `bytes`, at most [`MAX_LONG`] of them and each a token; passes the remaining symbols to `emit`,
+    /// from left to right.
     pub fn merge(&mut self, pairs: &PairTable, bytes: &[u8], mut emit: impl FnMut(Symbol)) {
         debug_assert!(bytes.len() <= MAX_LONG);
         self.cells.clear();
@@ -61,7 +61,7 @@ impl LongMerger {
         self.release();
     }
 
-    /// Replace `left` at `at` and `right` behind it by `merged`, if they (still) stand there.
+    /// Replaces `left` at `at` and `right` behind it by `merged`, if both are (still) there.
     fn join(&mut self, at: usize, left: Symbol, right: Symbol, merged: Symbol) -> bool {
         if self.cells[at] != left {
             return false;
@@ -79,7 +79,7 @@ impl LongMerger {
         true
     }
 
-    /// Put the pairs that the symbols just made at `places` form with their neighbours into their buckets.
+    /// Puts the pairs that the new symbols at `places` form with their neighbours into their buckets.
     fn find_new_pairs(&mut self, pairs: &PairTable, rank: Rank, places: &[u32]) {
         for (k, &place) in places.iter().enumerate() {
             let at = place as usize;
@@ -89,7 +89,7 @@ impl LongMerger {
                     .push(pairs.step(self.cells[before], self.cells[at], rank), before);
             }
             let behind = self.next(at);
-            // A neighbour that is new too looks to its left itself.
+            // The pair of two new neighbours is pushed once, by the right one.
             let neighbour_is_new = places.get(k + 1).is_some_and(|&other| other as usize == behind);
             if behind < self.cells.len() && !neighbour_is_new {
                 self.buckets
@@ -114,7 +114,7 @@ impl LongMerger {
         }
     }
 
-    /// Give the memory of an extraordinary piece back.
+    /// Releases the memory of a piece longer than [`KEPT_LEN`].
     fn release(&mut self) {
         if self.cells.capacity() > KEPT_LEN {
             self.cells = Vec::new();
@@ -123,16 +123,16 @@ impl LongMerger {
     }
 }
 
-/// Places waiting for their rank.
+/// The places of each rank that has not been applied yet.
 #[derive(Debug, Default)]
 struct Buckets {
     /// The bucket of each rank, or [`NO_BUCKET`].
     of_rank: Vec<u32>,
     waiting: BinaryHeap<Reverse<Rank>>,
     places: Vec<Vec<u32>>,
-    /// Entries of `places` that belong to no rank.
+    /// Entries of `places` that no rank uses.
     free: Vec<u32>,
-    /// Emptied buckets, kept for their memory.
+    /// Emptied buckets, kept for reuse.
     spare: Vec<Vec<u32>>,
 }
 
@@ -142,7 +142,7 @@ impl Buckets {
         self.of_rank.resize(num_ranks, NO_BUCKET);
     }
 
-    /// Make room for the places where pairs of bytes merge: growing by doubling would take twice the memory and time.
+    /// Reserves room for the places where pairs of bytes merge: growing by doubling would take twice the memory and time.
     fn reserve(&mut self, pairs: &PairTable, bytes: &[u8]) {
         let mut counts = vec![0_u32; 1 << 16];
         for pair in bytes.windows(2) {
@@ -162,7 +162,7 @@ impl Buckets {
         }
     }
 
-    /// The bucket of a rank, a new one if it has none.
+    /// Returns the bucket of a rank, a new one if it has none.
     fn places_of(&mut self, rank: Rank) -> &mut Vec<u32> {
         let mut bucket = self.of_rank[rank as usize];
         if bucket == NO_BUCKET {
@@ -177,13 +177,13 @@ impl Buckets {
         &mut self.places[bucket as usize]
     }
 
-    /// The lowest rank that is waiting, with its places in ascending order.
+    /// Removes the lowest rank; returns it with its places in ascending order.
     fn pop(&mut self) -> Option<(Rank, Vec<u32>)> {
         let Reverse(rank) = self.waiting.pop()?;
         let bucket = std::mem::replace(&mut self.of_rank[rank as usize], NO_BUCKET);
         self.free.push(bucket);
         let mut places = std::mem::take(&mut self.places[bucket as usize]);
-        // Each pass over the piece pushes in ascending order; several passes may have.
+        // One pass over the piece pushes in ascending order, but several passes may have pushed.
         if !places.is_sorted() {
             places.sort_unstable();
         }

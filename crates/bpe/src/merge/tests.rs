@@ -1,12 +1,12 @@
-//! All ways of merging against the definition: every merge in order, all its occurrences from left to right.
+//! All mergers against the definition: every merge in order, all its occurrences from left to right.
 
 use proptest::prelude::*;
 
 use super::long::LongMerger;
-use super::pairs::PairTable;
-use super::runs::merge_run;
+use super::pair_table::PairTable;
+use super::repeats::merge_repeats;
 use super::short::{ShortMerger, MAX_SHORT};
-use super::{Encoder, SpecialPolicy};
+use crate::encode::{Encoder, SpecialPolicy};
 use crate::split::GPT2_PATTERN;
 use crate::vocab::{Merge, Symbol, Vocabulary};
 
@@ -104,7 +104,7 @@ proptest! {
             prop_assert_eq!(by_short(&mut short_merger, &pairs, short), merge_naively(&merges, short));
             let run = vec![piece.first().copied().unwrap_or(0); piece.len().max(1)];
             let mut merged = Vec::new();
-            merge_run(&pairs, run[0], run.len(), |symbol| merged.push(symbol));
+            merge_repeats(&pairs, run[0], run.len(), |symbol| merged.push(symbol));
             prop_assert_eq!(merged, merge_naively(&merges, &run));
         }
     }
@@ -132,7 +132,7 @@ fn lettered(choices: &[(prop::sample::Index, prop::sample::Index)]) -> (Vec<Byte
 }
 
 proptest! {
-    /// Oracle: the definition; on vocabularies that leave seams in some places, words of any length, twice in one text and
+    /// Oracle: the definition; on vocabularies that leave boundaries in some places, words of any length, twice in one text and
     /// once more, by a cache that holds everything and one that holds next to nothing.
     #[test]
     fn any_vocabulary_encodes_as_defined(
