@@ -1,11 +1,11 @@
-"""JSON as the dataclasses that it must be: every key and every type is checked, and errors name the place."""
+"""Build dataclasses from JSON or YAML: every key and every type is checked, and errors name the key."""
 
 import json
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 _LARGEST_COUNT = 2**63 - 1
 
@@ -13,7 +13,7 @@ _Record = TypeVar("_Record")
 
 
 def parse_json(content: str | bytes, object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """What JSON says, as `json.loads`, with one kind of error for everything that can be wrong.
+    """Parse JSON like `json.loads`, with one type of error for everything that can be wrong.
 
     Raises:
         ValueError: it is not UTF-8, not JSON, nested too deep, or has a number of thousands of digits.
@@ -27,15 +27,15 @@ def parse_json(content: str | bytes, object_pairs_hook: Callable[[list[tuple[str
 
 
 def read_json(path: Path, kind: type[_Record], *, version: int | None = None) -> _Record:
-    """What a file of JSON says, as `build_from_json` makes it.
+    """Read a JSON file as the dataclass `kind`.
 
     Args:
         path: The file.
         kind: A dataclass.
-        version: What stands under `version`; looked at first, since another version has other keys. None for any.
+        version: Required value of the key `version`, checked first: another version has other keys. None: any.
 
     Raises:
-        ValueError: it says something else; the message begins with the path and lacks a remedy.
+        ValueError: the file holds something else; the message begins with the path and lacks a remedy.
     """
     try:
         values = parse_json(path.read_bytes())
@@ -47,34 +47,91 @@ def read_json(path: Path, kind: type[_Record], *, version: int | None = None) ->
     return build_from_json(kind, values, f"{path}: ")
 
 
-def build_from_json(kind: Any, value: Any, where: str = "") -> Any:
-    """`value`, read from JSON, as the type `kind`: its keys and types exactly, none missing and none besides.
+def build_from_json(kind: Any, value: Any, where: str = "", *, allow_defaults: bool = False) -> Any:
+    """Build a value of type `kind` from what JSON or YAML holds: every key and every type is checked.
 
     Args:
-        kind: A dataclass, whose fields are such types in turn; a list, tuple or dict; a literal; a type or None; or a
-            plain type. A whole number is a count: at least 0 and below 2**63.
+        kind: A dataclass, whose fields are such types in turn; a list, tuple or dict; a literal; a plain type; a union
+            with None; or a union of dataclasses, which a key `kind` tells apart (absent: the first). A whole number is
+            a count: at least 0 and below 2**63.
         value: What `parse_json` returned.
         where: What a message begins with.
+        allow_defaults: Whether keys whose fields have defaults may be absent.
 
     Raises:
-        ValueError: it is something else; the message names the place in it.
+        ValueError: it does not fit; the message names the key, such as `optim.lr` or `shards[3].num_tokens`.
     """
-    if isinstance(kind, type) and is_dataclass(kind):
-        expected = {field.name: field.type for field in fields(kind)}
-        if not isinstance(value, dict) or value.keys() != expected.keys():
-            raise ValueError(f"{where}expected the keys {', '.join(expected)}, got {value!r:.200}")
-        return kind(**{key: build_from_json(part, value[key], f"{where}{key}: ") for key, part in expected.items()})
+    return _Builder(where, allow_defaults).build(kind, value, "")
+
+
+@dataclass(frozen=True)
+class _Builder:
+    where: str
+    allow_defaults: bool
+
+    def build(self, kind: Any, value: Any, key: str) -> Any:
+        outer, inner = get_origin(kind), get_args(kind)
+        if isinstance(kind, UnionType) or outer is Union:
+            if value is None and NoneType in inner:
+                return None
+            return self.build(self._choose([part for part in inner if part is not NoneType], value, key), value, key)
+        if isinstance(kind, type) and is_dataclass(kind):
+            return self._build_dataclass(kind, value, key)
+        if outer is list and isinstance(value, list):
+            return [self.build(inner[0], item, f"{key}[{i}]") for i, item in enumerate(value)]
+        if outer is tuple and isinstance(value, list):
+            parts = [inner[0]] * len(value) if inner[1:] == (...,) else inner
+            if len(parts) == len(value):
+                return tuple(self.build(part, value[i], f"{key}[{i}]") for i, part in enumerate(parts))
+        if kind is float and type(value) is int and abs(value) <= _LARGEST_COUNT:
+            return float(value)
+        # `type(...) is`: True is an int to isinstance, and a count of True must not pass.
+        fits = value in inner if outer is Literal else type(value) is (outer or kind) and outer is not tuple
+        if not fits or (type(value) is int and not 0 <= value <= _LARGEST_COUNT):
+            raise ValueError(f"{self._place(key)}{describe_type(kind)}, got {value!r:.100}")
+        return value
+
+    def _build_dataclass(self, kind: Any, value: Any, key: str) -> Any:
+        expected = {field.name: field for field in fields(kind)}
+        if not isinstance(value, dict):
+            raise ValueError(f"{self._place(key)}the keys {', '.join(expected)}, got {value!r:.100}")
+        prefix = f"{key}." if key else ""
+        for name in value:
+            if name not in expected:
+                raise ValueError(f"{self.where}unknown key {prefix}{name}; expected the keys {', '.join(expected)}")
+        for name, field in expected.items():
+            has_default = field.default is not MISSING or field.default_factory is not MISSING
+            if name not in value and not (self.allow_defaults and has_default):
+                raise ValueError(f"{self.where}the key {prefix}{name} is missing")
+        return kind(**{name: self.build(expected[name].type, part, prefix + name) for name, part in value.items()})
+
+    def _choose(self, variants: list[Any], value: Any, key: str) -> Any:
+        """The variant whose field `kind` has the value that `value` states."""
+        if len(variants) == 1 or not isinstance(value, dict) or "kind" not in value:
+            return variants[0]
+        kinds = {name: variant for variant in variants for name in kinds_of(variant)}
+        if not isinstance(value["kind"], str) or value["kind"] not in kinds:
+            place = self._place(f"{key}.kind" if key else "kind")
+            raise ValueError(f"{place}one of {', '.join(kinds)}, got {value['kind']!r:.100}")
+        return kinds[value["kind"]]
+
+    def _place(self, key: str) -> str:
+        return f"{self.where}{key}: expected " if key else f"{self.where}expected "
+
+
+def kinds_of(variant: Any) -> tuple[str, ...]:
+    """The values of the field `kind` by which `variant` is told apart in a union of dataclasses."""
+    return next((get_args(field.type) for field in fields(variant) if field.name == "kind"), ())
+
+
+def describe_type(kind: Any) -> str:
+    """What values of `kind` look like, in the words of whoever writes them."""
     outer, inner = get_origin(kind), get_args(kind)
+    if outer is Literal:
+        return f"one of {', '.join(map(str, inner))}"
+    if outer is tuple and inner[1:] != (...,):
+        return f"a list of {len(inner)}"
     if isinstance(kind, UnionType):
-        present = next(part for part in inner if part is not NoneType)
-        return None if value is None else build_from_json(present, value, where)
-    if outer is list and isinstance(value, list):
-        return [build_from_json(inner[0], item, f"{where}[{index}] ") for index, item in enumerate(value)]
-    if outer is tuple and isinstance(value, list) and len(value) == len(inner):
-        return tuple(build_from_json(part, item, where) for part, item in zip(inner, value, strict=True))
-    if kind is float and type(value) is int and abs(value) <= _LARGEST_COUNT:
-        return float(value)
-    is_expected = value in inner if outer is Literal else type(value) is (outer or kind)
-    if not is_expected or (type(value) is int and not 0 <= value <= _LARGEST_COUNT):
-        raise ValueError(f"{where}{value!r:.100} is not what is expected there")
-    return value
+        return " or ".join("null" if part is NoneType else describe_type(part) for part in inner)
+    names = {int: "a whole number from 0 to 2**63 - 1", float: "a number", str: "text"}
+    return names.get(kind) or {bool: "true or false", dict: "a mapping"}.get(outer or kind, "a list")

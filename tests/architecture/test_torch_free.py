@@ -14,7 +14,7 @@ sys.modules.update(dict.fromkeys(blocked))
 assert not [name for name in blocked if sys.modules.get(name) is not None]
 """
 TORCH = ["torch", "einops", "jaxtyping", "safetensors"]
-HEAVY = [*TORCH, "numpy", "jsonargparse", "rich", "matplotlib", "httpx"]
+HEAVY = [*TORCH, "numpy", "rich", "matplotlib", "httpx"]
 
 
 def run_without(blocked, body):

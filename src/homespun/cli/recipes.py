@@ -29,9 +29,10 @@ class RecipeParser(CommandParser):
             MissingFileError: there is no such recipe.
         """
         if "-h" in arguments or "--help" in arguments:
+            from homespun.recipe.keys import recipe_help
+
             self.print_help()
-            print("\nEvery key of the recipe is a flag too:\n")
-            print_recipe_keys()
+            print(f"\nEvery key of the recipe is a flag too:\n{recipe_help()}")
             return None
         if not arguments or arguments[0].startswith("-"):
             self.error("the recipe comes first, for example recipes/demo.yaml")
@@ -40,12 +41,3 @@ class RecipeParser(CommandParser):
 
         own, overrides = self.parse_known_args(arguments[1:])
         return load_recipe(Path(arguments[0]), overrides), own
-
-
-def print_recipe_keys() -> None:
-    """Print each key of a recipe with its type, default and meaning."""
-    from homespun.recipe.load import recipe_parser
-
-    text = recipe_parser("homespun train RECIPE").format_help()
-    # Usage and the options of the parser itself stand before the first key.
-    print(text[text.index("Everything that determines a run") :])

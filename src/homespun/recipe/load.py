@@ -1,135 +1,178 @@
-"""Recipes: YAML or JSON in, a checked `RunConfig` out, and back; torch-free."""
+"""Read recipes (YAML or JSON, with overrides) as a checked `RunConfig`, and write them; torch-free."""
 
+import hashlib
+import os
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields, is_dataclass
-from difflib import get_close_matches
+from dataclasses import asdict
 from pathlib import Path
-from types import NoneType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 
 from homespun.errors import ConfigError
 from homespun.files import check_is_file
 from homespun.recipe.config import RunConfig
+from homespun.recipe.keys import Key, check_key, recipe_keys
+from homespun.typed_json import build_from_json
 
-if TYPE_CHECKING:
-    from jsonargparse import ArgumentParser
+_HASH_PREFIX = "# sha256 of the lines below: "
+_MAX_BYTES = 2**20
+"""More than any recipe: a corpus named by mistake is not parsed."""
 
-_LARGEST_NUMBER = 2**63 - 1
 
+def load_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> RunConfig:
+    """Read the recipe at `path`, with `overrides` on top.
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
-    """The run that the recipe at `path` describes, with `overrides` on top.
-
-    Example: `load_recipe(Path("recipes/demo.yaml"), ["--optim.lr", "3e-3", "--training.num_steps=5"])`.
+    Example: `load_recipe("recipes/demo.yaml", ["--optim.lr", "3e-3", "--training.num_steps=5"])`.
 
     Args:
         path: A YAML or JSON file whose keys are the fields of `RunConfig`; absent fields keep their defaults.
-        overrides: Command-line flags, each a key with dots between its parts and a value.
+        overrides: Flags, each a dotted key and a value in YAML; a value for a whole section replaces it.
 
     Raises:
         MissingFileError: there is no such file.
-        ConfigError: it is no recipe, a key is unknown, or a value cannot work.
+        ConfigError: it is not a recipe, a key is unknown, or a value cannot work.
     """
-    from jsonargparse import ArgumentError
-
-    check_is_file(path, "a recipe", "the recipes that come with homespun lie in recipes/")
-    _check_recipe_keys(path)
-    _check_flags(overrides)
-    parser = recipe_parser("homespun train RECIPE")
+    path = Path(path)
+    check_is_file(path, "a recipe", "example recipes are in recipes/")
+    values = _read_yaml(path)
+    known = recipe_keys()
+    for key in _section_keys(values):
+        check_key(key, str(path), known)
+    for key, value in _parse_overrides(overrides, known):
+        _set(values, key, value, str(path))
     try:
-        namespace = parser.parse_args(["--recipe", str(path), *overrides])
-    except ArgumentError as error:
-        raise ConfigError(f"{path}: {_tell(error)}") from error
-    try:
-        parts = parser.instantiate(namespace).as_dict()
-        return RunConfig(**{name.name: parts[name.name] for name in fields(RunConfig)})
-    except ConfigError as error:
+        return build_from_json(RunConfig, values, allow_defaults=True)
+    except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
 def save_recipe(config: RunConfig) -> str:
-    """The recipe as YAML text: every key in the order of the config's fields, so that equal runs give equal text."""
-    return yaml.safe_dump(_plain(asdict(config)), sort_keys=False, allow_unicode=True, width=120)
+    """Return the recipe as YAML: every key in the order of the config's fields, so that equal runs give equal text.
 
-
-def differing_keys(recorded: RunConfig, asked: RunConfig) -> dict[str, tuple[Any, Any]]:
-    """Keys on which two runs differ, each with both values in the order of the arguments."""
-    before, after = dict(_leaves(_plain(asdict(recorded)))), dict(_leaves(_plain(asdict(asked))))
-    return {key: (before[key], after[key]) for key in before if before[key] != after[key]}
-
-
-def recipe_parser(prog: str) -> "ArgumentParser":
-    """A parser whose flags are the keys of a recipe, with help from the docstrings of the configs' fields."""
-    from jsonargparse import ArgumentParser, set_parsing_settings
-
-    set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    parser = ArgumentParser(prog=prog, exit_on_error=False, allow_abbrev=False)
-    parser.add_argument("--recipe", action="config", help="A recipe below this one, for the keys it has.")
-    parser.add_class_arguments(RunConfig)
-    return parser
-
-
-def recipe_keys(kind: type = RunConfig, prefix: str = "") -> Iterator[str]:
-    """Every key of a recipe, sections (`optim`) and leaves (`optim.lr`)."""
-    for field in fields(kind):
-        key = prefix + field.name
-        yield key
-        # Annotations are types here, not strings: checked modules do not postpone them.
-        if isinstance(field.type, type) and is_dataclass(field.type):
-            yield from recipe_keys(field.type, f"{key}.")
-
-
-def check_key(key: str, where: str) -> None:
-    """Refuse a key that no recipe has.
-
-    Raises:
-        ConfigError: it is unknown; the message names the nearest that is not.
+    The first line is the hash of the others, which `load_recipe` verifies: YAML cut at a line end is still YAML.
     """
-    known = list(recipe_keys())
-    if key in known:
-        return
-    nearest = get_close_matches(key, known, n=1, cutoff=0.5)
-    # `lr` is nearer to `optim.lr` than spelling tells.
-    same_leaf = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
-    remedy = f"the nearest is {(same_leaf or nearest)[0]}" if same_leaf or nearest else "see `homespun train --help`"
-    raise ConfigError(f"{where}: no recipe has the key {key}; {remedy}")
+    text = yaml.safe_dump(_plain(asdict(config)), sort_keys=False, allow_unicode=True, width=120)
+    return f"{_HASH_PREFIX}{hashlib.sha256(text.encode()).hexdigest()}\n{text}"
 
 
-def _check_recipe_keys(path: Path) -> None:
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not a recipe in YAML or JSON: {error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; a recipe is a text file") from error
-    # What PyYAML lets through where a date, a number or a tag is none, or nesting too deep.
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ConfigError(f"{path}: not a recipe in YAML or JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected keys such as name, model, optim; got {values!r:.80}")
-    for key in _section_keys(values):
-        check_key(key, str(path))
-    _check_values(RunConfig, values, str(path))
+def differing_keys(recorded: RunConfig, requested: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """Return the leaf keys that differ, each with both values in the order of the arguments."""
+    before, after = dict(_leaves(_plain(asdict(recorded)))), dict(_leaves(_plain(asdict(requested))))
+    # Variants of a section have different keys; one that is absent counts as None.
+    keys = [*before, *(key for key in after if key not in before)]
+    return {key: (before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)}
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML without aliases, in which a key that stands twice is an error: else the last one would win in silence."""
+    """YAML 1.2's scalars, without aliases and without duplicate keys.
+
+    PyYAML follows YAML 1.1, in which 3e-3 is text, `no` is false, 1:30 is 90 and 010 is 8.
+    """
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        # A few lines of aliases can stand for more than any memory holds, or for themselves.
+        # A few lines of aliases can expand to more than memory holds, or refer to themselves.
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError(f"an alias at line {self.peek_event().start_mark.line + 1}; write the value out")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        # PyYAML keeps the last of duplicate keys and says nothing.
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
             line = node.start_mark.line + 1
-            raise yaml.YAMLError(f"the key {twice} stands twice in the section that begins at line {line}")
+            raise yaml.YAMLError(f"the key {twice} appears twice in the section that begins at line {line}")
         return super().construct_mapping(node, deep)
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"true|false", "tf"),
+    ("null", r"~|null|", "~n\0"),
+    ("int", r"[-+]?(0|[1-9][0-9_]*)", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?([0-9]*\.[0-9]+|[0-9]+\.)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+|[-+]?\.inf|\.nan",
+        "-+0123456789.",
+    ),
+):
+    _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"({_pattern})$"), list(_first))
+_StrictLoader.yaml_implicit_resolvers[""] = _StrictLoader.yaml_implicit_resolvers.pop("\0")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    content = b""
+    if path.stat().st_size <= _MAX_BYTES:
+        content = path.read_bytes()
+    try:
+        values = _parse(content.decode())
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; a recipe is a text file") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: not a recipe in YAML or JSON: {error}{_remedy_for(path)}") from error
+    if not isinstance(values, dict):
+        found = repr(values)[:80] if content else f"a file of {path.stat().st_size:,} bytes"
+        raise ConfigError(
+            f"{path}: expected a recipe with keys such as name, model, optim; got {found}{_remedy_for(path)}"
+        )
+    first, _, rest = content.decode().partition("\n")
+    if first.startswith(_HASH_PREFIX) and first.removeprefix(_HASH_PREFIX) != hashlib.sha256(rest.encode()).hexdigest():
+        raise ConfigError(
+            f"{path}: differs from what was written (its first line holds the hash of the others); "
+            "restore the file, or delete that line if the change was intended"
+        )
+    return values
+
+
+def _parse(text: str) -> Any:
+    try:
+        return yaml.load(text, _StrictLoader)
+    # Besides its own error, PyYAML lets through those of impossible numbers and tags, and of too deep nesting.
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(" ".join(str(error).split())) from error
+
+
+def _remedy_for(path: Path) -> str:
+    if path.suffix in (".yaml", ".yml", ".json"):
+        return ""
+    return "; to train on a text, copy a recipe such as recipes/demo.yaml and name the text there as source.train"
+
+
+def _parse_overrides(words: Sequence[str], known: dict[str, Key]) -> Iterator[tuple[str, Any]]:
+    """Yield keys and values of `--key value` and `--key=value`."""
+    remaining = iter(words)
+    for word in remaining:
+        if not word.startswith("--"):
+            raise ConfigError(f"{word!r}: expected a flag, --key.sub value; quote a value that has spaces")
+        key, equals, text = word[2:].partition("=")
+        check_key(key, f"--{key}", known)
+        if not equals:
+            text = next(remaining, None)
+            if text is None or text.startswith("--"):
+                raise ConfigError(f"--{key}: expected a value after it, --{key} VALUE")
+        yield key, _parse_value(known[key], text)
+
+
+def _parse_value(key: Key, text: str) -> Any:
+    """Read a flag's value: as YAML, but text is taken literally where text is expected, so no quotes are needed."""
+    if key.type is str or (get_origin(key.type) is Literal and text in get_args(key.type)):
+        return text
+    try:
+        return _parse(text)
+    except ValueError as error:
+        raise ConfigError(f"--{key.name} = {text!r:.80}: not a value in YAML: {error}") from error
+
+
+def _set(values: dict[str, Any], key: str, value: Any, where: str) -> None:
+    *sections, leaf = key.split(".")
+    for i, section in enumerate(sections):
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"{where}: {'.'.join(sections[: i + 1])} = {values!r:.80}; expected a section with keys")
+    values[leaf] = value
 
 
 def _section_keys(values: dict[Any, Any], prefix: str = "") -> Iterator[str]:
@@ -137,48 +180,6 @@ def _section_keys(values: dict[Any, Any], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{name}"
         if isinstance(value, dict):
             yield from _section_keys(value, f"{prefix}{name}.")
-
-
-def _check_values(kind: type, section: dict[str, Any], where: str, prefix: str = "") -> None:
-    """Refuse what jsonargparse lets through and no config can have: a section that is none, nothing, 10**400."""
-    types = {field.name: field.type for field in fields(kind)}
-    for name, value in section.items():
-        key, expected = prefix + name, types[name]
-        if isinstance(expected, type) and is_dataclass(expected):
-            if not isinstance(value, dict):
-                raise ConfigError(f"{where}: {key} = {value!r:.80}, but it is a section; write its keys below it")
-            _check_values(expected, value, where, f"{key}.")
-        elif value is None and NoneType not in get_args(expected):
-            raise ConfigError(f"{where}: {key} has no value; give it one, or leave the key out for its default")
-        elif isinstance(value, int) and abs(value) > _LARGEST_NUMBER:
-            raise ConfigError(f"{where}: {key} is a number of {len(str(abs(value)))} digits; at most {_LARGEST_NUMBER}")
-
-
-def _check_flags(overrides: Sequence[str]) -> None:
-    for word in overrides:
-        if word.startswith("--"):
-            # `--logging.sampling.prompts+ "A cat"` appends to a list.
-            check_key(word[2:].partition("=")[0].removesuffix("+"), word.partition("=")[0])
-
-
-def _tell(error: Exception) -> str:
-    """Jsonargparse's message in one line, in words that do not presume Python."""
-    message = " ".join(str(error).split())
-    for theirs, ours in _WORDS.items():
-        message = message.replace(theirs, ours)
-    return message
-
-
-_WORDS = {
-    'Parser key "': "",
-    '": Expected a ': ": expected ",
-    ". Got value:": "; got",
-    "<class 'int'>": "a whole number",
-    "<class 'float'>": "a number",
-    "<class 'tuple'>": "a list",
-    "<class 'bool'>": "true or false",
-    "typing.Literal": "one of ",
-}
 
 
 def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -190,9 +191,7 @@ def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def _plain(value: Any) -> Any:
-    """The same value in the types that YAML has: tuples become lists."""
+    """Convert tuples to lists, which YAML has."""
     if isinstance(value, dict):
         return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value
+    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
