@@ -35,7 +35,7 @@ def test_demo_ends_with_stories_figures_and_a_report(tmp_path, monkeypatch, caps
     assert entropy.num_documents == 4
     assert said.count("--- story") == 3
     reached, exact = map(float, re.findall(r"(\d\.\d{4})[ ,]", said[said.index("validation:") :])[:2])
-    assert reached == round(result.validation["bits_per_byte"], 4)
+    assert reached == round(result.validation.bits_per_byte, 4)
     assert exact == round(entropy.bits_per_byte, 4)
     assert run.report.read_text(encoding="utf-8").startswith("<!doctype html>")
 

@@ -98,7 +98,7 @@ def test_a_run_leaves_what_records_say(whole):
     result = directory.read_result()
     assert result is not None
     assert (result.steps, result.tokens) == (12, 12 * 4 * 16)
-    assert result.validation["loss"] == validations[-1].loss
+    assert result.validation.loss == validations[-1].loss
     assert all(0 < r.mfu < 1 and r.tokens_per_second > 0 for r in train_records)
     environment = json.loads(directory.environment.read_text())
     assert environment["peak_flops"]["flops"] > 0
@@ -275,7 +275,7 @@ def test_command_line_goes_the_same_way(world, whole, tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)
     result = RunDirectory(root).read_result()
     assert result is not None
-    assert found["loss"] == result.validation["loss"]
+    assert found["loss"] == result.validation.loss
     assert main(["train", str(world), "--out", str(root)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

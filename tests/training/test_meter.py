@@ -64,7 +64,7 @@ def test_it_counts_on_after_a_resume(clock):
     assert resumed.seconds == 4.0
     result = resumed.result(4, num_parameters=7)
     assert (result.tokens, result.tokens_per_second, result.train_loss) == (200, 50.0, 2.0)
-    assert result.validation["loss"] == 2.0
+    assert result.validation.loss == 2.0
 
 
 def test_final_loss_is_that_of_the_last_steps(clock):

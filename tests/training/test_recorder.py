@@ -46,7 +46,13 @@ def test_lines_are_on_disk_before_the_recorder_is_closed(directory):
 
 def test_samples_and_result_get_their_files(directory):
     result = RunResult(
-        steps=1, tokens=8, train_loss=1.0, validation={}, seconds=1.0, tokens_per_second=8.0, num_parameters=3
+        steps=1,
+        tokens=8,
+        train_loss=1.0,
+        validation=validation_record(1),
+        seconds=1.0,
+        tokens_per_second=8.0,
+        num_parameters=3,
     )
     record(directory, Sampled(step=5, texts=["One.", "Two."]), RunFinished(result=result))
     assert directory.sample_at(5).read_text().startswith("One.\n---")

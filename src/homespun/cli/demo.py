@@ -79,7 +79,7 @@ def describe_result(directory: "RunDirectory") -> str:
     result, entropy = directory.read_result(), directory.read_entropy()
     assert result is not None, "a finished run has its result"
     assert entropy is not None, "the storybook knows its entropy"
-    reached = result.validation["bits_per_byte"]
+    reached = result.validation.bits_per_byte
     return (
         f"\nvalidation: {reached:.4f} bits per byte; the same {entropy.num_documents:,} stories hold exactly "
         f"{entropy.bits_per_byte:.4f}, the least that any model can expect: {reached - entropy.bits_per_byte:+.4f}"

@@ -1,11 +1,28 @@
-"""One run as a report sees it: its files read once, its derived figures named."""
+"""One run as a report shows it: its files read once, with a note for each that cannot be shown."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from homespun.entropy import CorpusEntropy
 from homespun.errors import RunError
-from homespun.records import RunDirectory, RunResult, TrainRecord, ValidationRecord, step_of
+from homespun.records import (
+    ChangeRecord,
+    RunDirectory,
+    RunResult,
+    TrainRecord,
+    ValidationRecord,
+    check_regular,
+    step_of,
+)
+
+# More points than a curve has pixels: a longer run is drawn by the extremes of as many groups of records.
+_MAX_BUCKETS = 1000
+# Of a sample, a recipe or an environment: a report is to be read, and whose run it is is not known.
+_MAX_TEXT_BYTES = 100_000
+
+_Content = TypeVar("_Content")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,14 +30,19 @@ class ReportedRun:
     """Everything of one run directory that a report shows."""
 
     name: str
+    """Printable, whatever the directory is called."""
     recipe: str
     environment: str
     train: list[TrainRecord]
+    """Of a long run only the records that its curves need."""
     validation: list[ValidationRecord]
+    changes: list[ChangeRecord]
     entropy: CorpusEntropy | None
     result: RunResult | None
     samples: list[tuple[int, str]]
     """(step, text), oldest first."""
+    notes: list[str]
+    """What was left out, and why."""
 
     @property
     def final_validation(self) -> ValidationRecord | None:
@@ -36,26 +58,65 @@ class ReportedRun:
             return None
         return final.bits_per_byte - self.entropy.bits_per_byte
 
+    @property
+    def last_tokens(self) -> int:
+        """Tokens trained on at the last record."""
+        return max(record.tokens for record in [*self.train, *self.validation])
+
 
 def read_run(root: Path) -> ReportedRun:
     """Read the run directory at `root`.
 
+    A damaged metrics file is an error; any other file that cannot be read is left out with a note.
+
     Raises:
         MissingFileError: it holds no run.
-        RunError: it has no metrics yet, or a file of it is damaged.
+        RunError: it has no metrics yet, or they are damaged.
     """
     directory = RunDirectory(root)
     directory.check_exists()
-    train, validation = directory.read_metrics()
+    records = directory.sample_metrics(_MAX_BUCKETS)
+    train = [record for record in records if isinstance(record, TrainRecord)]
+    validation = [record for record in records if isinstance(record, ValidationRecord)]
     if not train and not validation:
-        raise RunError(f"{directory.metrics}: no record yet; let the run go on, then report on it")
+        raise RunError(f"{directory.metrics}: no record yet; wait for the first one, then report again")
+    notes: list[str] = []
+
+    def read_if_sound(read: Callable[[], _Content | None]) -> _Content | None:
+        try:
+            return read()
+        except RunError as error:
+            notes.append(printable(f"left out: {error}"))
+            return None
+
+    texts = [(step_of(path), read_if_sound(lambda path=path: _read_text(path))) for path in directory.list_samples()]
+    environment = directory.environment
     return ReportedRun(
-        name=root.resolve().name,
-        recipe=directory.recipe.read_text(encoding="utf-8"),
-        environment=directory.environment.read_text(encoding="utf-8") if directory.environment.exists() else "",
+        name=printable(root.resolve().name),
+        recipe=read_if_sound(lambda: _read_text(directory.recipe)) or "",
+        environment=read_if_sound(lambda: _read_text(environment) if environment.exists() else None) or "",
         train=train,
         validation=validation,
-        entropy=directory.read_entropy(),
-        result=directory.read_result(),
-        samples=[(step_of(path), path.read_text(encoding="utf-8")) for path in directory.list_samples()],
+        changes=[record for record in records if isinstance(record, ChangeRecord)],
+        entropy=read_if_sound(directory.read_entropy),
+        result=read_if_sound(directory.read_result),
+        samples=[(step, text) for step, text in texts if text is not None],
+        notes=notes,
     )
+
+
+def printable(text: str) -> str:
+    """Return `text` with line ends, control characters and lone surrogates escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _read_text(path: Path) -> str:
+    check_regular(path)
+    with path.open("rb") as file:
+        content = file.read(_MAX_TEXT_BYTES + 1)
+    if len(content) > _MAX_TEXT_BYTES:
+        raise RunError(f"{path}: more than {_MAX_TEXT_BYTES:,} bytes; open the file itself")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path}: byte {error.start} is not valid UTF-8") from error

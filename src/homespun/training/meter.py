@@ -98,7 +98,7 @@ class Meter:
             steps=steps,
             tokens=tokens,
             train_loss=sum(self._losses) / len(self._losses),
-            validation=asdict(self._validation),
+            validation=self._validation,
             seconds=self.seconds,
             tokens_per_second=tokens / training_seconds,
             num_parameters=num_parameters,
