@@ -23,7 +23,7 @@ Step = Callable[[], None]
 def prepare_homespun(precision: str) -> Step:
     import torch
 
-    from homespun.model import ModelConfig, TransformerLM
+    from homespun.model import ModelConfig, TrainingLoss, TransformerLM
     from homespun.optim import AdamW, clip_gradients
 
     model = TransformerLM(
@@ -36,12 +36,12 @@ def prepare_homespun(precision: str) -> Step:
             d_ff=D_FF,
         )
     )
-    optimizer = AdamW(model.parameters())
+    loss_of, optimizer = TrainingLoss(model), AdamW(model.parameters())
     tokens = torch.randint(VOCAB_SIZE, (BATCH_SIZE, CONTEXT_LENGTH + 1))
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-            loss = model.loss(tokens[:, :-1], tokens[:, 1:])
+            loss = loss_of(tokens[:, :-1], tokens[:, 1:])
         loss.backward()
         clip_gradients(model.parameters(), 1.0)
         optimizer.step()

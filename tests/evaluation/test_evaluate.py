@@ -9,8 +9,7 @@ import torch
 
 from homespun.data.encode import encode_corpus
 from homespun.entropy import CorpusEntropy
-from homespun.evaluation.evaluate import evaluate_dataset
-from homespun.evaluation.evaluation import Evaluation
+from homespun.evaluation.evaluate import Evaluation, evaluate_dataset
 from homespun.model.config import ModelConfig
 from homespun.model.transformer import TransformerLM
 from homespun.tokenizer.tokenizer import Tokenizer

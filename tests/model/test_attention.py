@@ -3,22 +3,7 @@
 import torch
 
 from homespun.model import CausalMultiHeadSelfAttention, RotaryPositionalEmbedding
-from homespun.model.attention import causal_mask
-
-
-class ListStore:
-    """The simplest `KeyValueStore`: concatenation."""
-
-    def __init__(self):
-        self.layers = {}
-
-    def extend(self, layer_index, key_BHTK, value_BHTK):
-        num_queries = key_BHTK.shape[2]
-        if layer_index in self.layers:
-            keys, values = self.layers[layer_index]
-            key_BHTK, value_BHTK = torch.cat((keys, key_BHTK), dim=2), torch.cat((values, value_BHTK), dim=2)
-        self.layers[layer_index] = key_BHTK, value_BHTK
-        return *self.layers[layer_index], causal_mask(num_queries, key_BHTK.shape[2])
+from homespun.model.ops.reference import causal_mask
 
 
 def test_mask_lets_the_last_queries_see_all_before_them():
@@ -26,15 +11,15 @@ def test_mask_lets_the_last_queries_see_all_before_them():
     assert causal_mask(1, 3).tolist() == [[True, True, True]]
 
 
-def test_pieces_with_a_store_equal_the_whole():
+def test_a_sequence_in_chunks_equals_the_whole(list_store):
     """Oracle: the same attention over the whole sequence; float32's rounding, as sums run in another order."""
     torch.manual_seed(0)
     attention = CausalMultiHeadSelfAttention(8, 2, RotaryPositionalEmbedding(10_000.0, 4, 16), layer_index=3)
-    x, store = torch.randn(2, 7, 8), ListStore()
+    x = torch.randn(2, 7, 8)
     positions = torch.arange(7)
-    pieces = [attention(x[:, a:b], positions[a:b], store) for a, b in ((0, 3), (3, 4), (4, 7))]
-    torch.testing.assert_close(torch.cat(pieces, dim=1), attention(x), rtol=1e-5, atol=1e-6)
-    assert list(store.layers) == [3]
+    chunks = [attention(x[:, a:b], positions[a:b], list_store) for a, b in ((0, 3), (3, 4), (4, 7))]
+    torch.testing.assert_close(torch.cat(chunks, dim=1), attention(x), rtol=1e-5, atol=1e-6)
+    assert list(list_store.layers) == [3]
 
 
 def test_positions_of_each_sequence_its_own():

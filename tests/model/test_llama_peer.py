@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from homespun.model import ModelConfig, TransformerLM, cross_entropy
+from homespun.model import ModelConfig, TrainingLoss, TransformerLM, cross_entropy
 
 pytestmark = pytest.mark.peers
 
@@ -79,7 +79,7 @@ def test_logits_and_gradients_equal_llamas(dtype, tolerance):
     # The path that training takes, with the head and the loss in one.
     gradients = [parameter.grad for parameter in model.parameters()]
     model.zero_grad()
-    model.loss(token_ids, targets).backward()
+    TrainingLoss(model)(token_ids, targets).backward()
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
         assert_close_to_largest(parameter.grad, gradient, tolerance)
 

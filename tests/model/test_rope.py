@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from homespun.model import RotaryPositionalEmbedding
-from homespun.model.rope import rope_tables, rotate_pairs
+from homespun.model.ops.reference import rotate_pairs
+from homespun.model.rope import rope_tables
 
 
 def test_rotation_by_hand():
@@ -17,7 +18,7 @@ def test_rotation_by_hand():
     torch.testing.assert_close(rotated, torch.tensor([expected]))
 
 
-def test_complex_form_equals_the_plain_one():
+def test_rotation_is_the_papers_equation():
     """Oracle: RoFormer's eq. 34, written out for both halves."""
     x = torch.randn(2, 3, 5, 8, generator=torch.Generator().manual_seed(0))
     cos, sin = rope_tables(10_000.0, 8, 5)

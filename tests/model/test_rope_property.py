@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.model.rope import rope_tables, rotate_pairs
+from homespun.model.ops import rotate_pairs
+from homespun.model.rope import rope_tables
 
 pytestmark = pytest.mark.property
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from homespun.errors import DataError
-from homespun.model import ModelConfig, TransformerLM, cross_entropy, initialise
+from homespun.model import ModelConfig, TrainingLoss, TransformerLM, cross_entropy, initialise
 
 TINY = ModelConfig(vocab_size=37, context_length=12, d_model=16, num_layers=2, num_heads=4, d_ff=24)
 SWITCHES = [
@@ -26,18 +26,6 @@ def build(**switches):
 
 def draw_ids(*shape):
     return torch.randint(TINY.vocab_size, shape, generator=torch.Generator().manual_seed(1))
-
-
-class ListStore:
-    def __init__(self):
-        self.layers = {}
-
-    def extend(self, layer_index, key_BHTK, value_BHTK):
-        if layer_index in self.layers:
-            keys, values = self.layers[layer_index]
-            key_BHTK, value_BHTK = torch.cat((keys, key_BHTK), dim=2), torch.cat((values, value_BHTK), dim=2)
-        self.layers[layer_index] = key_BHTK, value_BHTK
-        return self.layers[layer_index]
 
 
 def test_names_are_the_assignments():
@@ -106,12 +94,12 @@ def test_nothing_depends_on_what_comes_later(switches):
 
 
 @pytest.mark.parametrize("switches", SWITCHES)
-def test_cached_forward_equals_the_full_one(switches):
+def test_cached_forward_equals_the_full_one(switches, list_store):
     """Oracle: the model without a cache; float32's rounding, as sums run in another order."""
-    model, ids, store = build(**switches), draw_ids(2, 12), ListStore()
+    model, ids = build(**switches), draw_ids(2, 12)
     positions = torch.arange(12)
-    pieces = [model(ids[:, a:b], positions[a:b], store) for a, b in ((0, 5), (5, 6), (6, 12))]
-    torch.testing.assert_close(torch.cat(pieces, dim=1), model(ids), rtol=1e-4, atol=1e-5)
+    chunks = [model(ids[:, a:b], positions[a:b], list_store) for a, b in ((0, 5), (5, 6), (6, 12))]
+    torch.testing.assert_close(torch.cat(chunks, dim=1), model(ids), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("switches", SWITCHES)
@@ -119,10 +107,12 @@ def test_loss_equals_cross_entropy_of_the_logits(switches):
     """Oracle: the two steps that `loss` joins, value and gradients."""
     model, ids, targets = build(**switches), draw_ids(2, 9), draw_ids(2, 9).flip(1)
     expected = cross_entropy(model(ids), targets)
-    torch.testing.assert_close(model.loss(ids, targets), expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(TrainingLoss(model)(ids, targets), expected, rtol=1e-6, atol=0)
     parameters = list(model.parameters())
     gradients = torch.autograd.grad(expected, parameters)
-    for actual, gradient in zip(torch.autograd.grad(model.loss(ids, targets), parameters), gradients, strict=True):
+    for actual, gradient in zip(
+        torch.autograd.grad(TrainingLoss(model)(ids, targets), parameters), gradients, strict=True
+    ):
         torch.testing.assert_close(actual, gradient, rtol=0, atol=1e-5 * gradient.abs().max().item())
 
 
@@ -144,7 +134,7 @@ def test_a_fresh_model_knows_nothing():
     """Oracle: a uniform guess costs ln V nats; random logits cost a little more, tied ones too."""
     ids = draw_ids(8, 12)
     for switches in ({}, {"tie_embeddings": True}):
-        loss = build(**switches).loss(ids, draw_ids(8, 12).flip(0)).item()
+        loss = TrainingLoss(build(**switches))(ids, draw_ids(8, 12).flip(0)).item()
         assert loss == pytest.approx(torch.log(torch.tensor(37.0)).item(), abs=1.5)
 
 
@@ -159,10 +149,10 @@ def test_the_same_seed_gives_the_same_model():
 def test_bfloat16_products_keep_float32_gradients_and_loss():
     """Oracle: the float32 model; 5e-2 is some twelve roundings of 2**-8 along two layers."""
     model, ids, targets = build(), draw_ids(4, 12), draw_ids(4, 12).flip(1)
-    exact = model.loss(ids, targets)
+    exact = TrainingLoss(model)(ids, targets)
     gradients = torch.autograd.grad(exact, list(model.parameters()))
     with torch.autocast("cpu", torch.bfloat16):
-        loss = model.loss(ids, targets)
+        loss = TrainingLoss(model)(ids, targets)
         assert model(ids).dtype == torch.bfloat16
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, exact, rtol=5e-3, atol=0)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from homespun.evaluation.evaluation import Evaluation
+from homespun.evaluation.evaluate import Evaluation
 from homespun.training import meter as meter_module
 from homespun.training.meter import Meter
 from homespun.training.step import StepOutcome

@@ -6,7 +6,7 @@ import torch
 
 from homespun.errors import TrainingError
 from homespun.model.config import ModelConfig
-from homespun.model.transformer import TransformerLM
+from homespun.model.transformer import TrainingLoss, TransformerLM
 from homespun.optim.build import build_optimizer
 from homespun.optim.config import OptimConfig
 from homespun.training.step import take_step
@@ -29,7 +29,7 @@ def step(model, optimizer, *, micro_batch=6, number=0, lr=1e-2, max_grad_norm=1.
     return take_step(
         model,
         optimizer,
-        model.loss,
+        TrainingLoss(model),
         *batch(),
         step=number,
         lr=lr,
@@ -61,7 +61,7 @@ def test_step_is_loss_backward_clip_update():
         for g in build_optimizer(other, OptimConfig()).param_groups
     ]
     reference = torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.95))
-    loss = other.loss(*batch())
+    loss = TrainingLoss(other)(*batch())
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(other.parameters(), 0.5)
     reference.step()

@@ -1,2 +1,2 @@
+from homespun.evaluation.evaluate import Evaluation as Evaluation
 from homespun.evaluation.evaluate import evaluate_dataset as evaluate_dataset
-from homespun.evaluation.evaluation import Evaluation as Evaluation

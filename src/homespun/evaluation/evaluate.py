@@ -1,8 +1,10 @@
-"""Scores a token data set with a model, the whole of it or a fixed head."""
+"""How well a model predicts a token data set, or the first tokens of it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from itertools import islice
+from math import exp, log
 
 import torch
 from jaxtyping import Float
@@ -11,11 +13,47 @@ from torch import Tensor
 from homespun.config import check_at_least
 from homespun.data.dataset import TokenDataset
 from homespun.data.windows import Window, WindowBatch, batch_windows, documents, validation_windows
-from homespun.evaluation.evaluation import Evaluation
 from homespun.model.transformer import TransformerLM
 
 _SORTED_BATCHES = 64
 """Batches whose documents are sorted by length together, so that little of each batch is padding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How well a model predicts a text: totals, and the rates that follow from them."""
+
+    nats: float
+    """Sum of -ln p over the scored tokens."""
+
+    num_tokens: int
+    """Tokens scored, separators included."""
+
+    num_bytes: int
+    """Bytes of text of these tokens, separators included."""
+
+    whole: bool
+    """Whether the whole set was scored, rather than its first tokens."""
+
+    @property
+    def loss(self) -> float:
+        """Nats per token: comparable only between models that share a tokenizer."""
+        return self.nats / self.num_tokens
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss): the number of equally likely tokens that would be as hard to guess."""
+        return exp(self.loss)
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Nats / ln 2 / bytes: comparable between any two models of the same text."""
+        return self.nats / log(2) / self.num_bytes
+
+    @property
+    def bytes_per_token(self) -> float:
+        """The tokenizer's compression of this text."""
+        return self.num_bytes / self.num_tokens
 
 
 def evaluate_dataset(
@@ -31,18 +69,18 @@ def evaluate_dataset(
 
     Text is scored in windows of the context that do not overlap, the last partial one included. A set that carries its
     exact bits is scored document by document, each from its start after one separator: these are the conditions
-    under which its entropy is known, so that the model's bits per byte may stand beside it.
+    under which its entropy is known, so that the model's bits per byte can be compared with it.
 
-    Nats are added up in float64.
+    Nats are summed in float64.
 
     Args:
-        model: The model, whose parameters are where it computes.
+        model: Computes where its parameters are.
         dataset: The held-out text.
         context_length: Tokens that the model may look at; a longer document is cut there.
         batch_size: Windows or documents in one forward pass.
-        max_tokens: Score only so many tokens from the start, or the documents that lie wholly among them and at least
-            one; None for all.
-        precision_context: Makes the autocast context of the forward passes.
+        max_tokens: Score only so many tokens from the start, or the documents that end within them and at least one;
+            None for all.
+        precision_context: Called for the autocast context of each forward pass.
 
     Raises:
         ConfigError: a number is below 1.
@@ -53,7 +91,7 @@ def evaluate_dataset(
     windows = (
         validation_windows(dataset, context_length, max_tokens)
         if dataset.entropy is None
-        else _sort_by_length(_cut(_head(documents(dataset), max_tokens), context_length), batch_size)
+        else _sort_by_length(_cut(_first(documents(dataset), max_tokens), context_length), batch_size)
     )
     device = next(model.parameters()).device
     nats, num_tokens, num_bytes = 0.0, 0, 0
@@ -68,23 +106,14 @@ def evaluate_dataset(
 
 
 def score_batch(model: TransformerLM, batch: WindowBatch, device: torch.device) -> Float[Tensor, "B T"]:
-    """Nats of each target, -log p(target | inputs up to it); 0 where there is padding.
-
-    Logits are made for one sequence at a time: those of a batch are the largest tensor of a small model, and memory
-    that is fetched anew for each batch costs more than the arithmetic.
-    """
+    """Return the nats of each target, -log p(target | inputs up to it); 0 where there is padding."""
     hidden_BTD = model.hidden(torch.from_numpy(batch.inputs).to(device))
-    targets_BT = torch.from_numpy(batch.targets).to(device)
-    nats = []
-    for hidden_TD, targets_T in zip(hidden_BTD, targets_BT, strict=True):
-        logits_TV = (hidden_TD @ model.head_weight.T).float()
-        chosen_T = logits_TV.gather(-1, targets_T.unsqueeze(-1)).squeeze(-1)
-        nats.append(torch.logsumexp(logits_TV, dim=-1) - chosen_T)
-    return torch.stack(nats) * torch.from_numpy(batch.mask).to(device)
+    losses_BT = model.lm_head.token_losses(hidden_BTD, torch.from_numpy(batch.targets).to(device))
+    return losses_BT * torch.from_numpy(batch.mask).to(device)
 
 
-def _head(windows: Iterable[Window], max_tokens: int | None) -> Iterator[Window]:
-    """The first windows that have `max_tokens` targets at most, and at least one window."""
+def _first(windows: Iterable[Window], max_tokens: int | None) -> Iterator[Window]:
+    """Yield the first windows that have at most `max_tokens` targets together, and at least one window."""
     total = 0
     for window in windows:
         total += len(window.targets)
@@ -94,7 +123,7 @@ def _head(windows: Iterable[Window], max_tokens: int | None) -> Iterator[Window]
 
 
 def _cut(windows: Iterable[Window], context_length: int) -> Iterator[Window]:
-    """The same windows, the longer ones in pieces of the context; a later piece sees one token of the one before."""
+    """Cut longer windows to the context; each further window begins with the last token of the one before."""
     for window in windows:
         for start in range(0, len(window.targets), context_length):
             stop = start + context_length

@@ -45,10 +45,11 @@ class KeyValueCache:
         self._rows_B = torch.tensor(rows, device=device)
         # The common case, rows in step, is a slice; anything else is indexed.
         self._in_step = len(rows) == len(self.lengths) and len(set(starts)) == 1
-        # Slots are positions: a query sees the slots up to its own. One query of rows in step sees all there are.
-        see_all = self._in_step and length == 1
+        # Slots are positions: a query sees the slots up to its own. If all rows start at the same one, the queries are
+        # the last T of S positions, which causal attention computes without a mask.
         slots_S = torch.arange(self._end, device=device)
-        self._mask_B1TS = None if see_all else (slots_S <= self._positions_BT[..., None])[:, None]
+        aligned = len(set(starts)) == 1
+        self._mask_B1TS = None if aligned else (slots_S <= self._positions_BT[..., None])[:, None]
         return self._positions_BT
 
     def extend(
@@ -56,7 +57,7 @@ class KeyValueCache:
     ) -> tuple[Float[Tensor, "B H S K"], Float[Tensor, "B H S K"], Bool[Tensor, "B 1 T S"] | None]:
         """Store a layer's new keys and values; return the rows' slots and the mask of those a query may see.
 
-        None for a mask: every query sees all of them.
+        None for a mask: the queries are the last T of the S positions, and each sees those up to its own.
         """
         stores = self._allocate(layer_index, key_BHTK, value_BHTK)
         begin = self._end - key_BHTK.shape[-2]

@@ -347,7 +347,7 @@ class _Windows:
             if group:
                 hidden.update(zip(group, self._last_hidden(group, is_cached=group is to_extend), strict=True))
         # Only the last position's logits are needed: the head is a large part of the cost of a prompt.
-        return torch.stack([hidden[index] for index in range(len(rows))]) @ self._model.head_weight.T
+        return self._model.lm_head(torch.stack([hidden[index] for index in range(len(rows))]))
 
     def _last_hidden(self, group: Sequence[int], *, is_cached: bool) -> Float[Tensor, "B D"]:
         """Run the model over the tokens of a group of the cache's rows that it has not seen yet."""

@@ -1,6 +1,5 @@
-"""Attention: every position gathers from those it may see, weighted by how well its query matches their keys."""
+"""Attention: every position averages the values that it may see, weighted by how well its query matches their keys."""
 
-from math import sqrt
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -8,65 +7,33 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from homespun.model.kernels.causal_attention import causal_attention
-from homespun.model.layers import Linear, softmax, widen
+from homespun.model import ops
+from homespun.model.layers import Linear
+from homespun.model.ops.reference import scaled_dot_product_attention
 from homespun.model.rope import RotaryPositionalEmbedding
 from homespun.shapes import HiddenBTD
 
 
 @runtime_checkable
 class KeyValueStore(Protocol):
-    """What remembers the keys and values of positions already seen, layer by layer."""
+    """A cache of the keys and values of the positions before, layer by layer."""
 
     def extend(
         self, layer_index: int, key_BHTK: Float[Tensor, "B H T K"], value_BHTK: Float[Tensor, "B H T K"]
     ) -> tuple[Float[Tensor, "B H S K"], Float[Tensor, "B H S K"], Bool[Tensor, "*#B T S"] | None]:
         """Add T new positions to a layer's store; return all S now in it and the mask of those each query may see.
 
-        None for a mask: every query sees all of them.
+        None for a mask: the queries are the last T of the S positions, and each sees those up to its own.
         """
         ...
 
 
-def causal_mask(
-    num_queries: int, num_keys: int, device: torch.device | str | None = None
-) -> Bool[Tensor, "num_queries num_keys"]:
-    """True where a query may look: the queries are the last `num_queries` of `num_keys` positions.
-
-    causal_mask(2, 4) is [[True, True, True, False], [True, True, True, True]].
-    """
-    queries = torch.arange(num_keys - num_queries, num_keys, device=device)
-    return torch.arange(num_keys, device=device) <= queries[:, None]
-
-
-def scaled_dot_product_attention(
-    Q: Float[Tensor, "*B T K"],
-    K: Float[Tensor, "*B S K"],
-    V: Float[Tensor, "*B S Kv"],
-    mask: Bool[Tensor, "*#B T S"] | None = None,
-) -> Float[Tensor, "*B T Kv"]:
-    """Average the values, weighted by softmax(Q K^T / sqrt(K)); where `mask` is False the weight is zero.
-
-    A query whose mask is False everywhere gets zeros. Softmax is taken in float32 at least.
-
-    Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1.
-    """
-    scores = widen((Q / sqrt(Q.shape[-1])) @ K.transpose(-2, -1))
-    if mask is None:
-        weights = softmax(scores, dim=-1)
-    else:
-        # The least finite number, not -inf: a row of -inf has no softmax, and its gradient would be NaN.
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-        weights = softmax(scores, dim=-1).masked_fill(~mask, 0.0)
-    return weights.to(V.dtype) @ V
-
-
 class CausalMultiHeadSelfAttention(nn.Module):
-    """Attention of a sequence to itself, in `num_heads` subspaces, each position seeing itself and what came before.
+    """Self-attention in `num_heads` subspaces; each position sees itself and the positions before it.
 
     Args:
-        rope: Rotates queries and keys by their positions; None leaves attention blind to order but for the mask.
-        layer_index: Which store of a cache is this layer's.
+        rope: Rotates queries and keys by their positions; without it only the mask depends on the order.
+        layer_index: The layer's place in a cache.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2.
     """
@@ -104,13 +71,16 @@ class CausalMultiHeadSelfAttention(nn.Module):
             if token_positions is not None:
                 token_positions = token_positions.unsqueeze(-2)  # the same for every head
             q_BHTK, k_BHTK = self.rope(q_BHTK, token_positions), self.rope(k_BHTK, token_positions)
-        if cache is None and x_BTD.is_cpu and not torch.compiler.is_compiling():
-            attended_BHTK = causal_attention(q_BHTK, k_BHTK, v_BHTK)
+        k_BHSK, v_BHSK, mask = k_BHTK, v_BHTK, None
+        if cache is not None:
+            k_BHSK, v_BHSK, mask = cache.extend(self.layer_index, k_BHTK, v_BHTK)
+        if mask is None:
+            attended_BHTK = ops.causal_attention(q_BHTK, k_BHSK, v_BHSK)
         else:
-            k_BHSK, v_BHSK, mask = k_BHTK, v_BHTK, None
-            if cache is not None:
-                k_BHSK, v_BHSK, mask = cache.extend(self.layer_index, k_BHTK, v_BHTK)
-            elif q_BHTK.shape[-2] > 1:
-                mask = causal_mask(q_BHTK.shape[-2], q_BHTK.shape[-2], x_BTD.device)
             attended_BHTK = scaled_dot_product_attention(q_BHTK, k_BHSK, v_BHSK, mask)
         return self.output_proj(rearrange(attended_BHTK, "B H T K -> B T (H K)"))
+
+    def __repr__(self) -> str:
+        d_model = self.q_proj.weight.shape[1]
+        rope = "" if self.rope is None else f", rope={self.rope}"
+        return f"CausalMultiHeadSelfAttention(d_model={d_model}, num_heads={self.num_heads}{rope})"

@@ -1,35 +1,15 @@
-"""The layers a block is built of: matrices, tables, normalisation, feed-forward networks."""
+"""The layers that a block is built of: matrices, tables, normalization, feed-forward networks.
+
+d_in, d_out widths of a matrix's input and output; the other letters are those of `homespun.shapes`.
+"""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from homespun.model import ops
 from homespun.model.init import fill_truncated_normal, linear_std
-from homespun.model.kernels.gate import silu_gate
-
-
-def widen(x: Tensor) -> Tensor:
-    """`x` in float32 at least: 16-bit formats have too few significant bits to sum many terms."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
-def silu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """The sigmoid linear unit, x * sigmoid(x).
-
-    Source: Elfwing et al. 2017, arXiv:1702.03118, eq. 10.
-    """
-    return x * torch.sigmoid(x)
-
-
-def softmax(x: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
-    """Positive weights along `dim` that sum to one, in proportion to exp(x).
-
-    The greatest element is subtracted first, which cancels in the quotient: exp never overflows. 16-bit inputs are
-    summed in float32 and come back in their own dtype.
-    """
-    wide = widen(x)
-    exp = torch.exp(wide - wide.amax(dim=dim, keepdim=True))
-    return (exp / exp.sum(dim=dim, keepdim=True)).to(x.dtype)
+from homespun.model.ops.reference import silu
 
 
 class Linear(nn.Module):
@@ -53,15 +33,19 @@ class Linear(nn.Module):
     def forward(self, x: Float[Tensor, "... d_in"]) -> Float[Tensor, "... d_out"]:
         return x @ self.weight.T
 
+    def extra_repr(self) -> str:
+        out_features, in_features = self.weight.shape
+        return f"in_features={in_features}, out_features={out_features}"
+
 
 class Embedding(nn.Module):
     """Look up a row of a table for every token id.
 
-    Ids outside the table are an IndexError on the CPU; elsewhere they are the caller's to check, as the values would
+    Ids outside the table are an IndexError on the CPU; on other devices the caller checks them, as the values would
     have to be copied from the device first.
 
     Args:
-        std: Width of the normal that the table is drawn from. A table that doubles as the output head wants that of a
+        std: Standard deviation of the table's initial values. A table that is also the output head needs that of a
             `Linear` instead of the default: rows of unit variance would make logits of variance `embedding_dim`.
     """
 
@@ -85,6 +69,10 @@ class Embedding(nn.Module):
     def forward(self, token_ids: Int[Tensor, "..."]) -> Float[Tensor, "... D"]:
         # index_select, not self.weight[token_ids]: its gradient is one index_add, not a sort of all ids.
         return self.weight.index_select(0, token_ids.flatten()).unflatten(0, token_ids.shape)
+
+    def extra_repr(self) -> str:
+        num_embeddings, embedding_dim = self.weight.shape
+        return f"num_embeddings={num_embeddings}, embedding_dim={embedding_dim}"
 
 
 class RMSNorm(nn.Module):
@@ -119,9 +107,12 @@ class RMSNorm(nn.Module):
         inv_rms = torch.rsqrt(x32.square().mean(dim=-1, keepdim=True) + self.eps)
         return (x32 * inv_rms * self.weight).to(x.dtype)
 
+    def extra_repr(self) -> str:
+        return f"d_model={self.weight.shape[0]}, eps={self.eps}"
+
 
 class SwiGLU(nn.Module):
-    """A feed-forward network whose inner channels are gated: W2 (silu(W1 x) * W3 x).
+    """A feed-forward network with gated inner channels: W2 (silu(W1 x) * W3 x).
 
     Source: Shazeer 2020, arXiv:2002.05202, eq. 6.
     """
@@ -139,12 +130,15 @@ class SwiGLU(nn.Module):
         self.w3 = Linear(d_model, d_ff, device, dtype)
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
-        gated = silu(self.w1(x)) * self.w3(x) if torch.compiler.is_compiling() else silu_gate(self.w1(x), self.w3(x))
-        return self.w2(gated)
+        return self.w2(ops.silu_gate(self.w1(x), self.w3(x)))
+
+    def __repr__(self) -> str:
+        d_ff, d_model = self.w1.weight.shape
+        return f"SwiGLU(d_model={d_model}, d_ff={d_ff})"
 
 
 class SiLUFeedForward(nn.Module):
-    """The ungated feed-forward network, W2 silu(W1 x): what SwiGLU is compared with."""
+    """The feed-forward network without a gate, W2 silu(W1 x); the baseline for SwiGLU."""
 
     def __init__(
         self,
@@ -160,9 +154,13 @@ class SiLUFeedForward(nn.Module):
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
         return self.w2(silu(self.w1(x)))
 
+    def __repr__(self) -> str:
+        d_ff, d_model = self.w1.weight.shape
+        return f"SiLUFeedForward(d_model={d_model}, d_ff={d_ff})"
+
 
 class Identity(nn.Module):
-    """Hand the input on: stands where a model without normalisation has no norm; it has no parameters."""
+    """Return the input: takes the place of RMSNorm in a model without normalization; it has no parameters."""
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         return x

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from homespun.evaluation.evaluation import Evaluation
+from homespun.evaluation.evaluate import Evaluation
 from homespun.records import RunResult, TrainRecord, ValidationRecord
 from homespun.training.step import StepOutcome
 

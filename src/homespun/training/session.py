@@ -13,12 +13,11 @@ from homespun.accounting.parameters import count_parameters
 from homespun.checkpoint.checkpoint import load_checkpoint, read_state, save_checkpoint
 from homespun.data.sampler import WindowSampler
 from homespun.errors import CheckpointError, RunError
-from homespun.evaluation.evaluate import evaluate_dataset
-from homespun.evaluation.evaluation import Evaluation
+from homespun.evaluation.evaluate import Evaluation, evaluate_dataset
 from homespun.files import make_directory, storage_errors
 from homespun.generation.generate import END_OF_TEXT, decode
 from homespun.locks import hold
-from homespun.model.transformer import TransformerLM
+from homespun.model.transformer import TrainingLoss, TransformerLM
 from homespun.optim.build import build_optimizer
 from homespun.recipe.config import RunConfig
 from homespun.records import RunDirectory, write_json_record
@@ -198,7 +197,7 @@ def open_session(config: RunConfig, root: Path) -> Session:
             data=data,
             sampler=sampler,
             model=model,
-            loss_function=torch.compile(model.loss) if config.execution.compile else model.loss,
+            loss_function=torch.compile(TrainingLoss(model)) if config.execution.compile else TrainingLoss(model),
             optimizer=build_optimizer(model, config.optim),
             meter=Meter(
                 tokens_per_step=config.tokens_per_step,

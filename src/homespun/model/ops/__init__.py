@@ -1,0 +1,124 @@
+"""The operations that a model is computed with, and which implementation runs.
+
+`reference` defines each operation; a backend may implement it faster. `BACKENDS` is the table of operation x backend:
+a call runs on the first row that implements the operation on the tensor's device. To add a backend, write its file and
+add its row; tests/model/test_ops.py then compares it with the reference, values and gradients.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import wraps
+from types import MappingProxyType, ModuleType
+from typing import ParamSpec
+
+import torch
+from torch import Tensor
+
+from homespun.config import check_choice
+from homespun.model.ops import eager, reference
+
+P = ParamSpec("P")
+
+CPU = frozenset({"cpu"})
+EVERY_DEVICE = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """A row of the table: a module with a function for each of `operations`."""
+
+    name: str
+    module: ModuleType
+    operations: Mapping[str, frozenset[str]]
+    """The device types on which each operation is used; `EVERY_DEVICE` for all."""
+
+    dtypes: frozenset[torch.dtype] = frozenset()
+    """The dtypes of the first argument that it takes; empty for all."""
+
+    traceable: bool = False
+    """Whether torch.compile can trace it, or has it registered as a custom operator."""
+
+    def implements(self, operation: str, x: Tensor) -> bool:
+        """Whether it has `operation` for tensors like `x`."""
+        devices = self.operations.get(operation)
+        if devices is None or (devices and x.device.type not in devices):
+            return False
+        return not self.dtypes or x.dtype in self.dtypes
+
+
+BACKENDS = (
+    Backend(
+        name="eager",
+        module=eager,
+        operations=MappingProxyType(
+            {
+                "causal_attention": CPU,  # blocks of scores that fit the cache
+                "linear_cross_entropy": CPU,  # tiles of logits
+                "silu_gate": EVERY_DEVICE,  # keeps two tensors for the backward pass, not three
+                "rotate_pairs": EVERY_DEVICE,  # complex products
+            }
+        ),
+    ),
+    Backend(
+        name="reference",
+        module=reference,
+        operations=MappingProxyType(
+            dict.fromkeys(("causal_attention", "linear_cross_entropy", "silu_gate", "rotate_pairs"), EVERY_DEVICE)
+        ),
+        traceable=True,
+    ),
+)
+"""Fastest first; the reference, which implements every operation on every device, is last."""
+
+# A context variable, not a global: a choice ends with its block and does not reach other threads.
+_order: ContextVar[tuple[Backend, ...]] = ContextVar("backends", default=BACKENDS)
+
+
+@contextmanager
+def use_backends(*names: str) -> Iterator[None]:
+    """Use only the named backends within the block, in this order, and the reference for what they do not implement.
+
+    Raises:
+        ConfigError: there is no backend of that name.
+    """
+    by_name = {backend.name: backend for backend in BACKENDS}
+    for name in names:
+        check_choice("backend", name, by_name)
+    token = _order.set((*(by_name[name] for name in names), by_name["reference"]))
+    try:
+        yield
+    finally:
+        _order.reset(token)
+
+
+def choose_backend(operation: str, x: Tensor) -> Backend:
+    """Return the backend that `operation` runs on when its first argument is `x`.
+
+    Under torch.compile that is the reference, unless a backend is traceable: the compiler fuses the reference itself
+    and would unroll the loops of `eager`.
+    """
+    compiling = torch.compiler.is_compiling()
+    return next(
+        backend for backend in _order.get() if backend.implements(operation, x) and (backend.traceable or not compiling)
+    )
+
+
+def _dispatched(definition: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """Return the operation that `definition` defines, run by the backend that its first argument selects."""
+    operation = definition.__name__
+
+    @wraps(definition)
+    def run(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+        x = args[0]
+        assert isinstance(x, Tensor)
+        return getattr(choose_backend(operation, x).module, operation)(*args, **kwargs)
+
+    return run
+
+
+causal_attention = _dispatched(reference.causal_attention)
+linear_cross_entropy = _dispatched(reference.linear_cross_entropy)
+silu_gate = _dispatched(reference.silu_gate)
+rotate_pairs = _dispatched(reference.rotate_pairs)

@@ -1,0 +1,129 @@
+"""Every operation of the model by its definition: the specification that each backend is tested against.
+
+Nothing here is arranged for speed; torch's autograd makes the gradients, to any order, and torch.compile can trace
+and fuse all of it.
+
+Kv width of a value   k channel pairs of a head, K / 2   N tokens of all sequences
+"""
+
+from math import sqrt
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from homespun.model.ops.precision import widen
+
+
+def silu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Return the sigmoid linear unit, x * sigmoid(x).
+
+    Source: Elfwing et al. 2017, arXiv:1702.03118, eq. 10.
+    """
+    return x * torch.sigmoid(x)
+
+
+def silu_gate(a: Float[Tensor, "*B F"], b: Float[Tensor, "*B F"]) -> Float[Tensor, "*B F"]:
+    """Return silu(a) * b, the gate of SwiGLU.
+
+    Source: Shazeer 2020, arXiv:2002.05202, eq. 6.
+    """
+    return silu(a) * b
+
+
+def softmax(x: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
+    """Return positive weights along `dim` that sum to one, in proportion to exp(x).
+
+    The maximum is subtracted first, which cancels in the quotient: exp never overflows. 16-bit inputs are summed in
+    float32 and the result has their dtype.
+    """
+    wide = widen(x)
+    exp = torch.exp(wide - wide.amax(dim=dim, keepdim=True))
+    return (exp / exp.sum(dim=dim, keepdim=True)).to(x.dtype)
+
+
+def causal_mask(
+    num_queries: int, num_keys: int, device: torch.device | str | None = None
+) -> Bool[Tensor, "num_queries num_keys"]:
+    """Return True where a query may look: the queries are the last `num_queries` of `num_keys` positions.
+
+    causal_mask(2, 4) is [[True, True, True, False], [True, True, True, True]].
+    """
+    queries = torch.arange(num_keys - num_queries, num_keys, device=device)
+    return torch.arange(num_keys, device=device) <= queries[:, None]
+
+
+def scaled_dot_product_attention(
+    Q: Float[Tensor, "*B T K"],
+    K: Float[Tensor, "*B S K"],
+    V: Float[Tensor, "*B S Kv"],
+    mask: Bool[Tensor, "*#B T S"] | None = None,
+) -> Float[Tensor, "*B T Kv"]:
+    """Average the values, weighted by softmax(Q K^T / sqrt(K)); where `mask` is False the weight is zero.
+
+    A query whose mask is False everywhere gets zeros. Softmax is taken in float32 at least.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1.
+    """
+    scores = widen((Q / sqrt(Q.shape[-1])) @ K.transpose(-2, -1))
+    if mask is None:
+        weights = softmax(scores, dim=-1)
+    else:
+        # The least finite number, not -inf: a row of -inf has no softmax, and its gradient would be NaN.
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        weights = softmax(scores, dim=-1).masked_fill(~mask, 0.0)
+    return weights.to(V.dtype) @ V
+
+
+def causal_attention(
+    q_BHTK: Float[Tensor, "B H T K"], k_BHSK: Float[Tensor, "B H S K"], v_BHSK: Float[Tensor, "B H S K"]
+) -> Float[Tensor, "B H T K"]:
+    """Attend from each of the last T of S positions to itself and the positions before it."""
+    num_queries, num_keys = q_BHTK.shape[-2], k_BHSK.shape[-2]
+    # The last position sees all keys: generation's one new token needs no mask.
+    mask_TS = None if num_queries == 1 else causal_mask(num_queries, num_keys, q_BHTK.device)
+    return scaled_dot_product_attention(q_BHTK, k_BHSK, v_BHSK, mask_TS)
+
+
+def rotate_pairs(
+    x: Float[Tensor, "*B T K"], cos: Float[Tensor, "*#B T k"], sin: Float[Tensor, "*#B T k"]
+) -> Float[Tensor, "*B T K"]:
+    """Rotate channel pairs (0, 1), (2, 3), ... of each vector by its position's angles.
+
+    Pairs are neighbours, as in the paper. Hugging Face checkpoints pair channel i with i + K/2 instead, so the rows of
+    their query and key matrices are ordered differently.
+
+    Source: Su et al. 2021 (RoFormer), arXiv:2104.09864, eq. 34.
+    """
+    even, odd = x[..., 0::2], x[..., 1::2]
+    rotated = torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1)
+    return rotated.flatten(start_dim=-2).to(x.dtype)
+
+
+def token_losses(logits: Float[Tensor, "*B V"], targets: Int[Tensor, "*B"]) -> Float[Tensor, "*B"]:
+    """Return the negative log-likelihood of each target, -log softmax(logits)[target], in nats.
+
+        loss = logsumexp(logits) - logits[target]
+
+    Log and exp are cancelled, so no probability is ever rounded to zero. Taken in float32 at least.
+    A target outside 0 ... V - 1 is an IndexError on the CPU.
+    """
+    wide = widen(logits)
+    return torch.logsumexp(wide, dim=-1) - wide.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+
+
+def cross_entropy(logits: Float[Tensor, "*B V"], targets: Int[Tensor, "*B"]) -> Float[Tensor, ""]:
+    """Return the mean of `token_losses`, in nats: what training minimizes."""
+    return token_losses(logits, targets).mean()
+
+
+def linear_cross_entropy(
+    hidden_ND: Float[Tensor, "N D"], weight_VD: Float[Tensor, "V D"], targets_N: Int[Tensor, " N"]
+) -> Float[Tensor, ""]:
+    """Return the cross-entropy of the logits `hidden @ weight.T`, in nats."""
+    return cross_entropy(hidden_ND @ weight_VD.T, targets_N)
+
+
+def perplexity(losses: Float[Tensor, "*B"]) -> Float[Tensor, ""]:
+    """Return exp(mean(losses)): the number of equally likely tokens that would be as hard to guess."""
+    return losses.mean().exp()

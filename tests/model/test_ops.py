@@ -1,0 +1,142 @@
+"""Every backend x operation x dtype against the reference: values and gradients."""
+
+import pytest
+import torch
+
+from homespun.errors import ConfigError
+from homespun.model import ops
+from homespun.model.ops import BACKENDS, reference, use_backends
+from homespun.model.ops.eager import attention as eager_attention
+from homespun.model.ops.eager import cross_entropy as eager_cross_entropy
+from refusals import refuses
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+# Of the greatest element of a tensor. float64 and float32: sums of some 100 terms in another order. bfloat16: some
+# five roundings of 2**-8.
+TOLERANCES = {torch.float64: 1e-13, torch.float32: 2e-6, torch.bfloat16: 2e-2}
+
+
+def drawn(*shape):
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+def attention_inputs(num_queries, num_keys):
+    # As attention makes them: heads split off the channels, so not contiguous.
+    return tuple(drawn(2, num, 3, 6).transpose(1, 2) for num in (num_queries, num_keys, num_keys))
+
+
+def rotation_inputs(*table):
+    angles = 10 * torch.rand(*table)
+    return drawn(2, 3, 5, 8), angles.cos(), angles.sin()
+
+
+# Arguments of each operation: those in float64 are given in the dtype under test and differentiated. A new operation
+# needs an entry.
+INPUTS = {
+    "causal_attention": [
+        lambda t=t, s=s: attention_inputs(t, s)
+        for t, s in ((1, 1), (4, 4), (5, 5), (8, 8), (11, 11), (1, 7), (3, 7), (5, 11), (8, 9))
+    ],
+    "linear_cross_entropy": [lambda n=n: (drawn(n, 5), drawn(11, 5), torch.randint(11, (n,))) for n in (1, 3, 7)],
+    "silu_gate": [lambda: (drawn(3, 5), drawn(3, 5)), lambda: (drawn(5), drawn(5))],
+    "rotate_pairs": [lambda: rotation_inputs(5, 4), lambda: rotation_inputs(2, 1, 5, 4)],
+}
+MATRIX = [
+    pytest.param(backend, operation, dtype, device, id=f"{backend.name}-{operation}-{dtype}-{device}")
+    for backend in BACKENDS
+    for operation in backend.operations
+    for dtype in TOLERANCES
+    for device in DEVICES
+]
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(params=[1, 4, 99], ids=["small blocks", "blocks", "one block"])
+def _blocks(request, monkeypatch):
+    """Blocks and tiles that end inside, at and after the end of the inputs above."""
+    monkeypatch.setattr(eager_attention, "QUERIES_PER_BLOCK", 4)
+    monkeypatch.setattr(eager_attention, "BYTES_PER_BLOCK", 4 * 4 * 8 * request.param)
+    monkeypatch.setattr(eager_cross_entropy, "BYTES_PER_TILE", 4 * 11 * request.param)
+
+
+def run(function, inputs, dtype, device):
+    """Return the value, the value without gradients, and the gradients for a random gradient of the value."""
+    arguments = [x.to(device, dtype if x.dtype == torch.float64 else x.dtype) for x in inputs]
+    with torch.no_grad():
+        alone = function(*arguments)
+    leaves = [x.requires_grad_() for x, given in zip(arguments, inputs, strict=True) if given.dtype == torch.float64]
+    value = function(*arguments)
+    seed = torch.randn(value.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    gradients = torch.autograd.grad(value, leaves, seed.to(device, value.dtype))
+    return [x.detach() for x in (value, alone, *gradients)]
+
+
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize(("backend", "operation", "dtype", "device"), MATRIX)
+def test_backend_equals_the_reference(backend, operation, dtype, device):
+    """Oracle: the reference in float64, values and gradients."""
+    for draw in INPUTS[operation]:
+        inputs = draw()
+        on_device = inputs[0].to(device, dtype)
+        if not backend.implements(operation, on_device):
+            pytest.skip(f"{backend.name} does not implement {operation} for {dtype} on {device}")
+        with use_backends(backend.name):
+            assert ops.choose_backend(operation, on_device) is backend
+            found = run(getattr(ops, operation), inputs, dtype, device)
+        exact = run(getattr(reference, operation), inputs, torch.float64, "cpu")
+        for actual, expected in zip(found, exact, strict=True):
+            atol = TOLERANCES[dtype] * max(1.0, expected.abs().max().item())
+            torch.testing.assert_close(actual.double().cpu(), expected, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("operation", INPUTS)
+def test_results_have_the_dtype_of_the_inputs(operation):
+    """A loss is float32 at least: 16-bit formats cannot hold a mean over many tokens."""
+    for dtype in TOLERANCES:
+        value, _, *gradients = run(getattr(ops, operation), INPUTS[operation][0](), dtype, "cpu")
+        assert value.dtype == (max(dtype, torch.float32, key=lambda d: d.itemsize) if value.ndim == 0 else dtype)
+        assert all(gradient.dtype == dtype for gradient in gradients)
+
+
+def test_the_reference_implements_every_operation():
+    assert BACKENDS[-1].name == "reference"
+    assert BACKENDS[-1].traceable
+    assert set(BACKENDS[-1].operations) == {name for backend in BACKENDS for name in backend.operations} == set(INPUTS)
+
+
+def test_a_choice_of_backends_ends_with_its_block():
+    x = torch.zeros(1)
+    with use_backends("reference"):
+        assert ops.choose_backend("silu_gate", x).name == "reference"
+        with use_backends("eager"):
+            assert ops.choose_backend("silu_gate", x).name == "eager"
+        assert ops.choose_backend("silu_gate", x).name == "reference"
+    assert ops.choose_backend("silu_gate", x).name == "eager"
+    with refuses(ConfigError, "backend", "'fast'", "eager", "reference"), use_backends("fast"):
+        pass
+
+
+def test_the_reference_supports_double_backward():
+    """Oracle: finite differences."""
+    with use_backends("reference"):
+        assert torch.autograd.gradgradcheck(ops.silu_gate, tuple(drawn(3).requires_grad_() for _ in range(2)))
+
+
+def test_linear_cross_entropy_multiplies_in_the_dtype_of_autocast():
+    """Oracle: the reference under the same autocast, whose products round alike; the sums are float32 in both."""
+    hidden, weight = (torch.randn(rows, 16, requires_grad=True) for rows in (64, 32))
+    targets = torch.randint(32, (64,))
+    with torch.autocast("cpu", torch.bfloat16):
+        actual = ops.linear_cross_entropy(hidden, weight, targets)
+        expected = reference.linear_cross_entropy(hidden, weight, targets)
+    assert actual.dtype == torch.float32
+    torch.testing.assert_close(actual, expected, rtol=1e-6, atol=0)
+    for ours, plain in zip(
+        torch.autograd.grad(actual, (hidden, weight)), torch.autograd.grad(expected, (hidden, weight)), strict=True
+    ):
+        assert ours.dtype == torch.float32
+        torch.testing.assert_close(ours, plain, rtol=0, atol=1e-2 * plain.abs().max().item())
