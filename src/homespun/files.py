@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import BinaryIO
 from homespun.errors import DataError, HomespunError, MissingFileError, StorageError
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_TEMPORARY_BYTES = 6
 
 
 @contextmanager
@@ -43,7 +45,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         StorageError: the disk is full or refuses to be written to.
     """
     # Not the process's number: on a file system that machines share, another's may be the same.
-    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.urandom(_TEMPORARY_BYTES).hex()}.tmp")
     with storage_errors(path):
         try:
             yield temporary
@@ -55,6 +57,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether `path` is named like a temporary file of `atomic_path`: a kill leaves such files behind."""
+    return re.fullmatch(rf"\..+\.[0-9a-f]{{{2 * _TEMPORARY_BYTES}}}\.tmp", path.name) is not None
 
 
 @contextmanager
@@ -107,7 +114,11 @@ def check_is_file(path: Path, what: str, remedy: str) -> None:
         MissingFileError: nothing has that name.
         DataError: a directory has.
     """
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except (OSError, ValueError) as error:  # A name that is too long, or with a NUL.
+        raise DataError(f"{str(path)[:80]!r}: not a file name ({error}); expected {what}; {remedy}") from error
+    if not exists:
         raise MissingFileError(f"{path}: no such file; expected {what}; {remedy}")
     if path.is_dir():
         raise DataError(f"{path} is a directory; expected {what}; {remedy}")

@@ -70,7 +70,8 @@ def _acquire(directory: Path) -> int:
     while True:
         make_directory(directory)
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            # Not through a link: the file that is locked, and then removed, would be somebody else's.
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except FileNotFoundError:
             continue  # Its last holder has just removed the directory.
         with ExitStack() as closing:

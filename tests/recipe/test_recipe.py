@@ -74,7 +74,10 @@ def test_json_recipe_equals_yaml(recipe, tmp_path):
         (["--execution.device", "tpu"], ["execution.device: expected one of auto, cpu", "tpu"]),
         (["--model.d_model", "17"], ["model.d_model = 17"]),
         (["--tokenizer.vocab_size", "301"], ["model.vocab_size = 300", "tokenizer.vocab_size = 301"]),
-        (["--name", "a/b"], ["name = 'a/b'"]),
+        *[([f"--name={name}"], ["name = "]) for name in ("a/b", ".", "..", "", " a", "a\0", "\x1b[2J", "a" * 300)],
+        (["--logging.sampling.top_p", "0"], ["logging.sampling.top_p = 0.0"]),
+        (["--logging.sampling.temperature", ".inf"], ["logging.sampling.temperature = inf"]),
+        (["--source.separator", "<|eot|>"], ["source.separator = '<|eot|>'", "tokenizer.special_tokens"]),
         (["--seed", "-1"], ["seed", "-1"]),
     ],
 )

@@ -7,10 +7,11 @@
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from homespun.config import check_at_least, check_choice, check_fraction
+from homespun.config import check_at_least, check_choice
 from homespun.corpus.config import SourceConfig
 from homespun.data.config import DataConfig
-from homespun.errors import ConfigError
+from homespun.errors import ConfigError, GenerationError
+from homespun.generation.sampling import Sampling
 from homespun.model.config import ModelConfig
 from homespun.optim.config import OptimConfig
 from homespun.optim.schedule import learning_rate_at
@@ -18,6 +19,8 @@ from homespun.tokenizer.config import TokenizerConfig
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
+_MAX_NAME_BYTES = 200
+"""Below the 255 of common file systems: names of files made from it must fit too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +82,11 @@ class SamplingConfig:
     def __post_init__(self) -> None:
         check_at_least("logging.sampling.every", self.every, 1)
         check_at_least("logging.sampling.max_new_tokens", self.max_new_tokens, 1)
-        check_at_least("logging.sampling.temperature", self.temperature, 0)
-        check_fraction("logging.sampling.top_p", self.top_p)
+        try:
+            # The checks that generation makes, before the first step rather than at the first sample.
+            Sampling(temperature=self.temperature, top_p=self.top_p)
+        except GenerationError as error:
+            raise ConfigError(f"logging.sampling.{error}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +135,7 @@ class RunConfig:
     model: ModelConfig
     """The shape of the model."""
 
-    optim: OptimConfig
+    optim: OptimConfig = field(default_factory=OptimConfig)
     """How weights are updated."""
 
     training: TrainingConfig
@@ -145,8 +151,7 @@ class RunConfig:
     """Every random stream derives its own seed from it: initial weights, order of the data, samples."""
 
     def __post_init__(self) -> None:
-        if not self.name.strip() or any(mark in self.name for mark in "/\\"):
-            raise ConfigError(f"name = {self.name!r} cannot name a directory; use letters, digits, - and _")
+        _check_name(self.name)
         check_at_least("seed", self.seed, 0)
         # Raises where warm-up or decay do not fit in the run.
         learning_rate_at(0, self.optim, self.training.num_steps)
@@ -154,6 +159,12 @@ class RunConfig:
             raise ConfigError(
                 f"training.batch_size = {self.training.batch_size} is not a multiple of execution.micro_batch = "
                 f"{self.execution.micro_batch}; a step is a whole number of forward passes"
+            )
+        # Known now, rather than when the first sample of an empty prompt begins a document, or text is encoded.
+        if self.source.separator not in self.tokenizer.special_tokens:
+            raise ConfigError(
+                f"source.separator = {self.source.separator!r} is not among tokenizer.special_tokens = "
+                f"{self.tokenizer.special_tokens}; add it there: it becomes the token that ends a document"
             )
         if self.model.vocab_size < self.tokenizer.vocab_size:
             raise ConfigError(
@@ -165,3 +176,13 @@ class RunConfig:
     def tokens_per_step(self) -> int:
         """Tokens trained on in one optimizer step."""
         return self.training.batch_size * self.model.context_length
+
+
+def _check_name(name: str) -> None:
+    """Refuse what is not a plain, printable name of one directory."""
+    is_component = name not in ("", ".", "..") and not any(mark in name for mark in "/\\:") and name == name.strip()
+    if not (is_component and name.isprintable() and len(name.encode(errors="replace")) <= _MAX_NAME_BYTES):
+        raise ConfigError(
+            f"name = {name!r:.80} cannot name a directory; use letters, digits, - and _, "
+            f"at most {_MAX_NAME_BYTES} bytes of them"
+        )

@@ -1,11 +1,11 @@
-"""What a recipe needs before it can be trained: text, tokenizer, token data sets; what is there is kept."""
+"""What a recipe needs before it can be trained: text, tokenizer, token data sets; what exists is kept."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from homespun.corpus.catalogue import NAMED_TEXTS, NamedText
-from homespun.corpus.config import SourceConfig
 from homespun.corpus.downloads import download_text
 from homespun.corpus.inputs import InputFile, expand_inputs
 from homespun.data.dataset import TokenDataset
@@ -19,25 +19,61 @@ from homespun.recipe.config import RunConfig
 from homespun.records import read_json_record
 from homespun.seeding import derive_seed
 from homespun.storybook.write import entropy_path, write_storybook
+from homespun.tokenizer.patterns import resolve_pattern
 from homespun.tokenizer.tokenizer import Tokenizer
 from homespun.tokenizer.train import train_bpe
 
 ShowProgress = Callable[[str, str], AbstractContextManager[ProgressCallback]]
-"""(what is being done, unit) -> a block in which a callback shows how far it is."""
+"""(description, unit) -> a block in which a callback shows progress."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """The training or validation half of what a recipe names."""
+
+    name: str
+    text: str
+    """Path, pattern or URL of its text."""
+    data: Path
+    """Directory of its token data set."""
+    num_stories: int
+    named: NamedText | None
+    """The text that can be downloaded, where the corpus has one."""
+
+
+def splits_of(config: RunConfig) -> tuple[Split, Split]:
+    """The training and the validation split of a recipe."""
+    source = config.source
+    return (
+        Split(
+            name="train",
+            text=source.train,
+            data=Path(config.data.train),
+            num_stories=source.num_train_stories,
+            named=NAMED_TEXTS.get(source.corpus),
+        ),
+        Split(
+            name="valid",
+            text=source.valid,
+            data=Path(config.data.valid),
+            num_stories=source.num_valid_stories,
+            named=NAMED_TEXTS.get(f"{source.corpus}-valid"),
+        ),
+    )
 
 
 def show_nothing(_description: str, _unit: str) -> AbstractContextManager[ProgressCallback]:
-    """Progress for nobody."""
+    """No progress display."""
     return nullcontext(ignore_progress)
 
 
 def prepare(
     config: RunConfig, *, tell: Callable[[str], None] = lambda _: None, show_progress: ShowProgress = show_nothing
 ) -> None:
-    """Make what of `config.source` and `config.data` is not there yet.
+    """Make the parts of `config.source` and `config.data` that do not exist yet.
 
-    Each file takes its name only when it is whole, and encoding keeps its finished shards: after an interruption the
-    same call goes on.
+    Every file appears whole or not at all, and encoding keeps its finished shards: after an interruption the same
+    call resumes.
 
     Args:
         config: Of the run.
@@ -45,16 +81,37 @@ def prepare(
         show_progress: Shows the progress of each.
 
     Raises:
-        MissingFileError: a text is not there, and is neither generated nor downloaded.
-        DataError: a text is damaged, or something there was made from something else.
-        ConfigError: tokenizer and recipe do not fit together.
-        DownloadError: a download fails.
-        StorageError: the disk is full or refuses.
+        HomespunError: above all DataError and ConfigError, where something exists that was made from something else.
     """
     preparation = _Preparation(config, tell, show_progress)
-    tokenizer = preparation.tokenizer()
-    preparation.dataset("train", tokenizer)
-    preparation.dataset("valid", tokenizer)
+    train, valid = splits_of(config)
+    tokenizer = preparation.tokenizer(train)
+    for split in (train, valid):
+        preparation.dataset(split, tokenizer)
+
+
+def check_tokenizer(tokenizer: Tokenizer, config: RunConfig) -> None:
+    """Refuse a tokenizer that is not what the recipe says.
+
+    Raises:
+        ConfigError: its pattern, its special tokens or its size differ.
+    """
+    wanted = config.tokenizer
+    found = {
+        "pattern": (tokenizer.pattern, resolve_pattern(wanted.pattern)),
+        "special_tokens": (sorted(tokenizer.special_tokens), sorted(wanted.special_tokens)),
+    }
+    differing = [
+        f"tokenizer.{key} = {asked!r}, but it has {has!r}" for key, (has, asked) in found.items() if has != asked
+    ]
+    # It may have fewer ids: a small text has no more pairs to merge.
+    if tokenizer.vocab_size > wanted.vocab_size:
+        differing.append(f"tokenizer.vocab_size = {wanted.vocab_size}, it has ids up to {tokenizer.vocab_size - 1}")
+    if differing:
+        raise ConfigError(
+            f"data.tokenizer = {config.data.tokenizer} is not the recipe's tokenizer: {'; '.join(differing)}; "
+            "name another directory, delete this one to train it again, or say in the recipe what it has"
+        )
 
 
 class _Preparation:
@@ -64,109 +121,98 @@ class _Preparation:
         self._tell = tell
         self._show_progress = show_progress
 
-    def text(self, part: str) -> list[InputFile]:
-        """The files of the training or validation text, generated or downloaded if they are not there."""
-        name = self._source.train if part == "train" else self._source.valid
-        path = Path(name)
-        named = _named_text(self._source, part)
+    def text(self, split: Split) -> list[InputFile]:
+        """Return the files of the split's text, generated or downloaded if they do not exist."""
+        path, named = Path(split.text), split.named
         if self._source.corpus == "storybook":
-            self._storybook(path, part)
-        elif not path.exists() and named is not None and path.name == named.file_name:
+            self._storybook(path, split)
+        elif named is not None and path.name == named.file_name and not path.exists():
             with self._show_progress(f"downloading {named.file_name}", "bytes") as on_progress:
-                download = download_text(named, path, on_progress=on_progress, tell=self._tell)
+                download = download_text(named, path, on_progress=on_progress)
             self._tell(f"downloaded {path}: {download.num_bytes:,} bytes, sha256 {download.sha256}; {named.licence}")
         try:
-            return expand_inputs(name)
+            return expand_inputs(split.text)
         except MissingFileError as error:
             raise MissingFileError(
-                f"{error}; it is the text that source.{part} names: give its path with --source.{part}"
+                f"{error}; it is the text that source.{split.name} names: give its path with --source.{split.name}"
             ) from error
 
-    def tokenizer(self) -> Tokenizer:
-        """The recipe's tokenizer, trained on the training text if it is not there."""
+    def tokenizer(self, split: Split) -> Tokenizer:
+        """Return the recipe's tokenizer, trained on the training text if it does not exist."""
         directory, wanted = Path(self._config.data.tokenizer), self._config.tokenizer
         if directory.exists():
             tokenizer = Tokenizer.load(directory)
+            check_tokenizer(tokenizer, self._config)
             self._tell(f"kept {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens")
-        else:
-            files = self.text("train")
-            make_directory(directory.parent)
-            with self._show_progress("training the tokenizer", "steps") as on_progress:
-                vocab, merges = train_bpe(
-                    files,
-                    wanted.vocab_size,
-                    wanted.special_tokens,
-                    pattern=wanted.pattern,
-                    text_key=self._source.text_key,
-                    ties=wanted.ties,
-                    on_progress=on_progress,
-                )
-            tokenizer = Tokenizer(vocab, merges, wanted.special_tokens, pattern=wanted.pattern)
-            tokenizer.save(directory)
-            self._tell(f"made {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens, from {self._source.train}")
-        if tokenizer.vocab_size > wanted.vocab_size:
-            raise ConfigError(
-                f"data.tokenizer = {directory} has {tokenizer.vocab_size:,} tokens, more than "
-                f"tokenizer.vocab_size = {wanted.vocab_size:,}; name another directory, or raise that number and "
-                "model.vocab_size"
+            return tokenizer
+        files = self.text(split)
+        make_directory(directory.parent)
+        with self._show_progress("training the tokenizer", "steps") as on_progress:
+            vocab, merges = train_bpe(
+                files,
+                wanted.vocab_size,
+                wanted.special_tokens,
+                pattern=wanted.pattern,
+                text_key=self._source.text_key,
+                ties=wanted.ties,
+                on_progress=on_progress,
             )
+        tokenizer = Tokenizer(vocab, merges, wanted.special_tokens, pattern=wanted.pattern)
+        tokenizer.save(directory)
+        self._tell(f"made {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens, from {split.text}")
         return tokenizer
 
-    def dataset(self, part: str, tokenizer: Tokenizer) -> None:
-        """The training or validation set, encoded from its text if it is not there."""
-        directory = Path(self._config.data.train if part == "train" else self._config.data.valid)
-        finished = (directory / MANIFEST_NAME).exists()
-        if finished and not self._has_text(part):
-            # The text was taken away after encoding, which needs it no more.
-            dataset = TokenDataset.open(directory)
+    def dataset(self, split: Split, tokenizer: Tokenizer) -> None:
+        """Encode the split's text into its token data set, unless it exists."""
+        finished = (split.data / MANIFEST_NAME).exists()
+        if finished and not _has_text(split):
+            # The text may be deleted after encoding.
+            dataset = TokenDataset.open(split.data)
             dataset.check_tokenizer(tokenizer.fingerprint)
         else:
-            files = self.text(part)
-            with self._show_progress(f"encoding {part} text", "bytes") as on_progress:
+            files = self.text(split)
+            with self._show_progress(f"encoding {split.name} text", "bytes") as on_progress:
                 dataset = encode_corpus(
                     tokenizer,
                     files,
-                    directory,
+                    split.data,
                     separator=self._source.separator,
                     text_key=self._source.text_key,
-                    entropy=self._entropy(files),
+                    entropy=_entropy_of(files),
                     on_progress=on_progress,
                 )
         self._tell(
-            f"{'kept' if finished else 'made'} {directory}: {len(dataset):,} tokens of {dataset.num_bytes:,} bytes, "
+            f"{'kept' if finished else 'made'} {split.data}: {len(dataset):,} tokens of {dataset.num_bytes:,} bytes, "
             f"{dataset.num_bytes / len(dataset):.2f} bytes a token"
         )
 
-    def _storybook(self, path: Path, part: str) -> None:
-        num_stories = self._source.num_train_stories if part == "train" else self._source.num_valid_stories
+    def _storybook(self, path: Path, split: Split) -> None:
         if not path.exists():
             make_directory(path.parent)
             with self._show_progress(f"writing {path.name}", "stories") as on_progress:
-                seed = derive_seed(self._source.seed, part)
-                write_storybook(path, num_stories=num_stories, seed=seed, on_progress=on_progress)
-            self._tell(f"made {path}: {num_stories:,} stories")
-        entropy = self._entropy([InputFile(str(path))])
-        if entropy is None or entropy.num_documents != num_stories:
+                seed = derive_seed(self._source.seed, split.name)
+                write_storybook(path, num_stories=split.num_stories, seed=seed, on_progress=on_progress)
+            self._tell(f"made {path}: {split.num_stories:,} stories")
+        entropy = _entropy_of([InputFile(str(path))])
+        if entropy is None or entropy.num_documents != split.num_stories:
             found = "of unknown entropy" if entropy is None else f"of {entropy.num_documents:,} stories"
             raise DataError(
-                f"{path}: a storybook {found}, but source.num_{part}_stories = {num_stories:,}; "
-                "delete it to make it anew, or name another file"
+                f"{path}: a storybook {found}, but source.num_{split.name}_stories = {split.num_stories:,}; "
+                "delete it to generate it again, or name another file"
             )
 
-    def _has_text(self, part: str) -> bool:
-        try:
-            expand_inputs(self._source.train if part == "train" else self._source.valid)
-        except MissingFileError:
-            return False
-        return True
 
-    def _entropy(self, files: Sequence[InputFile]) -> CorpusEntropy | None:
-        """The exact bits of a text in one file that says them in another beside it."""
-        path = files[0].path
-        if len(files) > 1 or path is None or not entropy_path(path).exists():
-            return None
-        return read_json_record(entropy_path(path), CorpusEntropy)
+def _has_text(split: Split) -> bool:
+    try:
+        expand_inputs(split.text)
+    except MissingFileError:
+        return False
+    return True
 
 
-def _named_text(source: SourceConfig, part: str) -> NamedText | None:
-    return NAMED_TEXTS.get(source.corpus if part == "train" else f"{source.corpus}-valid")
+def _entropy_of(files: list[InputFile]) -> CorpusEntropy | None:
+    """The exact bits of a text in one file, where a file next to it holds them."""
+    path = files[0].path
+    if len(files) > 1 or path is None or not entropy_path(path).exists():
+        return None
+    return read_json_record(entropy_path(path), CorpusEntropy)

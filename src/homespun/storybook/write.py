@@ -70,8 +70,9 @@ def write_storybook(
             bits.append(story.bits)
             if len(bits) % _STORIES_PER_UPDATE == 0 or len(bits) == num_stories:
                 on_progress(len(bits), num_stories)
-        # An interruption may leave a text without its bits, but never with another text's bits.
-        entropy_path(path).unlink(missing_ok=True)
-    entropy = CorpusEntropy(bits=fsum(bits), num_bytes=num_bytes, num_documents=num_stories)
-    write_json_record(entropy_path(path), entropy)
+        # The text takes its name last, and no older one has it meanwhile: whenever this is interrupted, there is no
+        # text without its bits, and none with another text's.
+        path.unlink(missing_ok=True)
+        entropy = CorpusEntropy(bits=fsum(bits), num_bytes=num_bytes, num_documents=num_stories)
+        write_json_record(entropy_path(path), entropy)
     return entropy
