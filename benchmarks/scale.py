@@ -70,37 +70,6 @@ def run_encode(text: Path, tokenizer_directory: str, *, as_parquet: bool = False
         return {"seconds": seconds, "num_tokens": len(dataset), "id_bytes": dataset.manifest.origin.dtype.itemsize}
 
 
-def run_build_shards(text: Path, tokenizer_directory: str) -> dict[str, object]:
-    """Put the shards of a text together from a part, which encoding on a cluster does beside encoding."""
-    import numpy as np
-
-    from homespun.corpus import expand_inputs
-    from homespun.corpus.source import read_source
-    from homespun.data import encode_corpus
-    from homespun.data.manifest import TOKEN_BYTES_NAME
-    from homespun.data.parts import Encoding, build_shard, encode_part, plan_shards
-    from homespun.tokenizer import Tokenizer
-    from homespun.tokenizer.parts import WHOLE
-
-    tokenizer, files = Tokenizer.load(tokenizer_directory), expand_inputs(text)
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder, "whole")
-        encoding = Encoding(
-            tokenizer=tokenizer,
-            files=files,
-            source=read_source(files),
-            origin=encode_corpus(tokenizer, text, whole, num_threads=1).manifest.origin,
-            token_bytes=np.load(whole / TOKEN_BYTES_NAME),
-            directory=Path(folder, "tokens"),
-        )
-        encoding.parts_directory.mkdir(parents=True)
-        num_tokens = encode_part(encoding, WHOLE).num_tokens
-        began = time.process_time()
-        for plan in plan_shards([WHOLE], [num_tokens], encoding.origin.shard_tokens):
-            build_shard(encoding, plan)
-        return {"seconds": time.process_time() - began, "num_tokens": num_tokens}
-
-
 def write_parquet(text: Path, path: Path) -> Path:
     """The documents of a text as rows, compressed as data sets on the hub are."""
     import pyarrow
@@ -123,8 +92,6 @@ class Measured:
     encode_seconds: float
     parquet_seconds: float
     """To encode the same documents from parquet."""
-    shards_seconds: float
-    """To put shards together from parts."""
     num_pretokens: int
     """Distinct ones of the whole text."""
     growth: float
@@ -146,7 +113,6 @@ class Measured:
             merge_seconds=merge["median_seconds"],
             encode_seconds=rows["encode"]["median_seconds"],
             parquet_seconds=rows["encode-parquet"]["median_seconds"],
-            shards_seconds=rows["build-shards"]["median_seconds"],
             num_pretokens=count["num_pretokens"],
             growth=math.log(count["num_pretokens"] / quarter["num_pretokens"], 4),
             counts_bytes=count["counts_bytes"],
@@ -165,7 +131,6 @@ def describe(measured: Measured) -> dict[str, str]:
         "counting, to a file of counts": f"{megabytes / measured.count_seconds:,.0f} MB a core-second",
         "encoding, plain text to a data set": f"{megabytes / measured.encode_seconds:,.0f} MB a core-second",
         "encoding, parquet to a data set": f"{megabytes / measured.parquet_seconds:,.0f} MB a core-second",
-        "shards from parts": f"{measured.num_tokens / 1e6 / measured.shards_seconds:,.0f} million tokens a core-second",
         "merging": f"{measured.merge_seconds:.2f} core-seconds, {measured.merge_bytes / 1e6:,.0f} MB",
         "distinct pre-tokens": f"{measured.num_pretokens:,}",
         "their growth at the end": f"bytes^{measured.growth:.2f}",
@@ -175,16 +140,16 @@ def describe(measured: Measured) -> dict[str, str]:
 
 def estimate(measured: Measured) -> dict[str, str]:
     """What a corpus of `NUM_TOKENS` costs, were all of it like the text."""
-    from homespun.data.encode import SHARD_TOKENS
+    from homespun.data.encode import SHARD_BYTES
 
     text_bytes = NUM_TOKENS * measured.text_bytes / measured.num_tokens
     scale = text_bytes / measured.text_bytes
     times_pretokens = scale**measured.growth
     id_bytes = NUM_TOKENS * measured.id_bytes
-    seconds = measured.count_seconds + measured.parquet_seconds + measured.shards_seconds
+    seconds = measured.count_seconds + measured.parquet_seconds
     core_hours = scale * seconds / 3600
-    # Text is read twice; ids are written into parts, read, and written into shards.
-    network_bytes = 2 * text_bytes + 3 * id_bytes
+    # Text is read twice, to count and to encode; ids are written once.
+    network_bytes = 2 * text_bytes + id_bytes
     compute_hours = core_hours / (NUM_MACHINES * CORES_PER_MACHINE)
     network_hours = network_bytes / (NUM_MACHINES * NETWORK_BYTES_PER_SECOND) / 3600
     return {
@@ -196,11 +161,9 @@ def estimate(measured: Measured) -> dict[str, str]:
         "merging": f"{measured.merge_seconds * times_pretokens / 3600:,.1f} hours on one machine",
         "encoding, from plain text": f"{scale * measured.encode_seconds / 3600:,.0f} core-hours",
         "encoding, from parquet": f"{scale * measured.parquet_seconds / 3600:,.0f} core-hours",
-        "shards from parts": f"{scale * measured.shards_seconds / 3600:,.0f} core-hours",
-        "token ids": f"{id_bytes / 1e12:,.0f} TB in {math.ceil(NUM_TOKENS / SHARD_TOKENS):,} shards",
-        "parts, while it lasts": f"{id_bytes / 1e12:,.0f} TB",
+        "token ids": f"{id_bytes / 1e12:,.0f} TB in {math.ceil(text_bytes / SHARD_BYTES):,} shards",
         "over the network": f"{network_bytes / 1e12:,.0f} TB",
-        "counting, encoding from parquet, shards": f"{core_hours:,.0f} core-hours",
+        "counting and encoding from parquet": f"{core_hours:,.0f} core-hours",
         "their price": f"{core_hours * PRICE_PER_CORE_HOUR:,.0f} USD",
         "their time, by cores": f"{compute_hours:,.2f} hours",
         "their time, by network": f"{network_hours:,.2f} hours",
@@ -257,7 +220,6 @@ def contenders(text: Path, asked: argparse.Namespace) -> dict[str, Callable[[], 
         "count-4": lambda: run_count(text, 4),
         "merge": lambda: run_merge(text, asked.vocab_size),
         "encode": lambda: run_encode(text, asked.tokenizer),
-        "build-shards": lambda: run_build_shards(text, asked.tokenizer),
         "encode-parquet": lambda: run_encode(text, asked.tokenizer, as_parquet=True),
     }
 

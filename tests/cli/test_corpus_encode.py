@@ -30,8 +30,8 @@ def inputs(tmp_path, monkeypatch) -> None:
 def test_inputs_become_the_data_set_of_the_same_call(tokenizer, capsys):
     """Oracle: `encode_corpus`."""
     command = ["corpus", "encode", "*.jsonl", "--tokenizer", "tok", "--out", "tokens", "--text-key", "body"]
-    assert main([*command, "--shard-tokens", "10", "--threads", "2"]) == 0
-    encode_corpus(tokenizer, "*.jsonl", "expected", text_key="body", shard_tokens=10)
+    assert main([*command, "--shard", "30", "--threads", "2"]) == 0
+    encode_corpus(tokenizer, "*.jsonl", "expected", text_key="body", shard_bytes=30)
     made, expected = (
         {path.name: path.read_bytes() for path in Path(name).iterdir()} for name in ("tokens", "expected")
     )
@@ -42,13 +42,27 @@ def test_inputs_become_the_data_set_of_the_same_call(tokenizer, capsys):
 
 
 @pytest.mark.usefixtures("tokenizer")
+def test_another_data_set_is_replaced_only_with_force(capsys):
+    command = ["corpus", "encode", "--tokenizer", "tok", "--out", "tokens", "--text-key", "body"]
+    assert main([*command, "0.jsonl"]) == 0
+    before = {path.name: path.read_bytes() for path in Path("tokens").iterdir()}
+    assert main([*command, "1.jsonl"]) == 2
+    error = capsys.readouterr().err
+    assert "tokens: " in error
+    assert "--force" in error
+    assert {path.name: path.read_bytes() for path in Path("tokens").iterdir()} == before
+    assert main([*command, "1.jsonl", "--force"]) == 0
+    assert main([*command, "1.jsonl"]) == 0
+
+
+@pytest.mark.usefixtures("tokenizer")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["absent.txt"], "absent.txt: no such file"),
         (["*.jsonl"], "no text under the key 'text'"),
         (["*.jsonl", "--separator", "<|end|>"], "is not a special token"),
-        (["*.jsonl", "--shard-tokens", "0"], "shard_tokens"),
+        (["*.jsonl", "--shard", "0"], "shard_bytes"),
         (["*.jsonl", "--threads", "1", "--ray", "auto"], "not allowed with"),
         (["*.jsonl", "--ray", "nonsense"], "cannot reach a Ray cluster at 'nonsense'"),
     ],

@@ -1,8 +1,9 @@
-"""Every byte of a token data set, against one made by hand; and what is left of it where the text goes wrong."""
+"""Every byte of a token data set, against one made by hand; and what remains of it where the text is damaged."""
 
 import hashlib
 import io
 import json
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homespun.data import TokenDataset, encode, encode_corpus
+from homespun.data import TokenDataset, encode_corpus, range_encoder
 from homespun.errors import DataError
 from homespun.tokenizer import Tokenizer
 from refusals import refuses
 
 SEPARATOR = "<|endoftext|>"
-PIECES = [
+SNIPPETS = [
     SEPARATOR, SEPARATOR, "<|endof", "text|>", "<|other|>", "the ", " the", "cat", " ", "  ", "\n", "\r\n", "'re", "12",
     "\ufeff", "caf\u00e9", "\u4e2d", "\U0001f642", "th" * 40,
 ]  # fmt: skip
@@ -31,8 +32,8 @@ def npy_bytes(ids: list[int], dtype: str) -> bytes:
     return header[:8] + (118).to_bytes(2, "little") + header[10:].rstrip().ljust(117) + b"\n" + data
 
 
-def files_by_hand(tokenizer: Tokenizer, texts: list[str], shard_tokens: int) -> dict[str, bytes]:
-    """Shards and the manifest's figures, made without anything that reads, cuts or writes in pieces."""
+def files_by_hand(tokenizer: Tokenizer, texts: list[str], shard_lengths: list[int]) -> dict[str, bytes]:
+    """Shards and the manifest's figures, made without anything that reads, divides or writes in chunks."""
     ids: list[int] = []
     for number, text in enumerate(texts):
         *closed, last = text.split(SEPARATOR)
@@ -41,7 +42,8 @@ def files_by_hand(tokenizer: Tokenizer, texts: list[str], shard_tokens: int) -> 
         if last:
             ids += tokenizer.encode(last, "text")
             ids += [tokenizer.special_tokens[SEPARATOR]] if number + 1 < len(texts) else []
-    shards = [ids[start : start + shard_tokens] for start in range(0, len(ids), shard_tokens)]
+    assert len(ids) == sum(shard_lengths)
+    shards = [ids[end - length : end] for length, end in zip(shard_lengths, accumulate(shard_lengths), strict=True)]
     files = {f"shard-{index:05d}.npy": npy_bytes(shard, "<u2") for index, shard in enumerate(shards)}
     records = [
         {
@@ -58,44 +60,45 @@ def files_by_hand(tokenizer: Tokenizer, texts: list[str], shard_tokens: int) -> 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    texts=st.lists(st.lists(st.sampled_from(PIECES), min_size=1).map("".join), min_size=1, max_size=3),
-    shard_tokens=st.sampled_from([3, 17, 100, 1 << 20]),
+    texts=st.lists(st.lists(st.sampled_from(SNIPPETS), min_size=1).map("".join), min_size=1, max_size=3),
+    shard_bytes=st.sampled_from([3, 17, 100, 1 << 20]),
     chunk_bytes=st.sampled_from([1, 7, 40, 1 << 18]),
     num_threads=st.integers(1, 3),
 )
-def test_a_data_set_is_what_it_is_by_hand(tokenizer, texts, shard_tokens, chunk_bytes, num_threads):
-    """Oracle: `files_by_hand`."""
+def test_a_data_set_is_what_it_is_by_hand(tokenizer, texts, shard_bytes, chunk_bytes, num_threads):
+    """Oracle: `files_by_hand`; and as many shards as the text has times `shard_bytes`, or fewer."""
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(encode, "CHUNK_BYTES", chunk_bytes)
+        patched.setattr(range_encoder, "CHUNK_BYTES", chunk_bytes)
         paths = [Path(name, f"{number}.txt") for number in range(len(texts))]
         for path, text in zip(paths, texts, strict=True):
             path.write_bytes(text.encode())
         out = Path(name, "tokens")
-        encode_corpus(tokenizer, paths, out, shard_tokens=shard_tokens, num_threads=num_threads)
+        encode_corpus(tokenizer, paths, out, shard_bytes=shard_bytes, num_threads=num_threads)
         files = {path.name: path.read_bytes() for path in out.iterdir()}
     shards = json.loads(files.pop("manifest.json"))["shards"]
-    assert files | {"shards": json.dumps(shards).encode()} == files_by_hand(tokenizer, texts, shard_tokens)
+    lengths = [shard["num_tokens"] for shard in shards]
+    assert len(shards) <= -(-sum(len(text.encode()) for text in texts) // shard_bytes)
+    assert files | {"shards": json.dumps(shards).encode()} == files_by_hand(tokenizer, texts, lengths)
 
 
 def test_invalid_utf8_late_in_a_text_keeps_the_shards_before_it(tokenizer, tmp_path, monkeypatch):
-    """Oracle: the same text up to a place before the error, and the byte's offset."""
-    monkeypatch.setattr(encode, "CHUNK_BYTES", 100)
+    """Oracle: the byte's offset, and the ids of the text before the error."""
+    monkeypatch.setattr(range_encoder, "CHUNK_BYTES", 100)
     good = f"the end of the cat {SEPARATOR}".encode() * 100
     path, out = tmp_path / "corpus.txt", tmp_path / "tokens"
     path.write_bytes(good + b"caf\xe9 \xff" + good)
-    with pytest.raises(DataError, match=rf"corpus\.txt: byte {len(good) + 3} is not valid UTF-8"):
-        encode_corpus(tokenizer, path, out, shard_tokens=200)
-    kept = {file.name: file.read_bytes() for file in out.glob("shard-*.npy")}
-    assert kept
+    with refuses(DataError, path, f"byte {len(good) + 3}"):
+        encode_corpus(tokenizer, path, out, shard_bytes=400)
+    kept = sorted(out.glob("shard-*.npy"))
+    assert len(kept) == len(good) // 400
     assert not list(out.glob(".*.tmp"))
-    (tmp_path / "good.txt").write_bytes(good)
-    whole = encode_corpus(tokenizer, tmp_path / "good.txt", tmp_path / "whole", shard_tokens=200)
-    assert all((whole.path / name).read_bytes() == content for name, content in kept.items())
+    ids = np.concatenate([np.load(shard) for shard in kept])
+    assert tokenizer.decode_bytes(ids.tolist()) == good[: sum(len(tokenizer.id_to_token(id_)) for id_ in ids.tolist())]
 
 
 @pytest.mark.parametrize("name", ["corpus.txt", "corpus.jsonl"])
-def test_a_text_that_is_written_to_meanwhile_is_refused(tokenizer, tmp_path, name):
-    """Nothing is a data set whose text nobody can name; the next call begins anew."""
+def test_a_text_that_changes_meanwhile_is_refused(tokenizer, tmp_path, name):
+    """A data set of a text that changed meanwhile would have no source; nothing of it is kept."""
     path, out = tmp_path / name, tmp_path / "tokens"
     content = "the end\n" if name == "corpus.txt" else '{"text": "the end"}\n'
     path.write_text(content)

@@ -11,8 +11,8 @@ TEXT = f"the cat{SEPARATOR}{SEPARATOR}in the end{SEPARATOR}the end"
 
 @pytest.mark.parametrize("context_length", [1, 3, 7, 100])
 def test_windows_score_every_token_once_given_the_one_before(make_dataset, context_length):
-    """Oracle: the ids shifted by one with a separator in front, cut every `context_length`."""
-    dataset = make_dataset(TEXT, shard_tokens=5)
+    """Oracle: the ids shifted by one with a separator in front, divided every `context_length`."""
+    dataset = make_dataset(TEXT, shard_bytes=12)
     ids = dataset[:].tolist()
     shifted = [dataset.separator_id, *ids[:-1]]
     found = list(validation_windows(dataset, context_length))
@@ -32,7 +32,7 @@ def test_a_head_is_the_first_tokens_of_the_whole(make_dataset, max_tokens):
 def test_documents_begin_after_a_separator_and_end_in_one(make_dataset, tokenizer, monkeypatch, block_tokens):
     """By hand: s the cat | s | s in the end | s the end, the last without a closing separator."""
     monkeypatch.setattr(windows, "_BLOCK_TOKENS", block_tokens)
-    dataset = make_dataset(TEXT, shard_tokens=5)
+    dataset = make_dataset(TEXT, shard_bytes=12)
     found = list(documents(dataset))
     texts = [tokenizer.decode(window.targets) for window in found]
     assert texts == [f"the cat{SEPARATOR}", SEPARATOR, f"in the end{SEPARATOR}", "the end"]

@@ -26,14 +26,13 @@ from homespun.corpus.source import read_source
 from homespun.data import TokenDataset, encode_corpus
 from homespun.data.manifest import (
     MANIFEST_NAME,
-    PROGRESS_NAME,
-    PROGRESS_VERSION,
     TOKEN_BYTES_NAME,
-    Cursor,
-    Progress,
-    read_progress,
-    shard_path,
+    VERSION,
+    UnfinishedShard,
+    read_unfinished,
+    record_path,
 )
+from homespun.data.shard import shard_path
 from homespun.entropy import CorpusEntropy
 from homespun.errors import HomespunError
 from homespun.optim import AdamW
@@ -43,7 +42,7 @@ from homespun.tokenizer import Tokenizer
 from homespun.tokenizer.count_corpus import count_corpus
 from homespun.tokenizer.counts_file import read_counts, read_header
 from homespun.tokenizer.journal import Journal, JournalOrigin
-from homespun.tokenizer.partial import Partial
+from homespun.tokenizer.partial import PROGRESS_NAME, Partial
 
 SEPARATOR = "<|endoftext|>"
 DOCUMENTS = ["the cat ate", "a caf\u00e9 \U0001f600", ""]
@@ -62,7 +61,7 @@ def make_dataset(directory: Path) -> Path:
     if not out.exists():
         text = directory / "text.txt"
         text.write_text(SEPARATOR.join(DOCUMENTS), encoding="utf-8")
-        encode_corpus(make_tokenizer(), text, out, shard_tokens=8)
+        encode_corpus(make_tokenizer(), text, out, shard_bytes=20)
     return out
 
 
@@ -115,9 +114,8 @@ def load_manifest(directory: Path, content: bytes) -> None:
         (out / MANIFEST_NAME).write_bytes(original)
 
 
-def load_progress(directory: Path, content: bytes) -> None:
-    file_in(directory, PROGRESS_NAME, content)
-    read_progress(directory)
+def load_unfinished(directory: Path, content: bytes) -> None:
+    read_unfinished(file_in(directory, record_path(directory, 0).name, content))
 
 
 def load_shard(directory: Path, content: bytes, name: str = shard_path(Path(), 0).name) -> None:
@@ -221,7 +219,7 @@ LOADERS: dict[str, Callable[[Path, bytes], None]] = {
     "vocab.json and merges.txt": load_vocab_and_merges,
     "tiktoken": load_tiktoken,
     "manifest": load_manifest,
-    "progress": load_progress,
+    "progress": load_unfinished,
     "shard": load_shard,
     "token bytes": load_token_bytes,
     "checkpoint": load_checkpoint,
@@ -268,11 +266,8 @@ def make_seed(name: str, directory: Path) -> bytes:
             return (make_dataset(directory) / MANIFEST_NAME).read_bytes()
         case "progress":
             made = TokenDataset.open(make_dataset(directory)).manifest
-            cursor = Cursor(input_index=0, offset=4, line=1, num_done=2)
-            part = Progress(
-                version=PROGRESS_VERSION, origin=made.origin, modified=["1"], shards=made.shards, cursor=cursor
-            )
-            return json.dumps(asdict(part)).encode()
+            record = UnfinishedShard(version=VERSION, origin=made.origin, modified="1", shard=made.shards[0])
+            return json.dumps(asdict(record)).encode()
         case "shard":
             return shard_path(make_dataset(directory), 0).read_bytes()
         case "token bytes":

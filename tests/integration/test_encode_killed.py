@@ -14,13 +14,13 @@ import pytest
 
 SCRIPT = """
 import sys
-from homespun.data import encode, encode_corpus
+from homespun.data import encode_corpus, range_encoder
 from homespun.tokenizer import Tokenizer
 
-encode.CHUNK_BYTES = encode.BATCH_BYTES = 20_000
+range_encoder.CHUNK_BYTES = range_encoder.BATCH_BYTES = 20_000
 tokenizer = Tokenizer(dict(enumerate([b"<|endoftext|>", *(bytes([b]) for b in range(256))])), [], ["<|endoftext|>"])
 print("ready", flush=True)
-encode_corpus(tokenizer, sys.argv[2:], sys.argv[1], shard_tokens=40_000, num_threads=2)
+encode_corpus(tokenizer, sys.argv[2:], sys.argv[1], shard_bytes=40_000, num_threads=2)
 """
 
 

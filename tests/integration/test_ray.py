@@ -184,7 +184,7 @@ def test_counts_and_merges_are_those_of_one_machine(cluster, inputs, tmp_path):
 
 
 def test_a_data_set_is_that_of_one_machine(cluster, inputs, tmp_path):
-    """Oracle: `encode_corpus` here. A worker is killed in the middle, and the caller; the same command goes on.
+    """Oracle: `encode_corpus` here. A worker is killed, and the caller; the same command resumes.
 
     As long as the caller is there, a second one is refused.
     """
@@ -192,10 +192,10 @@ def test_a_data_set_is_that_of_one_machine(cluster, inputs, tmp_path):
     tokenizer = Tokenizer(vocab, merges, [END], pattern=PATTERN)
     tokenizer.save(tmp_path / "tok")
     command = ["-m", "homespun", "corpus", "encode", *inputs, "--tokenizer", "tok", "--out", "tokens"]
-    settings = ["--part", "500KB", "--shard-tokens", "300_000", "--ray", cluster.address]
+    settings = ["--shard", "500KB", "--ray", cluster.address]
     process = cluster.call(*command, *settings, folder=tmp_path)
     cluster.kill_a_busy_worker(process)
-    while not list(tmp_path.glob("tokens/parts/*.json")):
+    while not list(tmp_path.glob("tokens/shard-*.json")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     process.send_signal(signal.SIGSTOP)
@@ -205,7 +205,7 @@ def test_a_data_set_is_that_of_one_machine(cluster, inputs, tmp_path):
     process.kill()
     process.communicate()
     finish(cluster.call(*command, *settings, folder=tmp_path))
-    encode_corpus(tokenizer, inputs, tmp_path / "whole", shard_tokens=300_000)
+    encode_corpus(tokenizer, inputs, tmp_path / "whole", shard_bytes=500_000)
     tokens, whole = (
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("tokens", "whole")
     )

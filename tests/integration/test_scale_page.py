@@ -45,7 +45,6 @@ def test_the_arithmetic(scale):
         merge_seconds=10.0,
         encode_seconds=72.0,
         parquet_seconds=144.0,
-        shards_seconds=12.0,
         num_pretokens=1_000_000,
         growth=0.5,
         counts_bytes=10**7,
@@ -61,7 +60,6 @@ def test_the_arithmetic(scale):
     assert estimate["distinct pre-tokens (extrapolated)"] == "122 million"
     assert estimate["merging, in memory"] == "122 GB"
     assert estimate["token ids"] == "30 TB in 223,518 shards"
-    assert estimate["over the network"] == "210 TB"
-    assert estimate["shards from parts"] == "50 core-hours"
-    assert estimate["their price"] == "32 USD"
-    assert estimate["their time, by network"] == "0.47 hours"
+    assert estimate["over the network"] == "150 TB"
+    assert estimate["their price"] == "30 USD"
+    assert estimate["their time, by network"] == "0.33 hours"

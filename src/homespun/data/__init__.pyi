@@ -2,7 +2,7 @@ from homespun.data.batches import get_batch as get_batch
 from homespun.data.config import DataConfig as DataConfig
 from homespun.data.dataset import TokenDataset as TokenDataset
 from homespun.data.encode import encode_corpus as encode_corpus
-from homespun.data.memory import encode_to_memory as encode_to_memory
+from homespun.data.encode import encode_to_memory as encode_to_memory
 from homespun.data.sampler import WindowSampler as WindowSampler
 from homespun.data.windows import Window as Window
 from homespun.data.windows import WindowBatch as WindowBatch

@@ -5,8 +5,7 @@ import numpy.typing as npt
 import torch
 
 from homespun.config import check_at_least
-from homespun.data.dataset import TokenDataset
-from homespun.errors import DataError
+from homespun.data.dataset import TokenDataset, check_context_length
 from homespun.shapes import TokensBT
 
 
@@ -16,13 +15,13 @@ def get_batch(
     """Draw windows at random: `batch_size` starts, uniform over all len(x) - context_length that have a next token.
 
     Starts come from torch's global generator, so that `torch.manual_seed` fixes them. Training itself takes
-    `WindowSampler`, which repeats no window before it has gone through all of them.
+    `WindowSampler`, which repeats no window within an epoch.
 
     Args:
         x: Token ids: an array, memory-mapped or not, or a token data set.
         batch_size: Windows to draw.
         context_length: Tokens in each.
-        device: Where to put them.
+        device: The device of the result.
 
     Returns:
         Inputs, and targets: the same windows one token further.
@@ -32,16 +31,11 @@ def get_batch(
         DataError: `x` holds too few tokens for one window and the token after it.
     """
     check_at_least("batch_size", batch_size, 1)
-    check_at_least("context_length", context_length, 1)
-    if len(x) <= context_length:
-        raise DataError(
-            f"context_length = {context_length:,} needs at least {context_length + 1:,} tokens, but the data hold "
-            f"{len(x):,}; shorten the context or use more text"
-        )
+    check_context_length(x, context_length)
     starts = torch.randint(len(x) - context_length, (batch_size,)).tolist()
     windows = torch.from_numpy(np.stack([x[start : start + context_length + 1] for start in starts]).astype(np.int64))
     if torch.device(device).type == "cuda":
-        # Pinned memory lets the copy run beside the computation.
+        # Copies from pinned memory overlap with computation.
         windows = windows.pin_memory().to(device, non_blocking=True)
     else:
         windows = windows.to(device)

@@ -1,7 +1,11 @@
 """A token data set: ids on disk, read as if they were one array."""
 
+import json
+from bisect import bisect_right
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from os import PathLike
 from pathlib import Path
 from typing import overload
@@ -9,10 +13,12 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from homespun.data.manifest import TOKEN_BYTES_NAME, Manifest, read_manifest, shard_path
-from homespun.data.shards import REMEDY, check_shard, map_shard, sha256_of_items
+from homespun.config import check_at_least
+from homespun.data.manifest import MANIFEST_NAME, TOKEN_BYTES_NAME, VERIFIED_NAME, Manifest, read_manifest
+from homespun.data.shard import Ids, check_content, check_shard, map_shard, shard_path
 from homespun.entropy import CorpusEntropy
-from homespun.errors import DataError
+from homespun.errors import DataError, StorageError
+from homespun.files import write_text_atomically
 
 _TOKEN_BYTES_DTYPE = np.dtype("<u4")
 _VERIFY_TOKENS = 1 << 22
@@ -23,9 +29,9 @@ class TokenDataset:
     """The ids of a corpus in order, memory-mapped shard by shard; made by `encode_corpus`, opened by `open`.
 
         >>> dataset = TokenDataset.open("data/tinystories/train")
-        >>> dataset[1000:1256]  # whichever shards these tokens lie in
+        >>> dataset[1000:1256]  # whichever shards hold these tokens
 
-    Slices are read-only views where they lie in one shard, otherwise copies. Picklable: only path and manifest travel.
+    Slices are read-only views where one shard holds them, otherwise copies. Picklable: only path and manifest travel.
     """
 
     path: Path
@@ -33,7 +39,7 @@ class TokenDataset:
 
     @classmethod
     def open(cls, directory: str | PathLike[str]) -> "TokenDataset":
-        """Open a data set and check that its files are whole; `verify` checks every byte of them too.
+        """Open a data set and check the sizes and headers of its files; `verify` reads every byte of them too.
 
         Raises:
             MissingFileError: there is no finished data set, or a file of it is missing.
@@ -61,8 +67,8 @@ class TokenDataset:
         return self.manifest.origin.vocab_size
 
     @property
-    def fingerprint(self) -> str:
-        """That of the tokenizer."""
+    def tokenizer_fingerprint(self) -> str:
+        """The fingerprint of the tokenizer that made the ids."""
         return self.manifest.origin.tokenizer_fingerprint
 
     @property
@@ -80,8 +86,8 @@ class TokenDataset:
     @overload
     def __getitem__(self, key: int) -> int: ...
     @overload
-    def __getitem__(self, key: slice) -> npt.NDArray[np.unsignedinteger]: ...
-    def __getitem__(self, key: int | slice) -> int | npt.NDArray[np.unsignedinteger]:
+    def __getitem__(self, key: slice) -> Ids: ...
+    def __getitem__(self, key: int | slice) -> int | Ids:
         if isinstance(key, slice):
             start, stop, step = key.indices(len(self))
             if step != 1:
@@ -93,18 +99,18 @@ class TokenDataset:
         return int(self._read(position, position + 1)[0])
 
     def count_bytes(self, ids: npt.NDArray[np.integer]) -> int:
-        """Bytes of text that `ids` spell, separators included."""
+        """The bytes of the text of `ids`, separators included."""
         return int(self._token_bytes[ids].sum(dtype=np.int64))
 
     def check_tokenizer(self, fingerprint: str) -> None:
-        """Refuse a tokenizer other than the one the ids were made with.
+        """Refuse a tokenizer other than the one that made the ids.
 
         Raises:
             DataError: it is another.
         """
-        if fingerprint != self.fingerprint:
+        if fingerprint != self.tokenizer_fingerprint:
             raise DataError(
-                f"{self.path}: made with the tokenizer {self.fingerprint[:12]}, not with {fingerprint[:12]}; "
+                f"{self.path}: made with the tokenizer {self.tokenizer_fingerprint[:12]}, not with {fingerprint[:12]}; "
                 "name that tokenizer, or encode the text again with this one"
             )
 
@@ -121,48 +127,89 @@ class TokenDataset:
             )
 
     def verify(self) -> None:
-        """Read every byte and check it against the manifest.
+        """Read every byte and check it against the manifest, whose own hash `open` checks.
 
         Raises:
             DataError: a file is not what was written, or an id is outside the vocabulary.
         """
-        expected = {TOKEN_BYTES_NAME: self.manifest.token_bytes_sha256}
-        expected |= {shard_path(self.path, i).name: shard.sha256 for i, shard in enumerate(self.manifest.shards)}
-        for name, sha256 in expected.items():
-            # Their headers were compared when the data set was opened.
-            if sha256_of_items(self.path / name) != sha256:
-                raise DataError(f"{self.path / name}: altered since it was written; {REMEDY}")
+        check_content(self.path / TOKEN_BYTES_NAME, self.manifest.token_bytes_sha256)
+        for index, shard in enumerate(self.manifest.shards):
+            # The headers were compared when the data set was opened.
+            check_content(shard_path(self.path, index), shard.sha256)
         for start in range(0, len(self), _VERIFY_TOKENS):
             check_ids(self[start : start + _VERIFY_TOKENS], self.vocab_size, where=str(self.path))
 
-    def _read(self, start: int, stop: int) -> npt.NDArray[np.unsignedinteger]:
-        size = self.manifest.origin.shard_tokens
-        pieces: list[npt.NDArray[np.unsignedinteger]] = []
-        while start < stop:
-            index, offset = divmod(start, size)
-            piece = self._shard(index)[offset : offset + stop - start]
-            pieces.append(piece)
-            start += len(piece)
-        if len(pieces) == 1:
-            return pieces[0]
-        return np.concatenate(pieces) if pieces else np.empty(0, self.manifest.origin.dtype)
+    def verify_once(self) -> bool:
+        """Call `verify`, unless no file has changed since it last passed; return whether it was called.
 
-    def _shard(self, index: int) -> npt.NDArray[np.unsignedinteger]:
+        Sizes, times and inodes of the files are kept in the directory, so that a copy is verified again. Where the
+        directory cannot be written to, every call verifies.
+
+        Raises:
+            DataError: as `verify`.
+        """
+        shards = [shard_path(self.path, index) for index in range(len(self.manifest.shards))]
+        stats = [
+            (path.name, path.stat()) for path in [self.path / MANIFEST_NAME, self.path / TOKEN_BYTES_NAME, *shards]
+        ]
+        state = json.dumps({name: [stat.st_size, stat.st_mtime_ns, stat.st_ino] for name, stat in stats}) + "\n"
+        record = self.path / VERIFIED_NAME
+        with suppress(OSError):
+            if record.read_bytes() == state.encode():
+                return False
+        self.verify()
+        with suppress(StorageError):
+            write_text_atomically(record, state)
+        return True
+
+    def _read(self, start: int, stop: int) -> Ids:
+        found: list[Ids] = []
+        while start < stop:
+            index = bisect_right(self._shard_ends, start)
+            offset = start - (self._shard_ends[index - 1] if index else 0)
+            found.append(self._shard(index)[offset : offset + stop - start])
+            start += len(found[-1])
+        if len(found) == 1:
+            return found[0]
+        return np.concatenate(found) if found else np.empty(0, self.manifest.origin.dtype)
+
+    def _shard(self, index: int) -> Ids:
         if index not in self._mapped:
             num_tokens = self.manifest.shards[index].num_tokens
             self._mapped[index] = map_shard(shard_path(self.path, index), self.manifest.origin.dtype, num_tokens)
         return self._mapped[index]
 
     @cached_property
-    def _mapped(self) -> dict[int, npt.NDArray[np.unsignedinteger]]:
+    def _shard_ends(self) -> list[int]:
+        """For each shard the number of tokens in it and before it."""
+        return [*accumulate(shard.num_tokens for shard in self.manifest.shards)]
+
+    @cached_property
+    def _mapped(self) -> dict[int, Ids]:
         return {}
 
     @cached_property
-    def _token_bytes(self) -> npt.NDArray[np.unsignedinteger]:
+    def _token_bytes(self) -> Ids:
         return map_shard(self.path / TOKEN_BYTES_NAME, _TOKEN_BYTES_DTYPE, self.vocab_size)
 
     def __reduce__(self) -> tuple[object, ...]:
         return TokenDataset, (self.path, self.manifest)
+
+
+def check_context_length(tokens: "TokenDataset | npt.NDArray[np.integer]", context_length: int) -> None:
+    """Refuse a context for which `tokens` hold no window: `context_length` tokens and the one after them.
+
+    Raises:
+        ConfigError: `context_length` is below 1.
+        DataError: there are too few tokens.
+    """
+    check_at_least("context_length", context_length, 1)
+    if len(tokens) <= context_length:
+        where = f"{tokens.path}: " if isinstance(tokens, TokenDataset) else ""
+        raise DataError(
+            f"{where}context_length = {context_length:,} needs at least {context_length + 1:,} tokens, but the data "
+            f"hold {len(tokens):,}; shorten the context or use more text"
+        )
 
 
 def check_ids(ids: npt.NDArray[np.integer], vocab_size: int, *, where: str) -> None:
@@ -175,5 +222,5 @@ def check_ids(ids: npt.NDArray[np.integer], vocab_size: int, *, where: str) -> N
     if largest >= vocab_size:
         raise DataError(
             f"{where}: token id {largest:,} is outside the vocabulary of {vocab_size:,} tokens; "
-            "use the tokenizer that the ids were made with"
+            "use the tokenizer that made the ids"
         )

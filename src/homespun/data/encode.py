@@ -1,48 +1,87 @@
-"""Files of text to a token data set, in bounded memory, taken up again where it was interrupted."""
+"""Encode text files into a token data set, on threads or a cluster, restartable.
 
-import shutil
+The inputs are divided into lists of file ranges, one for each shard. A shard is there or it is not: it takes its name
+when it is complete, and an interrupted call is repeated, which keeps the shards that are there.
+"""
+
+import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from itertools import accumulate
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from homespun.cluster import run_tasks
 from homespun.config import check_at_least
-from homespun.corpus.documents import Place
-from homespun.corpus.inputs import Inputs, InputState, expand_inputs
-from homespun.corpus.source import check_unchanged, read_source
-from homespun.data.blocks import BATCH_BYTES, CHUNK_BYTES, Block, CorpusEncoder
+from homespun.corpus.division import FileRange, divide, num_ranges_of
+from homespun.corpus.inputs import InputFile, Inputs, InputState, expand_inputs
+from homespun.corpus.source import Source, check_unchanged, read_source
 from homespun.data.dataset import TokenDataset
 from homespun.data.manifest import (
     MANIFEST_NAME,
-    PROGRESS_NAME,
-    PROGRESS_VERSION,
     TOKEN_BYTES_NAME,
+    VERIFIED_NAME,
     VERSION,
-    Cursor,
     Manifest,
     Origin,
-    Progress,
-    ShardRecord,
-    read_progress,
-    shard_path,
-    write_part,
+    UnfinishedShard,
+    read_unfinished,
+    record_path,
+    write_record,
 )
-from homespun.data.parts import PART_BYTES, PARTS_NAME, Encoding, encode_in_parts
-from homespun.data.shards import check_shard, sha256_of_items
-from homespun.data.writer import ShardWriter, begin
+from homespun.data.range_encoder import RangeEncoder
+from homespun.data.shard import (
+    Ids,
+    ShardRecord,
+    check_content,
+    check_shard,
+    id_dtype,
+    sha256_of_items,
+    shard_path,
+    write_array,
+    write_shard,
+)
 from homespun.entropy import CorpusEntropy
-from homespun.errors import ConfigError, DataError
+from homespun.errors import DataError, MissingFileError
 from homespun.files import storage_errors
 from homespun.locks import hold_until_made
-from homespun.progress import ProgressCallback, ignore_progress
+from homespun.progress import ProgressCallback, ignore_progress, in_equal_parts
 from homespun.tokenizer.config import resolve_num_threads
 from homespun.tokenizer.tokenizer import Tokenizer
 
-SHARD_TOKENS = 1 << 26
+SHARD_BYTES = 256 << 20
+"""Bytes of the inputs in a shard: about 130 MB of uint16 ids, and what a killed worker has to repeat."""
+
+_LIKELY_BYTES_PER_ID = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeJob:
+    """What every shard of a data set has in common; picklable."""
+
+    encoder: RangeEncoder
+    origin: Origin
+    modified: str
+    """A hash of the times at which the inputs were last changed."""
+    directory: Path
+    """Absolute, for workers on other machines."""
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """One shard to make."""
+
+    index: int
+    ranges: list[FileRange]
+    closes_last: bool
+    """Whether another file follows the last range, so that a separator ends it in any case."""
+
+    def __str__(self) -> str:
+        return shard_path(Path(), self.index).name
 
 
 def encode_corpus(
@@ -52,53 +91,59 @@ def encode_corpus(
     *,
     separator: str = "<|endoftext|>",
     text_key: str = "text",
-    shard_tokens: int = SHARD_TOKENS,
+    shard_bytes: int = SHARD_BYTES,
     num_threads: int | None = None,
     cluster: str | None = None,
-    part_bytes: int = PART_BYTES,
     entropy: CorpusEntropy | None = None,
+    overwrite: bool = False,
     on_progress: ProgressCallback = ignore_progress,
 ) -> TokenDataset:
     """Encode the text of any number of files into the token data set `out_dir`.
 
-    In a .txt file the separator becomes its token and nothing else becomes a special one; the text of a .jsonl line or
-    a .parquet row is ordinary throughout, and a separator follows it. Between files a separator stands in any case. The
-    bytes written depend on the tokenizer, the text, the separator and `shard_tokens` alone, not on threads, machine, or
-    how often the work was interrupted: shards that are finished are kept, and the same call goes on after them. A data
-    set that is finished is returned as it is.
+    In a .txt file the separator becomes its token and nothing else becomes a special token; the text of a .jsonl line
+    or a .parquet row is ordinary throughout, and a separator follows it. Between files there is always a separator. The
+    bytes written depend on the tokenizer, the text, the separator and `shard_bytes` alone, not on threads, machine, or
+    how often the work was interrupted: the same call keeps the shards that are finished. A finished data set is
+    returned as it is.
 
     Args:
-        tokenizer: What to encode with; the separator is one of its special tokens.
+        tokenizer: The tokenizer; the separator is one of its special tokens.
         inputs: Paths, URLs and patterns (see `homespun.corpus.expand_inputs`) of .txt and .jsonl files, also .gz or
             .zst, and of .parquet files, in the order in which they are to follow each other.
-        out_dir: The directory to make.
+        out_dir: The directory to create.
         separator: The special token between documents.
         text_key: The key of the text in a .jsonl line, or its column in a .parquet file.
-        shard_tokens: Tokens in every shard but the last.
-        num_threads: How many to encode on; None for one a core. On a cluster a task has one.
-        cluster: The address of a Ray cluster to encode on (see `homespun.cluster.run_tasks`); None for here.
-        part_bytes: Bytes of the inputs that a task encodes at a time, on a cluster.
-        entropy: Exact bits of these documents, where they are known, to be carried along.
-        on_progress: Told bytes of the input files read, of those in all.
+        shard_bytes: About how many bytes of the inputs, as stored, make a shard. A compressed, parquet or remote file
+            is never divided.
+        num_threads: The number of threads. None: one a core, and one for each task on a cluster.
+        cluster: The address of a Ray cluster to encode on (see `homespun.cluster.run_tasks`). None: this machine.
+        entropy: Exact bits of these documents, to be stored in the manifest. None: not known.
+        overwrite: Whether to replace a data set in `out_dir` that was made from something else.
+        on_progress: Called with (bytes of the inputs encoded, bytes in all).
 
     Raises:
         ConfigError: the separator is not a special token of this tokenizer, or a size is out of range.
         MissingFileError: an input does not exist, or nothing matches a pattern.
-        DownloadError: an input lies behind a URL that cannot be read.
+        DownloadError: an input is behind a URL that cannot be read.
         MissingPackageError: an input or the cluster needs a package that is not installed.
         ClusterError: the cluster cannot be reached, or a task's workers keep dying.
-        DataError: an input is damaged, not UTF-8, or written to meanwhile, or `out_dir` holds a data set made from
+        DataError: an input is damaged, not UTF-8, or changed meanwhile, or `out_dir` holds a data set made from
             something else.
         BusyError: another process is writing to `out_dir`.
-        StorageError: the disk is full; what is finished is kept.
+        StorageError: the disk is full; finished shards are kept.
     """
-    files, directory = expand_inputs(inputs), Path(out_dir)
+    check_at_least("shard_bytes", shard_bytes, 1)
+    encoder = RangeEncoder(
+        tokenizer=tokenizer,
+        separator=separator,
+        text_key=text_key,
+        num_threads=1 if cluster is not None and num_threads is None else resolve_num_threads(num_threads),
+    )
+    files = expand_inputs(inputs)
     if cluster is not None:
-        files, directory = [file.absolute() for file in files], directory.absolute()
-    check_at_least("shard_tokens", shard_tokens, 1)
-    check_at_least("part_bytes", part_bytes, 1)
+        files = [file.absolute() for file in files]
     with ThreadPoolExecutor(max_workers=1) as pool:
-        # Each takes some milliseconds, which a short text would feel.
+        # Each takes some milliseconds, which a short text would notice.
         source_read = pool.submit(read_source, files)
         fingerprint = tokenizer.fingerprint
         source = source_read.result()
@@ -106,132 +151,214 @@ def encode_corpus(
         tokenizer_fingerprint=fingerprint,
         vocab_size=tokenizer.vocab_size,
         separator=separator,
-        separator_id=find_separator(tokenizer, separator),
+        separator_id=encoder.separator_id,
         text_key=text_key,
-        shard_tokens=shard_tokens,
+        shard_bytes=shard_bytes,
         source=source.fingerprint,
     )
+    directory = Path(out_dir)
+    job = EncodeJob(encoder=encoder, origin=origin, modified=_hash_times(source.states), directory=directory.absolute())
     with hold_until_made(directory / MANIFEST_NAME, directory):
+        if overwrite:
+            _remove_other(directory, job)
         if (directory / MANIFEST_NAME).exists():
             return _reuse(directory, origin, entropy)
-        progress = _resume(directory, origin, source.states)
-        encoding = Encoding(
-            tokenizer=tokenizer,
-            files=files,
-            source=source,
-            origin=origin,
-            token_bytes=measure_tokens(tokenizer),
-            directory=directory,
-        )
-        if cluster is None:
-            shards = _encode_here(encoding, progress, resolve_num_threads(num_threads), on_progress)
-        else:
-            begin(directory, progress, encoding.token_bytes)
-            shards = encode_in_parts(encoding, cluster=cluster, part_bytes=part_bytes, on_progress=on_progress)
+        _check_begun(directory, job)
+        tasks = _plan(job, files, source)
+        records = _run(job, tasks, source.num_bytes, cluster, on_progress)
+        try:
             check_unchanged(files, source)
-        return _finish(encoding, shards, entropy)
+        except DataError:
+            # Nobody can say which text these shards are of.
+            _remove(directory)
+            raise
+        return _finish(job, directory, records, entropy)
 
 
-def _encode_here(
-    encoding: Encoding, progress: Progress, num_threads: int, on_progress: ProgressCallback
-) -> list[ShardRecord]:
-    """Encode what follows the finished shards, on this machine's threads."""
-    source, origin = encoding.source, encoding.origin
-    encoder = CorpusEncoder(
-        tokenizer=encoding.tokenizer,
-        inputs=encoding.files,
-        input_bytes=[state.num_bytes for state in source.states],
-        separator=origin.separator,
-        text_key=origin.text_key,
-        token_bytes=encoding.token_bytes,
-        chunk_bytes=CHUNK_BYTES,
-        batch_bytes=BATCH_BYTES * num_threads,
-        num_threads=num_threads,
-    )
-    with ShardWriter(encoding.directory, progress, encoding.token_bytes) as writer:
+def encode_to_memory(
+    tokenizer: Tokenizer,
+    inputs: Inputs,
+    *,
+    separator: str = "<|endoftext|>",
+    text_key: str = "text",
+    num_threads: int | None = None,
+    on_progress: ProgressCallback = ignore_progress,
+) -> Ids:
+    """Encode files into one array: the ids that `encode_corpus` writes for the same arguments, in the same type.
 
-        def take(block: Block) -> None:
-            writer.write(block)
-            on_progress(block.consumed_bytes, source.num_bytes)
-
-        cursor = progress.cursor
-        encoder.encode(cursor.input_index, Place(cursor.offset, cursor.line), take)
-        check_unchanged(encoding.files, source)
-    return writer.progress.shards
-
-
-def find_separator(tokenizer: Tokenizer, separator: str) -> int:
-    """The separator's id.
+    Args:
+        tokenizer: The tokenizer; the separator is one of its special tokens.
+        inputs: As `encode_corpus` takes them.
+        separator: The special token between documents.
+        text_key: The key of the text in a .jsonl line, or its column in a .parquet file.
+        num_threads: The number of threads. None: one a core.
+        on_progress: Called with (bytes of the inputs encoded, bytes in all).
 
     Raises:
-        ConfigError: it is not a special token of this tokenizer.
+        HomespunError: what `encode_corpus` raises about tokenizer and inputs.
     """
-    if separator not in tokenizer.special_tokens:
-        known = ", ".join(tokenizer.special_tokens) or "none"
-        raise ConfigError(
-            f"the separator {separator!r} is not a special token of this tokenizer (its special tokens: {known}); "
-            "name one of them, or train a tokenizer with this one"
-        )
-    return tokenizer.special_tokens[separator]
+    threads = resolve_num_threads(num_threads)
+    encoder = RangeEncoder(tokenizer=tokenizer, separator=separator, text_key=text_key, num_threads=threads)
+    _ = encoder.separator_id  # refused before anything is read
+    files = expand_inputs(inputs)
+    (ranges,) = divide(files, 1, special_tokens=[separator], pattern=tokenizer.pattern)
+    num_bytes = sum(each.num_bytes for each in ranges)
+    # Grown in place: the memory of a block is used again for the next one, where fresh memory for each would cost.
+    ids = np.empty(num_bytes // _LIKELY_BYTES_PER_ID + 1, id_dtype(tokenizer.vocab_size))
+    num_ids = 0
+
+    def take(block: Ids, _num_bytes: int, _num_separators: int) -> None:
+        nonlocal num_ids
+        end = num_ids + len(block)
+        if end > len(ids):
+            ids.resize(max(end, 2 * len(ids)), refcheck=False)
+        ids[num_ids:end] = block
+        num_ids = end
+
+    encoder.encode(ranges, closes_last=False, on_block=take, on_progress=on_progress)
+    ids.resize(num_ids, refcheck=False)
+    return ids
 
 
-def measure_tokens(tokenizer: Tokenizer) -> npt.NDArray[np.uint32]:
-    """How many bytes each id spells; 0 for ids that no token has."""
-    vocab = tokenizer.vocab
-    lengths = np.zeros(tokenizer.vocab_size, np.dtype("<u4"))
-    lengths[np.fromiter(vocab, np.int64)] = np.fromiter(map(len, vocab.values()), np.uint32)
-    return lengths
+def encode_shard(job: EncodeJob, task: ShardTask, on_progress: ProgressCallback = ignore_progress) -> ShardRecord:
+    """Make one shard, unless it is there.
+
+    Raises:
+        DataError: the shard that is there was altered.
+        HomespunError: what `RangeEncoder.encode` and writing raise.
+    """
+    path, record = shard_path(job.directory, task.index), record_path(job.directory, task.index)
+    unfinished = read_unfinished(record)
+    if unfinished is not None and path.exists():
+        check_shard(path, job.origin.dtype, unfinished.shard.num_tokens)
+        check_content(path, unfinished.shard.sha256)
+        return unfinished.shard
+    try:
+        with write_shard(path, job.origin.dtype) as writer:
+            job.encoder.encode(
+                task.ranges, closes_last=task.closes_last, on_block=writer.append, on_progress=on_progress
+            )
+            shard = writer.finish()
+            # Before the shard takes its name, which the end of this block does: so a shard without a record is always
+            # somebody else's, and never overwritten.
+            write_record(
+                record, UnfinishedShard(version=VERSION, origin=job.origin, modified=job.modified, shard=shard)
+            )
+    except BaseException:
+        if not path.exists():
+            with suppress(OSError):
+                record.unlink(missing_ok=True)
+        raise
+    return shard
+
+
+def _plan(job: EncodeJob, files: Sequence[InputFile], source: Source) -> list[ShardTask]:
+    """The shards: a function of the inputs and `shard_bytes` alone, so that bytes do not depend on the machine."""
+    lists = divide(
+        files,
+        num_ranges_of(source.num_bytes, job.origin.shard_bytes),
+        special_tokens=[job.origin.separator],
+        pattern=job.encoder.tokenizer.pattern,
+        file_bytes=[state.num_bytes for state in source.states],
+    )
+    # A list that a new file follows ends with the end of its last file.
+    closes_last = [*(following[0].start == 0 for following in lists[1:]), False]
+    return [ShardTask(index, ranges, closes_last[index]) for index, ranges in enumerate(lists)]
+
+
+def _run(
+    job: EncodeJob, tasks: list[ShardTask], num_bytes: int, cluster: str | None, on_progress: ProgressCallback
+) -> list[ShardRecord]:
+    if cluster is not None:
+        note_shard = in_equal_parts(on_progress, num_bytes, len(tasks))
+        return run_tasks(encode_shard, job, tasks, cluster=cluster, on_done=note_shard)
+    sizes = [sum(each.num_bytes for each in task.ranges) for task in tasks]
+    read_before = [*accumulate(sizes, initial=0)]
+
+    def encode_here(job: EncodeJob, task: ShardTask) -> ShardRecord:
+        before = read_before[task.index]
+        return encode_shard(job, task, lambda done, _: on_progress(before + done, num_bytes))
+
+    return run_tasks(encode_here, job, tasks)
+
+
+def _hash_times(states: Sequence[InputState]) -> str:
+    return hashlib.sha256("\n".join(state.modified for state in states).encode()).hexdigest()
 
 
 def _reuse(directory: Path, origin: Origin, entropy: CorpusEntropy | None) -> TokenDataset:
     """The finished data set that is there, if it is the one asked for."""
     dataset = TokenDataset.open(directory)
-    _check_origin(directory, dataset.manifest.origin, origin, state="made")
+    _check_origin(directory, dataset.manifest.origin, origin)
     if entropy is not None and entropy != dataset.entropy:
-        raise DataError(f"{directory}: carries the entropy {dataset.entropy}, not {entropy}; delete it to make it anew")
-    _clear(directory)
+        raise DataError(
+            f"{directory}: has the entropy {dataset.entropy}, not {entropy}; delete it, then run the same command again"
+        )
+    _remove_records(directory)
     return dataset
 
 
-def _resume(directory: Path, origin: Origin, states: Sequence[InputState]) -> Progress:
-    """How far an earlier call came, its shards checked; or the beginning."""
-    modified = [state.modified for state in states]
-    progress = read_progress(directory)
-    if progress is None and (strangers := sorted(directory.glob("shard-*.npy"))):
-        raise DataError(f"{strangers[0]} is in the way: nothing says what it holds; choose another directory")
-    for leftover in [*directory.glob(".*.tmp"), *directory.glob(f"{PARTS_NAME}/.*.tmp")]:
+def _check_begun(directory: Path, job: EncodeJob) -> None:
+    """Check that what an earlier call left is of this job, and remove its temporary files."""
+    for path in sorted([*directory.glob("shard-*.npy"), *directory.glob(TOKEN_BYTES_NAME)]):
+        if path.name == TOKEN_BYTES_NAME:
+            is_ours = any(directory.glob("shard-*.json"))
+        else:
+            is_ours = path.with_suffix(".json").exists()
+        if not is_ours:
+            raise DataError(f"{path} is in the way: nothing says what it holds; choose another directory")
+    for leftover in directory.glob(".*.tmp"):
         with storage_errors(leftover):
             leftover.unlink(missing_ok=True)
-    if progress is None or not (progress.shards or (directory / PARTS_NAME).exists()):
-        start = Cursor(input_index=0, offset=0, line=1, num_done=0)
-        return Progress(version=PROGRESS_VERSION, origin=origin, modified=modified, shards=[], cursor=start)
-    _check_origin(directory, progress.origin, origin, state="begun")
-    if progress.modified != modified:
-        raise DataError(
-            f"{directory}: an input was written to after its encoding had begun; delete the directory to begin anew"
-        )
-    for index, shard in enumerate(progress.shards):
-        path = shard_path(directory, index)
-        check_shard(path, origin.dtype, shard.num_tokens)
-        if sha256_of_items(path) != shard.sha256:
-            raise DataError(f"{path}: altered since it was written; delete {directory} to begin anew")
-    return progress
+    for path in sorted(directory.glob("shard-*.json")):
+        unfinished = read_unfinished(path)
+        assert unfinished is not None, "it was just listed, and the directory is locked"
+        _check_origin(directory, unfinished.origin, job.origin)
+        if unfinished.modified != job.modified:
+            raise DataError(
+                f"{directory}: an input was changed after encoding had begun; delete the directory, then run the same "
+                "command again"
+            )
 
 
-def _check_origin(directory: Path, there: Origin, asked: Origin, *, state: str) -> None:
+def _check_origin(directory: Path, there: Origin, asked: Origin) -> None:
     for field in fields(Origin):
         old, new = getattr(there, field.name), getattr(asked, field.name)
         if old != new:
             name = "inputs" if field.name == "source" else field.name
             raise DataError(
-                f"{directory}: was {state} with {name} {old}, not {new}; delete it to make it anew, "
-                "or choose another directory"
+                f"{directory}: was made with {name} {old}, not {new}; choose another directory, or delete this one "
+                "(--force)"
             )
 
 
-def _finish(encoding: Encoding, shards: list[ShardRecord], entropy: CorpusEntropy | None) -> TokenDataset:
+def _remove_other(directory: Path, job: EncodeJob) -> None:
+    """Remove a data set, finished or not, unless it is of this job."""
+    with suppress(DataError, MissingFileError):
+        if (directory / MANIFEST_NAME).exists():
+            _check_origin(directory, TokenDataset.open(directory).manifest.origin, job.origin)
+        else:
+            _check_begun(directory, job)
+        return
+    _remove(directory)
+
+
+def _remove(directory: Path) -> None:
+    """Remove the files of a data set, finished or not, and no others."""
+    manifest, records = directory / MANIFEST_NAME, sorted(directory.glob("shard-*.json"))
+    if not (manifest.exists() or records):
+        return
+    # Without a manifest, shards that have no record are not ours.
+    shards = directory.glob("shard-*.npy") if manifest.exists() else [path.with_suffix(".npy") for path in records]
+    # The manifest last: until then a call that is killed here can be repeated.
+    names = (TOKEN_BYTES_NAME, VERIFIED_NAME, MANIFEST_NAME)
+    for path in [*shards, *records, *(directory / name for name in names)]:
+        with storage_errors(path):
+            path.unlink(missing_ok=True)
+
+
+def _finish(job: EncodeJob, directory: Path, shards: list[ShardRecord], entropy: CorpusEntropy | None) -> TokenDataset:
     """Write what makes the shards a data set."""
-    directory = encoding.directory
     num_bytes = sum(shard.num_bytes for shard in shards)
     num_separators = sum(shard.num_separators for shard in shards)
     if entropy is not None and (entropy.num_bytes, entropy.num_documents) != (num_bytes, num_separators):
@@ -239,24 +366,24 @@ def _finish(encoding: Encoding, shards: list[ShardRecord], entropy: CorpusEntrop
             f"{directory}: the entropy given is that of {entropy.num_documents:,} documents of {entropy.num_bytes:,} "
             f"bytes, but the text holds {num_separators:,} of {num_bytes:,} bytes; it belongs to another file"
         )
+    write_array(directory / TOKEN_BYTES_NAME, job.encoder.token_bytes)
     manifest = Manifest(
         version=VERSION,
-        origin=encoding.origin,
+        origin=job.origin,
         num_tokens=sum(shard.num_tokens for shard in shards),
         num_bytes=num_bytes,
         num_separators=num_separators,
         token_bytes_sha256=sha256_of_items(directory / TOKEN_BYTES_NAME),
         shards=shards,
         entropy=entropy,
+        sha256="",
     )
-    write_part(directory, manifest)
-    _clear(directory)
+    write_record(directory / MANIFEST_NAME, manifest.with_sha256())
+    _remove_records(directory)
     return TokenDataset.open(directory)
 
 
-def _clear(directory: Path) -> None:
-    """Remove what a finished data set needs no more."""
-    with storage_errors(directory):
-        (directory / PROGRESS_NAME).unlink(missing_ok=True)
-        if (directory / PARTS_NAME).exists():
-            shutil.rmtree(directory / PARTS_NAME)
+def _remove_records(directory: Path) -> None:
+    for path in directory.glob("shard-*.json"):
+        with storage_errors(path):
+            path.unlink(missing_ok=True)

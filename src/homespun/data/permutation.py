@@ -1,4 +1,4 @@
-"""Permutations of 0 ... size-1 that need no memory: any element by itself, at once."""
+"""Permutations of 0 ... size-1 that need no memory: any element is computed on its own."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,11 +9,12 @@ _NUM_ROUNDS = 8
 
 
 class FeistelPermutation:
-    """A pseudo-random order of `size` things, fixed by `seed`.
+    """A pseudo-random permutation of 0 ... size-1, fixed by `seed`.
 
-    A number's bits are cut in two, and each half in turn is xored with a keyed hash of the other. That can be undone,
-    and is therefore a permutation of all numbers of so many bits, here of the fewest that hold `size`. What comes out
-    at `size` or above is sent through again until it does not (cycle walking): two passes at most on average.
+    A Feistel network: a number's bits are divided into two halves, and each half in turn is xored with a keyed hash of
+    the other. Each round is invertible, so the network is a permutation of all numbers of so many bits, here of the
+    fewest that hold `size`. A result of `size` or more is enciphered again until it is below (cycle walking): at most
+    two passes on average.
 
     Source: Luby & Rackoff 1988, doi:10.1137/0217022; Black & Rogaway 2002, doi:10.1007/3-540-45760-7_9, section 3.
     """
@@ -27,7 +28,7 @@ class FeistelPermutation:
         self._keys = [np.uint64(derive_seed(seed, f"feistel round {number}")) for number in range(_NUM_ROUNDS)]
 
     def __call__(self, positions: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-        """What stands at each of `positions`, which are in 0 ... size-1."""
+        """The element at each of `positions`, which are in 0 ... size-1."""
         values = self._encipher(positions.astype(np.uint64))
         outside = np.flatnonzero(values >= self._size)
         while len(outside):
@@ -46,7 +47,7 @@ class FeistelPermutation:
 
 
 def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Spread every bit over all 64, modulo 2**64.
+    """Hash 64 bits to 64 bits.
 
     Source: Steele, Lea & Flood 2014 (SplitMix), doi:10.1145/2660193.2660195; variant 13 of Stafford's finalisers.
     """

@@ -1,4 +1,4 @@
-"""Training windows without repetition, whose place in the data is one number."""
+"""Training windows without repetition; the position in the data is one number, the samples consumed."""
 
 from bisect import bisect_right
 
@@ -6,46 +6,40 @@ import numpy as np
 import numpy.typing as npt
 
 from homespun.config import check_at_least
-from homespun.data.dataset import TokenDataset
+from homespun.data.dataset import TokenDataset, check_context_length
 from homespun.data.permutation import FeistelPermutation
-from homespun.errors import DataError
 from homespun.seeding import derive_seed
 
 
 class WindowSampler:
-    """Gives the samples number 0, 1, 2, ... of a data set: a function of data, context and seed alone.
+    """The samples number 0, 1, 2, ... of a data set: a function of data, context and seed alone.
 
-    An epoch starts at an offset below the context C, drawn anew for each, and cuts what follows into windows that do
-    not overlap: window i holds the tokens offset + i*C ... offset + i*C + C, the last of which is a target only. Their
-    order is a keyed permutation. So every token is a target once an epoch, but for at most C at either end, and to
-    resume takes the number of samples consumed, whatever the batch sizes were.
+    Every epoch has its own random offset below the context C, from which on windows do not overlap: window i holds the
+    tokens offset + i*C ... offset + i*C + C, the last of which is a target only. Their order is a keyed permutation. So
+    every token is a target once an epoch, except for at most C at either end, and resuming takes the number of samples
+    consumed, whatever the batch sizes were.
 
         >>> sampler = WindowSampler(dataset, context_length=256, seed=0)
         >>> inputs, targets = sampler.batch(samples_consumed=0, batch_size=64)
     """
 
     def __init__(self, dataset: TokenDataset | npt.NDArray[np.integer], context_length: int, seed: int) -> None:
-        """Plan over `dataset`.
+        """Sample from `dataset`.
 
         Args:
             dataset: Token ids: a data set, or an array.
-            context_length: Tokens a window.
-            seed: What offsets and order are drawn from.
+            context_length: Tokens in a window.
+            seed: The seed of offsets and order.
 
         Raises:
             ConfigError: the context is below 1.
             DataError: the data hold too few tokens for one window and the token after it.
         """
-        check_at_least("context_length", context_length, 1)
-        if len(dataset) <= context_length:
-            raise DataError(
-                f"context_length = {context_length:,} needs at least {context_length + 1:,} tokens, but the data hold "
-                f"{len(dataset):,}; shorten the context or use more text"
-            )
+        check_context_length(dataset, context_length)
         self._dataset = dataset
         self._context_length = context_length
         self._seed = seed
-        self._epoch_starts = [0]  # samples before each epoch; grows as epochs are asked for
+        self._epoch_starts = [0]  # samples before each epoch; grows with the epochs requested
 
     def epoch_of(self, sample: int) -> int:
         """The epoch, counted from 0, that the sample number `sample` belongs to."""
@@ -59,7 +53,7 @@ class WindowSampler:
         return (len(self._dataset) - 1 - self.offset(epoch)) // self._context_length
 
     def offset(self, epoch: int) -> int:
-        """Where an epoch's first window starts; data that hold a single window leave room for no more than fits."""
+        """The first token of an epoch's first window; less than the context where the data hold a single window."""
         num_windows, room = divmod(len(self._dataset) - 1, self._context_length)
         choices = self._context_length if num_windows > 1 else room + 1
         return derive_seed(self._seed, f"epoch {epoch}: offset") % choices
@@ -68,7 +62,7 @@ class WindowSampler:
         """The first tokens of the next `batch_size` windows after `samples_consumed`."""
         check_at_least("samples_consumed", samples_consumed, 0)
         check_at_least("batch_size", batch_size, 1)
-        pieces: list[npt.NDArray[np.int64]] = []
+        batches: list[npt.NDArray[np.int64]] = []
         sample, end = samples_consumed, samples_consumed + batch_size
         while sample < end:
             epoch = self.epoch_of(sample)
@@ -76,9 +70,9 @@ class WindowSampler:
             stop = min(end, next_epoch_start)
             order = FeistelPermutation(next_epoch_start - epoch_start, derive_seed(self._seed, f"epoch {epoch}: order"))
             windows = order(np.arange(sample - epoch_start, stop - epoch_start))
-            pieces.append(self.offset(epoch) + windows * self._context_length)
+            batches.append(self.offset(epoch) + windows * self._context_length)
             sample = stop
-        return np.concatenate(pieces)
+        return np.concatenate(batches)
 
     def batch(self, samples_consumed: int, batch_size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The next `batch_size` samples after `samples_consumed`: inputs (B, T), and targets one token further."""

@@ -1,4 +1,4 @@
-"""Held-out text cut up for scoring: windows of the context, or whole documents."""
+"""Divide held-out text for scoring: into windows of the context, or into whole documents."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _BLOCK_TOKENS = 1 << 20
 
 @dataclass(frozen=True)
 class Window:
-    """Tokens to score in one go, each conditioned on the inputs up to and including its place."""
+    """Tokens to score in one forward pass, each conditioned on the inputs up to and including its position."""
 
     inputs: npt.NDArray[np.int64]
     targets: npt.NDArray[np.int64]
@@ -23,7 +23,7 @@ class Window:
 
 @dataclass(frozen=True)
 class WindowBatch:
-    """Windows side by side, the shorter ones padded on the right."""
+    """Windows stacked into arrays (B, T), the shorter ones padded on the right."""
 
     inputs: npt.NDArray[np.int64]
     targets: npt.NDArray[np.int64]
@@ -32,7 +32,7 @@ class WindowBatch:
 
 
 def validation_windows(dataset: TokenDataset, context_length: int, max_tokens: int | None = None) -> Iterator[Window]:
-    """Cut a data set into windows that do not overlap, so that every token is scored once, the first one too.
+    """Divide a data set into windows that do not overlap, so that every token is scored once, the first one too.
 
     With context 3, ids a b c d e and separator s:
 
@@ -42,7 +42,7 @@ def validation_windows(dataset: TokenDataset, context_length: int, max_tokens: i
     Args:
         dataset: The held-out set.
         context_length: Tokens in every window but the last.
-        max_tokens: Score only so many from the start; None for all.
+        max_tokens: The number of tokens to score, from the start. None: all.
     """
     check_at_least("context_length", context_length, 1)
     num_tokens = len(dataset) if max_tokens is None else min(max_tokens, len(dataset))
@@ -59,19 +59,19 @@ def documents(dataset: TokenDataset) -> Iterator[Window]:
     For a document x y and separator s: inputs s x y, targets x y s. What follows the last separator, if anything, is a
     document without a closing one.
     """
-    parts: list[npt.NDArray[np.int64]] = []
+    held: list[npt.NDArray[np.int64]] = []  # the beginning of a document that continues in the next block
     for start in range(0, len(dataset), _BLOCK_TOKENS):
         block = dataset[start : start + _BLOCK_TOKENS].astype(np.int64)
         ends = np.flatnonzero(block == dataset.separator_id) + 1
         *closed, rest = np.split(block, ends)
-        for piece in closed:
-            targets = np.concatenate([*parts, piece])
-            parts = []
+        for end in closed:
+            targets = np.concatenate([*held, end])
+            held = []
             yield Window(_shifted(dataset.separator_id, targets), targets)
         if len(rest):
-            parts.append(rest)
-    if parts:
-        targets = np.concatenate(parts)
+            held.append(rest)
+    if held:
+        targets = np.concatenate(held)
         yield Window(_shifted(dataset.separator_id, targets), targets)
 
 

@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from homespun.cli.parsing import CommandParser, parse_count, parse_size
+from homespun.cli.parsing import CommandParser, parse_size
 from homespun.cli.progress import progress_bar
 from homespun.cli.text_options import (
     DEFAULT_TEXT_KEY,
@@ -17,7 +17,7 @@ from homespun.cli.text_options import (
 
 _DESCRIPTION = """\
 Encode text into a token data set, in bounded memory. Files follow each other in the order given, the matches of a
-pattern by their names. After an interruption the same command goes on.
+pattern by their names. After an interruption the same command resumes.
 
 examples:
   homespun corpus encode train.txt --tokenizer data/mine/tokenizer --out data/mine/train
@@ -33,11 +33,15 @@ def build_parser() -> CommandParser:
     )
     add_inputs(parser)
     parser.add_argument("--tokenizer", type=Path, required=True, metavar="DIR", help="a tokenizer directory")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the token data set is made")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the directory of the token data set")
     add_separator(parser)
     add_text_key(parser)
-    parser.add_argument("--shard-tokens", type=parse_count, metavar="N", help="tokens in a shard (2^26 unless given)")
-    parser.add_argument("--part", type=parse_size, metavar="SIZE", help="text that a task on Ray encodes (256MiB)")
+    parser.add_argument(
+        "--shard", type=parse_size, metavar="SIZE", help="bytes of the inputs in a shard (default: 256MiB)"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace a data set in DIR that was made from other inputs"
+    )
     where = parser.add_mutually_exclusive_group()
     add_threads(where)
     add_ray(where, work="encode")
@@ -45,11 +49,10 @@ def build_parser() -> CommandParser:
 
 
 def main(arguments: list[str]) -> int:
-    """Encode, and say what came of it."""
+    """Encode, and print what was written."""
     asked = build_parser().parse_args(arguments)
-    # Imported here, so that `--help` waits for nothing.
-    from homespun.data.encode import SHARD_TOKENS, encode_corpus
-    from homespun.data.parts import PART_BYTES
+    # Imported here so that `--help` is fast.
+    from homespun.data.encode import SHARD_BYTES, encode_corpus
     from homespun.tokenizer.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.load(asked.tokenizer)
@@ -61,10 +64,10 @@ def main(arguments: list[str]) -> int:
             asked.out,
             separator=asked.separator,
             text_key=asked.text_key or DEFAULT_TEXT_KEY,
-            shard_tokens=SHARD_TOKENS if asked.shard_tokens is None else asked.shard_tokens,
+            shard_bytes=SHARD_BYTES if asked.shard is None else asked.shard,
             num_threads=asked.threads,
             cluster=asked.ray,
-            part_bytes=PART_BYTES if asked.part is None else asked.part,
+            overwrite=asked.force,
             on_progress=on_progress,
         )
     print(f"tokens      {len(dataset):,} in {len(dataset.manifest.shards):,} shard(s)")

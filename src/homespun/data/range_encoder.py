@@ -1,0 +1,214 @@
+"""Encode file ranges: text in, blocks of token ids out, in order and in bounded memory."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, chain, groupby
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from homespun import _native
+from homespun.corpus.division import FileRange
+from homespun.corpus.documents import DocumentBatch, DocumentChunk
+from homespun.corpus.inputs import InputFile
+from homespun.corpus.reader import DocumentReader
+from homespun.data.shard import Ids
+from homespun.errors import ConfigError, DataError
+from homespun.progress import ProgressCallback
+from homespun.tokenizer.tokenizer import Tokenizer
+
+CHUNK_BYTES = 1 << 18
+"""Bytes of text that a thread encodes at a time."""
+BATCH_BYTES = 4 << 20
+"""Bytes of documents of files that Python reads, encoded at a time, for each thread."""
+
+Block = tuple[Ids, int, int]
+"""Consecutive ids, in the type in which they are stored; the bytes of their text; how many of them are separators."""
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RangeEncoder:
+    """Encodes file ranges one after another.
+
+    In text the separator becomes its token, and nothing else becomes a special token. A separator follows every JSON
+    line and every parquet row. A document never continues into the next file: where a file with another one after it
+    ends without a separator, one is added.
+    """
+
+    tokenizer: Tokenizer
+    separator: str
+    """The special token between documents."""
+    text_key: str
+    num_threads: int
+
+    @property
+    def separator_id(self) -> int:
+        """The separator's id.
+
+        Raises:
+            ConfigError: it is not a special token of this tokenizer.
+        """
+        if self.separator not in self.tokenizer.special_tokens:
+            known = ", ".join(self.tokenizer.special_tokens) or "none"
+            raise ConfigError(
+                f"the separator {self.separator!r} is not a special token of this tokenizer (its special tokens: "
+                f"{known}); name one of them, or train a tokenizer with this one"
+            )
+        return self.tokenizer.special_tokens[self.separator]
+
+    @cached_property
+    def token_bytes(self) -> npt.NDArray[np.uint32]:
+        """The number of bytes of each id's text; 0 for ids that no token has."""
+        vocab = self.tokenizer.vocab
+        lengths = np.zeros(self.tokenizer.vocab_size, np.dtype("<u4"))
+        lengths[np.fromiter(vocab, np.int64)] = np.fromiter(map(len, vocab.values()), np.uint32)
+        return lengths
+
+    def encode(
+        self,
+        ranges: Sequence[FileRange],
+        *,
+        closes_last: bool,
+        on_block: Callable[[Ids, int, int], None],
+        on_progress: ProgressCallback,
+    ) -> None:
+        """Encode `ranges`, while threads encode what follows.
+
+        Args:
+            ranges: File ranges; where there are several, all but the first begin and all but the last end a file.
+            closes_last: Whether a separator is added where the last one does not end in one.
+            on_block: Called with each `Block`, in order.
+            on_progress: Called with (bytes read, bytes in all) of the files as stored.
+
+        Raises:
+            MissingFileError: an input does not exist.
+            DataError: an input is damaged, not UTF-8, or has text that the tokenizer's pattern leaves out.
+            TokenizerError: a text cannot be encoded.
+            DownloadError: an input is behind a URL that cannot be read.
+        """
+        total, num_before = sum(each.num_bytes for each in ranges), 0
+        # Consecutive plain texts are encoded in one call, so that no thread waits at the end of a small file; every
+        # other file is a call of its own.
+        calls = groupby(enumerate(ranges), lambda item: -1 if item[1].file.plain_path is not None else item[0])
+        for key, items in calls:
+            indices, called = zip(*items, strict=True)
+            encode = self._encode_plain if key < 0 else self._encode_documents
+            encode(
+                called,
+                closes_last or indices[-1] + 1 < len(ranges),
+                on_block,
+                lambda done, before=num_before: on_progress(before + done, total),
+            )
+            num_before += sum(each.num_bytes for each in called)
+
+    def _encode_plain(
+        self,
+        ranges: Sequence[FileRange],
+        closes_last: bool,
+        on_block: Callable[[Ids, int, int], None],
+        on_progress: Callable[[int], None],
+    ) -> None:
+        """Plain text is read and split in Rust: only its ids pass through Python."""
+        paths: list[Path] = [path for each in ranges if (path := each.file.plain_path) is not None]
+        read_before = [*accumulate((each.num_bytes for each in ranges), initial=0)]
+
+        def take(place: tuple[int, int, int], ids: Ids, counts: tuple[int, int]) -> None:
+            index, _, end = place
+            on_block(ids, *counts)
+            on_progress(read_before[index] + end - ranges[index].start)
+
+        _native.encode_text_files(
+            self.tokenizer.core,
+            paths,
+            ranges[0].start,
+            ranges[-1].end,
+            (self.separator, self.separator_id),
+            closes_last=closes_last,
+            num_threads=self.num_threads,
+            chunk_bytes=CHUNK_BYTES,
+            on_block=take,
+        )
+
+    def _encode_documents(
+        self,
+        ranges: Sequence[FileRange],
+        closes_last: bool,
+        on_block: Callable[[Ids, int, int], None],
+        on_progress: Callable[[int], None],
+    ) -> None:
+        """Other files are read in Python, while what was read before is encoded, and the ids before that are used."""
+        (file,) = (each.file for each in ranges)
+        reader = DocumentReader(
+            file,
+            separator=self.separator,
+            text_key=self.text_key,
+            batch_bytes=BATCH_BYTES * self.num_threads,
+        )
+        for block in _ahead(self._blocks(file, _ahead(reader), closes_last)):
+            on_block(*block)
+            on_progress(reader.consumed_bytes)
+
+    def _blocks(
+        self, file: InputFile, batches: Iterator[DocumentBatch | DocumentChunk], closes_last: bool
+    ) -> Iterator[Block]:
+        for batch in batches:
+            if isinstance(batch, DocumentBatch):
+                yield _native.encode_documents(
+                    self.tokenizer.core,
+                    batch.documents,
+                    (self.separator, self.separator_id),
+                    closes_last=batch.is_closed or closes_last,
+                    num_threads=self.num_threads,
+                )
+            else:
+                yield from self._blocks_of_long_document(file, batch, batches, closes_last)
+
+    def _blocks_of_long_document(
+        self,
+        file: InputFile,
+        first: DocumentChunk,
+        following: Iterator[DocumentBatch | DocumentChunk],
+        closes_last: bool,
+    ) -> Iterator[Block]:
+        """Ids of the document that begins with `first` and continues with the next of `following`."""
+        last, bytes_in, bytes_out = first, 0, 0
+
+        def texts() -> Iterator[str]:
+            nonlocal last, bytes_in
+            for chunk in chain([first], following):
+                assert isinstance(chunk, DocumentChunk), "chunks follow each other up to the last of a document"
+                last = chunk
+                bytes_in += chunk.num_bytes
+                yield chunk.text
+                if chunk.is_last:
+                    return
+
+        for ids in self.tokenizer.encode_stream(texts(), "text"):
+            block = self._measure(ids)
+            bytes_out += block[1]
+            yield block
+        if bytes_out != bytes_in:
+            raise DataError(
+                f"{file}: the tokens hold {bytes_out:,} bytes of {bytes_in:,}: this tokenizer's pattern leaves text "
+                "out; train one whose pattern matches every character"
+            )
+        if last.is_closed or closes_last:
+            yield self._measure(np.array([self.separator_id], np.uint32))
+
+    def _measure(self, ids: npt.NDArray[np.uint32]) -> Block:
+        num_bytes = int(self.token_bytes[ids].sum(dtype=np.int64))
+        return ids, num_bytes, int(np.count_nonzero(ids == self.separator_id))
+
+
+def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """The same items; the next one is made on another thread while one is used."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        future = pool.submit(next, items, None)
+        while (item := future.result()) is not None:
+            future = pool.submit(next, items, None)
+            yield item
