@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,8 +45,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or refuses to be written to.
     """
-    # Not the process's number: on a file system that machines share, another's may be the same.
-    temporary = path.with_name(f".{path.name}.{os.urandom(_TEMPORARY_BYTES).hex()}.tmp")
+    temporary = _temporary_path(path)
     with storage_errors(path):
         try:
             yield temporary
@@ -59,9 +59,47 @@ def atomic_path(path: Path) -> Iterator[Path]:
             raise
 
 
-def is_temporary(path: Path) -> bool:
-    """Whether `path` is named like a temporary file of `atomic_path`: a kill leaves such files behind."""
-    return re.fullmatch(rf"\..+\.[0-9a-f]{{{2 * _TEMPORARY_BYTES}}}\.tmp", path.name) is not None
+@contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yield a temporary directory that is renamed to `path`, which must not exist, once the block has succeeded.
+
+    Several files that belong together appear together, or not at all.
+
+    Raises:
+        StorageError: the disk is full or refuses to be written to, or `path` exists and is not empty.
+    """
+    temporary = _temporary_path(path)
+    with storage_errors(path):
+        try:
+            temporary.mkdir(parents=True)
+            yield temporary
+            sync_directory(temporary)
+            temporary.rename(path)
+            sync_directory(path.parent)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+def remove_temporaries(folder: Path, name: str | None = None) -> None:
+    """Remove what a killed process left of `atomic_path` and `atomic_directory` in `folder`.
+
+    Call it while holding a lock that every writer there takes: a living writer's files look the same.
+
+    Args:
+        folder: Nothing happens where it does not exist.
+        name: Only those of this final name; None: all.
+    """
+    for path in folder.glob(".*.tmp"):
+        found = re.fullmatch(rf"\.(.+)\.[0-9a-f]{{{2 * _TEMPORARY_BYTES}}}\.tmp", path.name)
+        if found and name in (None, found[1]):
+            with storage_errors(path):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _temporary_path(path: Path) -> Path:
+    # Random, not the process id: on a file system that machines share, another process may have the same.
+    return path.with_name(f".{path.name}.{os.urandom(_TEMPORARY_BYTES).hex()}.tmp")
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from homespun.data.encode import encode_corpus
 from homespun.data.manifest import MANIFEST_NAME
 from homespun.entropy import CorpusEntropy
 from homespun.errors import ConfigError, DataError, MissingFileError
-from homespun.files import make_directory
+from homespun.files import atomic_directory, remove_temporaries
+from homespun.locks import hold
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.recipe.config import RunConfig
 from homespun.records import read_json_record
@@ -146,19 +147,21 @@ class _Preparation:
             self._tell(f"kept {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens")
             return tokenizer
         files = self.text(split)
-        make_directory(directory.parent)
-        with self._show_progress("training the tokenizer", "steps") as on_progress:
-            vocab, merges = train_bpe(
-                files,
-                wanted.vocab_size,
-                wanted.special_tokens,
-                pattern=wanted.pattern,
-                text_key=self._source.text_key,
-                ties=wanted.ties,
-                on_progress=on_progress,
-            )
-        tokenizer = Tokenizer(vocab, merges, wanted.special_tokens, pattern=wanted.pattern)
-        tokenizer.save(directory)
+        with hold(directory.parent):
+            remove_temporaries(directory.parent, directory.name)
+            with self._show_progress("training the tokenizer", "steps") as on_progress:
+                vocab, merges = train_bpe(
+                    files,
+                    wanted.vocab_size,
+                    wanted.special_tokens,
+                    pattern=wanted.pattern,
+                    text_key=self._source.text_key,
+                    ties=wanted.ties,
+                    on_progress=on_progress,
+                )
+            tokenizer = Tokenizer(vocab, merges, wanted.special_tokens, pattern=wanted.pattern)
+            with atomic_directory(directory) as temporary:
+                tokenizer.save(temporary)
         self._tell(f"made {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens, from {split.text}")
         return tokenizer
 
@@ -188,8 +191,9 @@ class _Preparation:
 
     def _storybook(self, path: Path, split: Split) -> None:
         if not path.exists():
-            make_directory(path.parent)
-            with self._show_progress(f"writing {path.name}", "stories") as on_progress:
+            with hold(path.parent), self._show_progress(f"writing {path.name}", "stories") as on_progress:
+                for file in (path, entropy_path(path)):
+                    remove_temporaries(path.parent, file.name)
                 seed = derive_seed(self._source.seed, split.name)
                 write_storybook(path, num_stories=split.num_stories, seed=seed, on_progress=on_progress)
             self._tell(f"made {path}: {split.num_stories:,} stories")
