@@ -295,9 +295,17 @@ _TRAIN_LINE = re.compile(f'{{{_TRAIN_FIELDS}, "kind": "train"}}\n'.encode())
 
 
 def _train_record(match: "re.Match[bytes]") -> TrainRecord:
-    step, tokens, *others = match.groups()
-    values = (int(step), int(tokens), *map(float, others))
-    return TrainRecord(**dict(zip(_TRAIN_KEYS, values, strict=True)))
+    step, tokens, loss, lr, grad_norm, tokens_per_second, mfu, seconds = match.groups()
+    return TrainRecord(
+        step=int(step),
+        tokens=int(tokens),
+        loss=float(loss),
+        lr=float(lr),
+        grad_norm=float(grad_norm),
+        tokens_per_second=float(tokens_per_second),
+        mfu=float(mfu),
+        seconds=float(seconds),
+    )
 
 
 def parse_record(line: str | bytes, *, where: str) -> MetricsRecord:

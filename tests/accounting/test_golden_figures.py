@@ -9,11 +9,15 @@ import json
 import pytest
 
 from homespun.accounting.estimate import Estimate, estimate_training
-from homespun.accounting.flops import forward_flops, forward_flops_by_part, list_matrix_multiplies
 from homespun.accounting.machines import get_machine
-from homespun.accounting.memory import training_memory
-from homespun.accounting.parameters import count_parameters
 from homespun.accounting.presets import preset
+from homespun.accounting.totals import (
+    count_parameters,
+    forward_flops,
+    forward_flops_by_component,
+    list_matrix_multiplies,
+    training_memory,
+)
 from homespun.cli.estimate import main
 
 pytestmark = pytest.mark.golden
@@ -50,7 +54,7 @@ def test_forward_flops(name, feed_forward, context_length, flops):
 
 
 def test_parts_of_xl_with_three_matrices():
-    assert forward_flops_by_part(preset("gpt2-xl"), 1024) == {
+    assert forward_flops_by_component(preset("gpt2-xl"), 1024) == {
         "attention": 1_328_755_507_200,
         "feed-forward": 3_019_898_880_000,
         "head": 164_682_137_600,
@@ -66,7 +70,7 @@ def test_parts_of_xl_with_three_matrices():
     ],
 )
 def test_shares_with_three_matrices(name, context_length, shares):
-    parts = forward_flops_by_part(preset(name, context_length=context_length), context_length)
+    parts = forward_flops_by_component(preset(name, context_length=context_length), context_length)
     total = sum(parts.values())
     assert {part: round(100 * parts[part] / total, 2) for part in shares} == shares
 
@@ -83,7 +87,7 @@ def test_shares_of_xl_with_two_matrices():
 def test_one_block_of_the_small_model():
     """A published 11,509,596,160 + 4,731,174,912 is a slip."""
     model = preset("gpt2-small")
-    parts = forward_flops_by_part(model, 1024)
+    parts = forward_flops_by_component(model, 1024)
     assert parts["feed-forward"] == 14_495_514_624 * model.num_layers
     assert parts["attention"] == 8_053_063_680 * model.num_layers
 
@@ -107,7 +111,7 @@ def test_days_of_xl_on_one_a100(feed_forward, by_rule, exact):
         (
             ["gpt2-xl"],
             """2,127,057,600 8,508,230,400 4,513,336,524,800 1,328,755,507,200 29.44 3,019,898,880,000 66.91
-            164,682,137,600 3.65""",
+            164,682,137,600 3.65 1,635,537,600 1,557,611,200""",
         ),
         (["gpt2-large"], "2,257,754,521,600"),
         (["gpt2-medium"], "1,033,109,504,000"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from homespun.accounting.parameters import count_parameters
+from homespun.accounting.totals import count_parameters
 from homespun.recipe.load import load_recipe
 from homespun.recipe.prepare import prepare
 from homespun.training.loop import train

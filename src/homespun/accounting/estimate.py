@@ -3,17 +3,19 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from homespun.accounting.flops import (
+from homespun.accounting.machines import Machine
+from homespun.accounting.totals import (
+    BYTES_PER_FLOAT32,
+    count_parameters,
     forward_flops,
-    forward_flops_by_part,
+    forward_flops_by_component,
     list_matrix_multiplies,
+    parameters_by_component,
     training_flops,
     training_flops_by_rule,
+    training_memory,
     update_flops,
 )
-from homespun.accounting.machines import Machine
-from homespun.accounting.memory import BYTES_PER_FLOAT32, training_memory
-from homespun.accounting.parameters import count_parameters, parameters_by_part
 from homespun.config import check_at_least, check_fraction, check_positive
 from homespun.model.config import ModelConfig
 
@@ -37,6 +39,8 @@ class Estimate:
     """Format of the matrix products, for the machine's peak; memory is counted in float32."""
     mfu: float
     """The fraction of the machine's peak that training reaches."""
+    published_parameters: int | None = None
+    """Parameters of the released model that a preset takes its dimensions from; None for a recipe."""
 
     @property
     def num_parameters(self) -> int:
@@ -80,14 +84,15 @@ class Estimate:
             "name": self.name,
             "model": asdict(self.model),
             "parameters": {
-                "by_part": parameters_by_part(self.model),
+                "by_component": parameters_by_component(self.model),
                 "total": self.num_parameters,
                 "bytes": self.parameter_bytes,
+                "published": self.published_parameters,
             },
             "forward": {
                 "sequence_length": length,
                 "multiplies": [{**asdict(product), "flops": product.flops} for product in multiplies],
-                "by_part": forward_flops_by_part(self.model, length),
+                "by_component": forward_flops_by_component(self.model, length),
                 "flops": forward_flops(self.model, length),
             },
             "memory": {
@@ -128,6 +133,7 @@ def estimate_training(
     precision: str,
     mfu: float,
     micro_batch: int | None = None,
+    published_parameters: int | None = None,
 ) -> Estimate:
     """Work out what training `model` takes, without building it.
 
@@ -140,6 +146,7 @@ def estimate_training(
         precision: Format of the matrix products, which decides the machine's peak.
         mfu: Fraction of that peak which training reaches, above 0 and at most 1.
         micro_batch: Sequences in one forward pass; None: the whole batch at once.
+        published_parameters: As in `Estimate`.
 
     Raises:
         ConfigError: a number is out of its range, or the machine has no such precision.
@@ -158,4 +165,5 @@ def estimate_training(
         machine=machine,
         precision=precision,
         mfu=mfu,
+        published_parameters=published_parameters,
     )

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from homespun.config import check_choice, check_positive
 from homespun.errors import ConfigError
 
 Precision = Literal["float32", "tf32", "bfloat16", "float16"]
-PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
+PRECISIONS = get_args(Precision)
 _GB = 10**9
 _TERA = 10**12
 
@@ -49,7 +49,8 @@ def find_machine(device_name: str) -> Machine | None:
     words = set(_words(device_name))
     if words & {"laptop", "mig"}:
         return None
-    matching = [key for key in _MACHINES if words.issuperset(_words(key))]
+    # "4090" alone is clear enough.
+    matching = [key for key in _MACHINES if words.issuperset(word for word in _words(key) if word != "rtx")]
     if not matching:
         return None
     machine = _MACHINES[max(matching, key=lambda key: len(_words(key)))]

@@ -1,18 +1,21 @@
 """An estimate as aligned plain text: the tables that `homespun estimate` prints."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, fields, replace
+from typing import get_args
 
 from homespun.accounting.estimate import Estimate
-from homespun.accounting.flops import (
+from homespun.accounting.totals import (
     ADAMW_UPDATE_FLOPS,
+    count_parameters,
     forward_flops,
-    forward_flops_by_part,
+    forward_flops_by_component,
     list_matrix_multiplies,
+    parameters_by_component,
+    training_memory,
     update_flops,
 )
-from homespun.accounting.memory import training_memory
-from homespun.accounting.parameters import parameters_by_part
-from homespun.model.config import ModelConfig
+from homespun.model.config import FeedForward, ModelConfig
 
 Row = Sequence[str]
 
@@ -42,24 +45,34 @@ def _headline(estimate: Estimate) -> str:
 
 
 def _describe(model: ModelConfig) -> str:
-    matrices = {"swiglu": "three feed-forward matrices", "silu": "two feed-forward matrices"}[model.feed_forward]
-    tied = ", tied embeddings" if model.tie_embeddings else ""
-    return (
+    sizes = (
         f"{model.num_layers} layers, d_model {model.d_model:,}, {model.num_heads} heads, d_ff {model.d_ff:,}, "
-        f"vocabulary {model.vocab_size:,}, context {model.context_length:,}, {matrices}{tied}"
+        f"vocabulary {model.vocab_size:,}, context {model.context_length:,}, feed-forward {model.feed_forward}"
     )
+    # Every other switch that is not at its default, as the recipe has it.
+    others = (x for x in fields(model) if x.default is not MISSING and x.name != "feed_forward")
+    changed = [f"{x.name} {getattr(model, x.name)}" for x in others if getattr(model, x.name) != x.default]
+    return ", ".join([sizes, *changed])
 
 
 def _parameters(estimate: Estimate) -> Iterator[str]:
-    total = estimate.num_parameters
+    model, total = estimate.model, estimate.num_parameters
     yield "Parameters"
+    components = parameters_by_component(model).items()
     rows = [
-        ["part", "parameters", "share"],
-        *([part, f"{count:,}", _share(count, total)] for part, count in parameters_by_part(estimate.model).items()),
+        ["component", "parameters", "share"],
+        *([component, f"{count:,}", _share(count, total)] for component, count in components),
         ["total", f"{total:,}", ""],
         ["bytes in float32", f"{estimate.parameter_bytes:,}", ""],
     ]
     yield from align(rows)
+    if estimate.published_parameters is not None:
+        yield "The same dimensions in other architectures"
+        others = [other for other in get_args(FeedForward) if other != model.feed_forward]
+        counts = [count_parameters(replace(model, feed_forward=other)) for other in others]
+        rows = [[f"feed_forward: {other}", f"{count:,}"] for other, count in zip(others, counts, strict=True)]
+        rows.append(["GPT-2: biases, learned positions, tied head", f"{estimate.published_parameters:,}"])
+        yield from align(rows)
 
 
 def _forward(estimate: Estimate) -> Iterator[str]:
@@ -78,10 +91,10 @@ def _forward(estimate: Estimate) -> Iterator[str]:
     rows.append(["total", "", "", "", "", f"{total:,}", ""])
     yield from align(rows)
     yield ""
-    rows = [["part", "FLOPs in one block", "FLOPs", "share"]]
-    for part, flops in forward_flops_by_part(model, length).items():
-        in_block = "" if part == "head" else f"{flops // model.num_layers:,}"
-        rows.append([part, in_block, f"{flops:,}", _share(flops, total)])
+    rows = [["component", "FLOPs in one block", "FLOPs", "share"]]
+    for component, flops in forward_flops_by_component(model, length).items():
+        in_block = "" if component == "head" else f"{flops // model.num_layers:,}"
+        rows.append([component, in_block, f"{flops:,}", _share(flops, total)])
     yield from align(rows)
 
 
@@ -89,7 +102,7 @@ def _memory(estimate: Estimate) -> Iterator[str]:
     memory = training_memory(estimate.model, estimate.model.context_length)
     yield "Peak memory of a training step with AdamW, all in float32, every activation kept"
     rows = [
-        ["part", "bytes"],
+        ["memory", "bytes"],
         *([name, f"{size:,}"] for name, size in memory.fixed.items()),
         *([f"{name}, a sequence", f"{size:,}"] for name, size in memory.activations.items()),
     ]

@@ -1,4 +1,4 @@
-"""How a training run looks on a terminal: a progress bar with ETA; elsewhere, plain lines now and then."""
+"""Show a training run: on a terminal a progress bar with ETA, elsewhere a line every ten seconds."""
 
 import os
 import sys
@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from homespun.cli.progress import new_bar
 from homespun.training.events import CheckpointSaved, Event, RunFinished, Sampled, StepLogged, StepTaken, Validated
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class TrainingConsole:
 
     Args:
         num_steps: Steps of the whole run.
-        steps_done: Those taken before, for a run that resumes.
+        steps_done: Those already done, for a run that resumes.
     """
 
     def __init__(self, num_steps: int, steps_done: int = 0) -> None:
@@ -33,12 +34,10 @@ class TrainingConsole:
     def __enter__(self) -> "TrainingConsole":
         if sys.stderr.isatty():
             # Imported here: a run that nobody watches does not pay for drawing.
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import MofNCompleteColumn, TextColumn
 
-            columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            progress = Progress(*columns, TextColumn("{task.fields[news]}"), console=Console(stderr=True))
-            task = progress.add_task("training", total=self._num_steps, completed=self._steps_done, news="")
+            progress = new_bar(MofNCompleteColumn(), TextColumn("{task.fields[status]}"))
+            task = progress.add_task("training", total=self._num_steps, completed=self._steps_done, status="")
             self._closing.enter_context(progress)
             self._bar = (progress, task)
         return self
@@ -53,11 +52,11 @@ class TrainingConsole:
             case StepTaken(step=step, loss=loss, tokens_per_second=rate):
                 if self._bar is not None:
                     progress, task = self._bar
-                    progress.update(task, completed=step, news=f"loss {loss:.3f}, {rate:,.0f} tokens/s")
+                    progress.update(task, completed=step, status=f"loss {loss:.3f}, {rate:,.0f} tokens/s")
                 if step == self._num_steps:
                     self.tell(f"step {step:,}: scoring the whole validation set")
             case StepLogged(record=record):
-                # On a terminal the bar says it.
+                # On a terminal the bar shows it.
                 if self._bar is None and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
                     self._last_line = time.monotonic()
                     self.tell(
@@ -89,7 +88,7 @@ class TrainingConsole:
             print(line, file=sys.stderr, flush=True)
 
     def tell_stopping(self) -> None:
-        """Say that Ctrl-C was heard."""
+        """Confirm the first Ctrl-C."""
         # Straight to the descriptor: a signal may come in the middle of a print, which must not be entered twice.
         os.write(2, b"\nstopping after this step, with a checkpoint; Ctrl-C again stops at once and saves nothing\n")
 

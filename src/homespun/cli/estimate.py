@@ -3,10 +3,13 @@
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from homespun.accounting.machines import PRECISIONS
+from homespun.accounting.presets import PRESETS, preset, published_parameters
 from homespun.cli.parsing import CommandParser, parse_count, parse_size
 from homespun.errors import ConfigError
+from homespun.model.config import FeedForward
 
 if TYPE_CHECKING:
     from homespun.accounting.estimate import Estimate
@@ -14,8 +17,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 examples:
-  homespun estimate gpt2-xl                                       SwiGLU's three feed-forward matrices
-  homespun estimate gpt2-xl --feed-forward silu                   GPT-2's two
+  homespun estimate gpt2-xl
+  homespun estimate gpt2-xl --feed-forward silu                   two feed-forward matrices, as GPT-2 has
   homespun estimate gpt2-xl --context-length 16384
   homespun estimate gpt2-xl --feed-forward silu --batch-size 1024 --steps 400000 --machine A100 --mfu 0.5
   homespun estimate recipes/tinystories-gpu.yaml --machine H100 --precision bfloat16 --model.d_ff 2048
@@ -49,11 +52,11 @@ def _build_parser() -> CommandParser:
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="gpt2-small, gpt2-medium, gpt2-large, gpt2-xl, or a recipe's file; a recipe's keys are flags too",
+        help=f"{', '.join(PRESETS)}, or a recipe's file; a recipe's keys are flags too",
     )
     parser.add_argument("--context-length", type=parse_count, metavar="T", help="another context, in tokens")
     parser.add_argument(
-        "--feed-forward", choices=["swiglu", "silu"], help="three feed-forward matrices or two (presets: swiglu)"
+        "--feed-forward", choices=get_args(FeedForward), help="another feed-forward network (presets: swiglu)"
     )
     parser.add_argument("--d-ff", type=parse_count, metavar="F", help="another feed-forward width (presets: 4 d_model)")
     parser.add_argument(
@@ -67,7 +70,7 @@ def _build_parser() -> CommandParser:
     machine.add_argument(
         "--precision",
         metavar="P",
-        help="of the matrix products: float32, tf32, bfloat16 or float16 (presets: float32); memory stays float32",
+        help=f"of the matrix multiplies: {', '.join(PRECISIONS)} (presets: float32); memory stays float32",
     )
     machine.add_argument(
         "--mfu", type=float, default=0.5, metavar="X", help="fraction of the peak that is used (default: %(default)s)"
@@ -80,13 +83,12 @@ def _build_parser() -> CommandParser:
 
 def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: list[str]) -> "Estimate":
     from homespun.accounting.estimate import estimate_training
-    from homespun.accounting.presets import PRESETS, preset
 
-    batch_size, micro_batch, num_steps, precision = 1, None, 1, "float32"
+    batch_size, micro_batch, num_steps, precision, published = 1, None, 1, "float32", None
     if options.model in PRESETS:
         if overrides:
             parser.error(f"unrecognized arguments: {' '.join(overrides)}")
-        name, model = options.model, preset(options.model)
+        name, model, published = options.model, preset(options.model), published_parameters(options.model)
     elif Path(options.model).suffix in (".yaml", ".yml", ".json"):
         from homespun.recipe.load import load_recipe
 
@@ -112,6 +114,7 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
         machine=_machine(options, precision),
         precision=precision,
         mfu=options.mfu,
+        published_parameters=published,
     )
 
 

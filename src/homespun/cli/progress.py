@@ -1,18 +1,22 @@
-"""Progress bars with ETA: shown on a terminal for work over two seconds, silent elsewhere."""
+"""Progress bars with ETA on standard error: shown on a terminal, silent elsewhere."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from homespun.progress import ProgressCallback, ignore_progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _PATIENCE_SECONDS = 2.0
 
 
 @contextmanager
 def progress_bar(description: str, unit: str) -> Iterator[ProgressCallback]:
-    """A callback that draws a bar on standard error once the work has lasted two seconds.
+    """Yield a callback that draws a bar once the work has lasted two seconds.
 
     Args:
         description: What is being done, such as "counting words".
@@ -22,26 +26,10 @@ def progress_bar(description: str, unit: str) -> Iterator[ProgressCallback]:
         yield ignore_progress
         return
     # Imported here: a command that is not watched does not pay for drawing.
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import DownloadColumn, MofNCompleteColumn, TextColumn, TransferSpeedColumn
 
     amount = (DownloadColumn(), TransferSpeedColumn()) if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        *amount,
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    bar = new_bar(*amount, transient=True)
     task = bar.add_task(description, total=None)
     began = time.monotonic()
     running = False
@@ -58,3 +46,12 @@ def progress_bar(description: str, unit: str) -> Iterator[ProgressCallback]:
     finally:
         if running:
             bar.stop()
+
+
+def new_bar(*amount: object, transient: bool = False) -> "Progress":
+    """Return a bar on standard error: description, bar, `amount`, time remaining."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=transient)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """The shape of a model; torch-free, so that accounting and the command line can read it without loading a layer."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from homespun.config import check_at_least, check_choice, check_positive
 from homespun.errors import ConfigError
@@ -56,9 +56,9 @@ class ModelConfig:
             check_at_least(f"model.{name}", getattr(self, name), 1)
         for name in ("rope_theta", "norm_eps"):
             check_positive(f"model.{name}", getattr(self, name))
-        check_choice("model.norm", self.norm, ("pre", "post", "none"))
-        check_choice("model.positions", self.positions, ("rope", "none"))
-        check_choice("model.feed_forward", self.feed_forward, ("swiglu", "silu"))
+        check_choice("model.norm", self.norm, get_args(Norm))
+        check_choice("model.positions", self.positions, get_args(Positions))
+        check_choice("model.feed_forward", self.feed_forward, get_args(FeedForward))
         if self.d_model % self.num_heads:
             lower = self.d_model // self.num_heads * self.num_heads
             nearest = f"{lower} and {lower + self.num_heads}" if lower else str(self.num_heads)

@@ -6,7 +6,7 @@ alphabets: names stand in the HTML legend, next to their color.
 
 import io
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homespun.reporting.run import ReportedRun
 
@@ -75,7 +75,7 @@ def _is_shown(value: float) -> bool:
     return abs(value) < _LARGEST_SHOWN  # False for NaN
 
 
-def _draw(axes: "Axes", index: int, points: Iterable[tuple[float, float]], **style: object) -> None:
+def _draw(axes: "Axes", index: int, points: Iterable[tuple[float, float]], **style: Any) -> None:
     points = [(x, y) for x, y in points if _is_shown(y)]
     if len(points) == 1:
         style |= {"marker": "o", "markersize": 4}  # a line of one point is invisible

@@ -8,8 +8,7 @@ from types import TracebackType
 import torch
 from torch.optim import Optimizer
 
-from homespun.accounting.flops import training_flops
-from homespun.accounting.parameters import count_parameters
+from homespun.accounting.totals import count_parameters, training_flops
 from homespun.checkpoint.checkpoint import load_checkpoint, read_state, save_checkpoint
 from homespun.data.sampler import WindowSampler
 from homespun.errors import CheckpointError, RunError
