@@ -4,7 +4,7 @@ import torch
 from homespun.errors import GenerationError
 from homespun.generation import Sampling, decode, decode_batch, decode_stream, generate_batch, generate_tokens
 from homespun.generation.cache import window_start
-from homespun.generation.generate import _Windows
+from homespun.generation.tokens import _Windows
 from homespun.model.config import ModelConfig
 from homespun.model.transformer import TransformerLM
 from refusals import refuses

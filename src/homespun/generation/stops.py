@@ -1,4 +1,4 @@
-"""Ending a text at the first stop string, wherever the pieces it arrives in are cut."""
+"""End a text at the first stop string, however the strings it arrives in are cut."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -17,17 +17,17 @@ def check_stops(stop: str | Sequence[str]) -> tuple[str, ...]:
     return stops
 
 
-def cut_at_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
-    """Yield the text of `pieces` up to the stop string that is complete first, without it.
+def cut_at_stop(strings: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
+    """Yield the text of `strings` up to the stop string that is complete first, without it.
 
     Of two that end at the same character the longer counts. Characters that may yet turn out to begin a stop string
-    are held back; everything else is passed on at once.
+    are held back; everything else is yielded at once.
 
-    Example: pieces "a", "b<", "/s", "> c" and stop "</s>" give "a", "b".
+    Example: strings "a", "b<", "/s", "> c" and stop "</s>" give "a", "b".
     """
     held = ""
-    for piece in pieces:
-        held += piece
+    for string in strings:
+        held += string
         found = [(begin + len(stop), begin) for stop in stops if (begin := held.find(stop)) >= 0]
         if found:
             if text := held[: min(found)[1]]:
