@@ -53,10 +53,10 @@ def digest_of(merges: object) -> str:
 
 def run_homespun(text: Path, vocab_size: int, num_threads: int) -> Measurement:
     began = time.perf_counter()
-    from homespun.tokenizer import train_bpe
+    from homespun.tokenizer import CountOptions, train_bpe
 
     def train() -> tuple[int, str]:
-        merges = train_bpe(text, vocab_size, [SEPARATOR], num_threads=num_threads)[1]
+        merges = train_bpe(text, vocab_size, [SEPARATOR], options=CountOptions(num_threads=num_threads))[1]
         return len(merges), digest_of(merges)
 
     return timed(train, time.perf_counter() - began)

@@ -25,7 +25,6 @@ __all__ = [
     "PretokenCounts",
     "encode_documents",
     "encode_text_files",
-    "feed_counts",
     "first_cut",
     "merge_counts_files",
     "merge_memory_bytes",
@@ -71,10 +70,9 @@ class PretokenCounts:
 
 @final
 class Counter:
-    """The counts of several texts together, as they come in; of no use any more after an error.
+    """The counts of several texts together; unusable after an error.
 
-    Runs of counts are put aside in `directory` where memory is limited. Without `kept` they lie in a directory of their
-    own in it, which goes with the counter; with it they stay, and the counter goes on from the runs that `keep` gave.
+    Where memory is limited, counts spill to a directory made inside `spill_directory` and removed with the counter.
     """
 
     def __new__(
@@ -84,42 +82,26 @@ class Counter:
         num_threads: int,
         chunk_bytes: int,
         max_memory_bytes: int | None,
-        directory: str | PathLike[str],
-        kept: Sequence[tuple[str, int]] | None,
+        spill_directory: str | PathLike[str],
     ) -> Self: ...
     def count_file(
-        self,
-        path: str | PathLike[str],
-        start: int,
-        end: int,
-        max_bytes: int,
-        on_progress: Callable[[int, int], None],
+        self, path: str | PathLike[str], start: int, end: int, on_progress: Callable[[int, int], None]
     ) -> int:
-        """Count a stretch of a UTF-8 file, or so much of it as reaches `max_bytes`; the offset reached.
+        """Count a range of a UTF-8 file; return the offset reached, less than `end` where the file is shorter.
 
-        Both ends are places that `first_cut` or an earlier call gave. Progress in offsets. Invalid UTF-8: DataError
-        with the offset.
+        Both ends are offsets that `first_cut` gave. Progress in offsets. Invalid UTF-8: DataError with the offset.
         """
-    def count_text(
-        self, pieces: Iterable[bytes], place: str | PathLike[str], offset: int, max_bytes: int
-    ) -> tuple[int, bytes | None]:
-        """Count UTF-8 text that begins `offset` bytes into the text of `place`, while `pieces` gives more of it.
-
-        The offset reached, and what was taken from `pieces` and not counted, or None where they ended.
-        """
+    def count_text(self, chunks: Iterable[bytes], place: str | PathLike[str]) -> None:
+        """Count UTF-8 text that arrives in chunks, cut anywhere; errors name `place`."""
     def count_documents(self, batches: Iterable[Sequence[str]]) -> None:
         """Count documents in which special tokens are ordinary text."""
-    def keep(self) -> list[tuple[str, int]]:
-        """Put everything counted on the disk: the names of the runs, and how often each was merged."""
-    def remove_others(self) -> None:
-        """Remove runs that are not among those kept, once it is written down which these are."""
     def finish(self) -> PretokenCounts:
-        """The counts, which are given away: the counter is of no use any more."""
+        """Return the counts and leave the counter unusable."""
     def write(self, path: str | PathLike[str], header: bytes) -> tuple[int, int, int]:
-        """Write the counts to a file, as `finish`; see `verify_counts` for what is returned."""
+        """Write the counts to a file, leaving the counter unusable; returns what `verify_counts` does."""
 
 def first_cut(path: str | PathLike[str], start: int, special_tokens: Sequence[str], pattern: str) -> int:
-    """The first offset from `start` on at which a text file can be cut and its parts counted apart, or its size."""
+    """The first offset, from `start` on, at which a text file can be cut into ranges to tokenize apart; or its size."""
 
 def read_counts_header(path: str | PathLike[str]) -> bytes:
     """What the writer of a file of counts put at its beginning; the rest is not looked at."""
@@ -137,18 +119,12 @@ def merge_counts_files(
 ) -> tuple[int, int, int]:
     """Write the sum of files of counts to another; see `verify_counts` for what is returned."""
 
-def feed_counts(counts: PretokenCounts, sink: Callable[[bytes], object]) -> None:
-    """Hand `sink` all pre-tokens in ascending order, piece by piece: each its length, its bytes and its count.
-
-    Length and count are unsigned, of 64 bits, little-endian.
-    """
-
 def merge_memory_bytes(counts: PretokenCounts, num_tokens: int, num_threads: int, has_known: bool) -> int:
     """What merging to `num_tokens` takes at most, known merges applied first or not, beside counts and tokens."""
 
 @final
 class MergeTrainer:
-    """Training on counts, which can be carried on."""
+    """BPE training on counts, after merges that are known already."""
 
     def __new__(
         cls,
@@ -158,20 +134,15 @@ class MergeTrainer:
         special_tokens: Sequence[bytes],
         num_threads: int,
     ) -> Self:
-        """Prepare to go on after `known_merges`, in their order.
+        """Apply `known_merges` in their order.
 
         `special_tokens`, as bytes of the printable alphabet, matter to "ids" alone.
         """
     @property
     def num_tokens(self) -> int:
         """Distinct tokens beside the 256 bytes, those of known merges included."""
-    def merge(
-        self, num_tokens: int, seconds: float, on_progress: Callable[[int, int], None]
-    ) -> list[tuple[bytes, bytes]]:
-        """Merge until there are `num_tokens`, no pair is left, or the time is over, but at least once if possible.
-
-        Returns the merges made. Progress in tokens.
-        """
+    def merge(self, num_tokens: int, on_progress: Callable[[int, int], None]) -> list[tuple[bytes, bytes]]:
+        """Merge until there are `num_tokens` or no pair is left; return the merges made. Progress in tokens."""
 
 @final
 class Encoder:

@@ -38,16 +38,13 @@ from homespun.errors import HomespunError
 from homespun.optim import AdamW
 from homespun.recipe.load import load_recipe
 from homespun.records import RunDirectory, write_json_record
-from homespun.tokenizer import Tokenizer
-from homespun.tokenizer.count_corpus import count_corpus
-from homespun.tokenizer.counts_file import read_counts, read_header
-from homespun.tokenizer.journal import Journal, JournalOrigin
-from homespun.tokenizer.partial import PROGRESS_NAME, Partial
+from homespun.tokenizer import CountOptions, Tokenizer
+from homespun.tokenizer.counting.file import read_counts, read_header
+from homespun.tokenizer.counting.job import RECORD_NAME, claim_directory, count_corpus
 
 SEPARATOR = "<|endoftext|>"
 DOCUMENTS = ["the cat ate", "a caf\u00e9 \U0001f600", ""]
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "demo.yaml"
-ORIGIN = JournalOrigin(counts_sha256="0" * 64, special_tokens=[], ties="bytes", extends=None)
 
 
 def make_tokenizer() -> Tokenizer:
@@ -80,7 +77,7 @@ def make_counts(directory: Path) -> Path:
     if not out.exists():
         text = file_in(directory, "a.txt", SEPARATOR.join(DOCUMENTS).encode())
         os.utime(text, ns=(0, 0))  # what is noted of it is then the same wherever it lies
-        count_corpus(text, out, [SEPARATOR], num_threads=1)
+        count_corpus(text, out, [SEPARATOR], options=CountOptions(num_threads=1))
     return out
 
 
@@ -168,22 +165,18 @@ def load_forged_counts(directory: Path, content: bytes) -> None:
     load_counts(directory, content[:-32] + hashlib.sha256(content[:-32]).digest())
 
 
-def load_counting_progress(directory: Path, content: bytes) -> None:
-    partial = make_partial(directory)
-    file_in(partial.directory, PROGRESS_NAME, content)
-    partial.read()
+def load_ranges(directory: Path, content: bytes) -> None:
+    make_ranges(directory)
+    file_in(directory / "b.ranges", RECORD_NAME, content)
+    make_ranges(directory)
 
 
-def make_partial(directory: Path) -> Partial:
+def make_ranges(directory: Path) -> Path:
+    """The record of a count that has begun."""
     header = read_header(make_counts(directory))
-    partial = Partial(directory / "b.partial", header, read_source([InputFile(str(directory / "a.txt"))]))
-    partial.directory.mkdir(exist_ok=True)
-    return partial
-
-
-def load_journal(directory: Path, content: bytes) -> None:
-    with Journal(file_in(directory, "a.journal", content), ORIGIN):
-        pass
+    (directory / "b.ranges").mkdir(exist_ok=True)
+    claim_directory(directory / "b.ranges", header, read_source([InputFile(str(directory / "a.txt"))]))
+    return directory / "b.ranges" / RECORD_NAME
 
 
 def load_metrics(directory: Path, content: bytes) -> None:
@@ -226,8 +219,7 @@ LOADERS: dict[str, Callable[[Path, bytes], None]] = {
     "forged checkpoint": load_forged_checkpoint,
     "counts": load_counts,
     "forged counts": load_forged_counts,
-    "counting progress": load_counting_progress,
-    "journal": load_journal,
+    "ranges": load_ranges,
     "metrics": load_metrics,
     "records": load_records,
     "recipe": load_yaml,
@@ -278,14 +270,8 @@ def make_seed(name: str, directory: Path) -> bytes:
             return buffer.getvalue()[0 if name == "checkpoint" else 8 :]
         case "counts" | "forged counts":
             return make_counts(directory).read_bytes()
-        case "counting progress":
-            partial = make_partial(directory)
-            partial.write(partial.read().cursor, [("run-0.counts", 1)])
-            return (partial.directory / PROGRESS_NAME).read_bytes()
-        case "journal":
-            with Journal(directory / "seed.journal", ORIGIN) as journal:
-                journal.append([(b"t", b"h"), (b"th", b"e")])
-            return (directory / "seed.journal").read_bytes()
+        case "ranges":
+            return make_ranges(directory).read_bytes()
         case "metrics":
             return (
                 b'{"kind": "train", "step": 1, "tokens": 8, "loss": 2.5, "lr": 0.1, "grad_norm": 1.0, '

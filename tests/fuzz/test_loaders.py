@@ -49,8 +49,8 @@ ODD_VALUES = (
 )
 # Loaders of files that begin with an object, and how many odd ones each is given.
 BEGIN_WITH_JSON = (
-    *("tokenizer.json", "vocab.json and merges.txt", "manifest", "progress", "forged checkpoint", "counting progress"),
-    *("journal", "metrics", "records", "jsonl"),
+    *("tokenizer.json", "vocab.json and merges.txt", "manifest", "progress", "forged checkpoint", "ranges"),
+    *("metrics", "records", "jsonl"),
 )
 MAX_ODD_OBJECTS = 500
 

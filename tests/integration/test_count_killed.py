@@ -17,7 +17,7 @@ NUM_KILLS = int(os.environ.get("HOMESPUN_NUM_KILLS", "50"))
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory) -> list[str]:
-    """Text that the core reads, and JSON lines that Python reads, each in many segments."""
+    """Text that the core reads, and JSON lines that Python reads, the text in many ranges."""
     folder = tmp_path_factory.mktemp("corpus")
     text = "".join(f"document {n} of {n % 977} has {n * n} words{END if n % 5 == 0 else ', '}" for n in range(60_000))
     lines = "".join(f'{{"text": "line {n} has {n * 7 % 5000} words and {n % 99}"}}\n' for n in range(20_000))
@@ -27,13 +27,13 @@ def corpus(tmp_path_factory) -> list[str]:
 
 
 def count(inputs: list[str], out: Path) -> subprocess.Popen[bytes]:
-    options = ["--special-token", END, "--segment", "100KB", "--max-memory", "38MB", "--threads", "2"]
+    options = ["--special-token", END, "--range", "100KB", "--max-memory", "38MB", "--threads", "2"]
     command = [sys.executable, "-m", "homespun", "tokenizer", "count", *inputs, "--out", str(out), *options]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
 def kill_at_random(inputs: list[str], out: Path, num_kills: int, generator: random.Random) -> None:
-    """Kill at any moment from the start to the end, again and again; a count that ends before is begun anew."""
+    """Kill at any moment from the start to the end, again and again; a count that ends before is started again."""
     began = time.monotonic()
     assert count(inputs, out).wait() == 0
     seconds = time.monotonic() - began

@@ -19,7 +19,7 @@ import pytest
 
 from homespun.data import encode_corpus
 from homespun.tokenizer import Tokenizer, train_bpe
-from homespun.tokenizer.count_corpus import count_corpus
+from homespun.tokenizer.counting.job import count_corpus
 
 END = "<|endoftext|>"
 # Slow to split, so that a task lasts long enough to be killed in.
@@ -55,10 +55,11 @@ else:
 
 TRAIN = """
 import sys
-from homespun.tokenizer import Tokenizer, train_bpe
+from homespun.tokenizer import CountOptions, Tokenizer, train_bpe
 
 address, pattern, end, *inputs = sys.argv[1:]
-vocab, merges = train_bpe(inputs, 300, [end], pattern=pattern, cluster=address, counts_path="python.counts")
+options = CountOptions(cluster=address, counts_path="python.counts")
+vocab, merges = train_bpe(inputs, 300, [end], pattern=pattern, options=options)
 Tokenizer(vocab, merges, [end], pattern=pattern).save("python")
 """
 
@@ -166,7 +167,7 @@ def inputs(tmp_path_factory) -> list[str]:
 
 def test_counts_and_merges_are_those_of_one_machine(cluster, inputs, tmp_path):
     """Oracle: `count_corpus` and `train_bpe` here. A worker is killed in the middle."""
-    command = ["-m", "homespun", "tokenizer", "count", *inputs, "--out", "tasks.counts", "--segment", "1MB"]
+    command = ["-m", "homespun", "tokenizer", "count", *inputs, "--out", "tasks.counts", "--range", "1MB"]
     settings = ["--special-token", END, "--pattern", PATTERN, "--ray", cluster.address]
     process = cluster.call(*command, *settings, folder=tmp_path)
     cluster.kill_a_busy_worker(process)

@@ -77,14 +77,14 @@ def check_is_refused(command: list[str], directory: Path) -> None:
 
 def test_counting():
     """Oracle: a count by one process."""
-    command = ["tokenizer", "count", "text.txt", "--special-token", END, "--segment", "50KB", "--threads", "1", "--out"]
-    partial = Path("a.counts.partial")
-    with stopped_in(partial, [*command, "a.counts"], at="progress.json"):
-        check_is_refused([*command, "a.counts"], partial)
+    command = ["tokenizer", "count", "text.txt", "--special-token", END, "--range", "50KB", "--threads", "1", "--out"]
+    ranges = Path("a.counts.ranges")
+    with stopped_in(ranges, [*command, "a.counts"], at="ranges.json"):
+        check_is_refused([*command, "a.counts"], ranges)
     assert main([*command, "a.counts"]) == 0
     assert main([*command, "b.counts"]) == 0
     assert Path("a.counts").read_bytes() == Path("b.counts").read_bytes()
-    assert not partial.exists()
+    assert not ranges.exists()
 
 
 def test_encoding():

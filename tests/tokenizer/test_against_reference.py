@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun import _native
-from homespun.tokenizer import Tokenizer, reference, train_bpe, train_bpe_from_counts
+from homespun.tokenizer import CountOptions, Tokenizer, reference, train_bpe, train_bpe_from_counts
 from homespun.tokenizer.reference_splitting import SPLITS
 
 pytestmark = pytest.mark.property
@@ -62,7 +62,8 @@ def test_training_equals_the_reference(pattern, text, num_merges, num_specials, 
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "corpus.txt"
         path.write_bytes((text + "a").encode())
-        found = train_bpe(path, vocab_size, specials, pattern=pattern, num_threads=num_threads, chunk_bytes=chunk_bytes)
+        options = CountOptions(num_threads=num_threads, chunk_bytes=chunk_bytes)
+        found = train_bpe(path, vocab_size, specials, pattern=pattern, options=options)
     assert found == reference.train_bpe(text + "a", vocab_size, specials, SPLITS[pattern])
 
 
@@ -78,14 +79,10 @@ def test_training_from_counts_equals_the_reference(counts, specials):
 
 
 @given(counts=COUNTS, size=st.integers(257, 290), more=st.integers(0, 20), ties=st.sampled_from(["bytes", "ids"]))
-def test_training_in_parts_equals_training_at_once(counts, size, more, ties):
-    """Oracle: one training of the larger size; by a journal, and from one tokenizer to the next."""
+def test_extending_equals_training_once(counts, size, more, ties):
+    """Oracle: one training of the larger size."""
     whole = train_bpe_from_counts(counts, size + more, ["<|e|>"], ties=ties)
-    with tempfile.TemporaryDirectory() as directory:
-        journal = Path(directory) / "merges.journal"
-        part = train_bpe_from_counts(counts, size, ["<|e|>"], ties=ties, journal=journal)
-        assert train_bpe_from_counts(counts, size + more, ["<|e|>"], ties=ties, journal=journal) == whole
-    old = Tokenizer(*part, ["<|e|>"])
+    old = Tokenizer(*train_bpe_from_counts(counts, size, ["<|e|>"], ties=ties), ["<|e|>"])
     assert train_bpe_from_counts(counts, size + more, ["<|e|>"], ties=ties, extend=old) == whole
 
 

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 from tokenizers import models, pre_tokenizers, trainers
 
 from homespun.tokenizer import train_bpe_from_counts
-from homespun.tokenizer.count import count_pretokens
+from homespun.tokenizer.counting.job import count_pretokens
 from homespun.tokenizer.storage.printable import to_printable
 
 pytestmark = pytest.mark.peers

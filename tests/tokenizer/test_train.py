@@ -1,10 +1,14 @@
 """Training on small texts, and what it refuses."""
 
+import subprocess
+import sys
+
 import pytest
 
 from homespun.errors import ConfigError, DataError, MissingFileError
-from homespun.tokenizer import reference, train_bpe, train_bpe_from_counts
+from homespun.tokenizer import CountOptions, reference, train_bpe, train_bpe_from_counts, train_bpe_from_iterator
 from homespun.tokenizer.reference_splitting import SPLITS
+from refusals import refuses
 
 COUNTS = {b"low": 5, b"lower": 2, b"widest": 3, b"newest": 6}
 
@@ -54,17 +58,36 @@ def test_counts_beyond_32_bits_are_kept_apart():
 def test_counts_that_are_kept_are_found_again(corpus, tmp_path):
     """Oracle: training without them, and the time at which their file was written."""
     path = tmp_path / "corpus.counts"
-    assert train_bpe(corpus, 262, ["<|endoftext|>"], counts_path=path) == train_bpe(corpus, 262, ["<|endoftext|>"])
+    kept = CountOptions(counts_path=path)
+    assert train_bpe(corpus, 262, ["<|endoftext|>"], options=kept) == train_bpe(corpus, 262, ["<|endoftext|>"])
     written = path.stat().st_mtime_ns
-    assert train_bpe(corpus, 270, ["<|endoftext|>"], counts_path=path) == train_bpe(corpus, 270, ["<|endoftext|>"])
+    assert train_bpe(corpus, 270, ["<|endoftext|>"], options=kept) == train_bpe(corpus, 270, ["<|endoftext|>"])
     assert path.stat().st_mtime_ns == written
-    with pytest.raises(DataError, match=r"corpus\.counts: was counted with special_tokens"):
-        train_bpe(corpus, 270, [], counts_path=path)
+    with refuses(DataError, path, "special_tokens"):
+        train_bpe(corpus, 270, [], options=kept)
 
 
 def test_a_cluster_needs_a_place_for_the_counts(corpus):
-    with pytest.raises(ConfigError, match="cluster = 'auto' needs counts_path"):
-        train_bpe(corpus, 262, [], cluster="auto")
+    """Oracle: both fields in the message."""
+    with refuses(ConfigError, "cluster = 'auto'", "counts_path"):
+        train_bpe(corpus, 262, [], options=CountOptions(cluster="auto"))
+
+
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_strings_train_what_their_file_trains(num_threads, tmp_path):
+    """Oracle: training on a file of the texts with special tokens between them, which cut nothing more."""
+    specials = ["<|endoftext|>", "<|end", "<|end|>"]
+    texts = [f"low lower <|end|>lowest {n} caf\u00e9<|endoftext|>" + "new " * (n % 5) for n in range(99)] + [""]
+    path = tmp_path / "corpus.txt"
+    path.write_text("<|endoftext|>".join(texts))
+    options = CountOptions(num_threads=num_threads)
+    found = train_bpe_from_iterator(iter(texts), 300, specials, options=options)
+    assert found == train_bpe(path, 300, specials)
+    assert train_bpe_from_iterator(texts, 300, []) != found
+    with refuses(DataError, "texts"):
+        train_bpe_from_iterator([], 300, specials)
+    with refuses(DataError, "texts"):
+        train_bpe_from_iterator(["", ""], 300, [])
 
 
 def test_special_tokens_take_no_part(corpus):
@@ -83,7 +106,8 @@ def test_threads_and_chunks_change_nothing(num_threads, chunk_bytes, tmp_path):
     )
     path = tmp_path / "corpus.txt"
     path.write_bytes(text.encode())
-    found = train_bpe(path, 300, ["<|endoftext|>"], num_threads=num_threads, chunk_bytes=chunk_bytes)
+    options = CountOptions(num_threads=num_threads, chunk_bytes=chunk_bytes)
+    found = train_bpe(path, 300, ["<|endoftext|>"], options=options)
     assert found == reference.train_bpe(text, 300, ["<|endoftext|>"])
 
 
@@ -108,72 +132,98 @@ def test_progress_stays_within_the_whole(tmp_path):
     """Oracle: the bytes of the file, then the tokens asked for."""
     path = tmp_path / "corpus.txt"
     path.write_bytes("".join(f"{number:x} " for number in range(10**6)).encode())
-    news = []
-    train_bpe(path, 300, [], chunk_bytes=1000, num_threads=1, on_progress=lambda *pair: news.append(pair))
-    assert {total for _, total in news} <= {path.stat().st_size, 44}
-    assert all(0 <= done <= total for done, total in news)
+    calls = []
+    options = CountOptions(chunk_bytes=1000, num_threads=1)
+    train_bpe(path, 300, [], options=options, on_progress=lambda *pair: calls.append(pair))
+    assert {total for _, total in calls} <= {path.stat().st_size, 44}
+    assert all(0 <= done <= total for done, total in calls)
 
 
 @pytest.mark.parametrize(
-    ("data", "error", "message"),
+    ("data", "error", "fact"),
     [
         (b"", DataError, "empty"),
-        (b"good text\xff more", DataError, r"byte 9\b"),
-        (b"cut short \xe4\xb8", DataError, r"byte 10\b"),
-        (b"\xed\xa0\x80", DataError, r"byte 0\b"),
+        (b"good text\xff more", DataError, "byte 9 "),
+        (b"cut short \xe4\xb8", DataError, "byte 10 "),
+        (b"\xed\xa0\x80", DataError, "byte 0 "),
     ],
     ids=["empty", "stray byte", "cut character", "surrogate"],
 )
 @pytest.mark.parametrize("chunk_bytes", [1, 4, 2**20])
-def test_bad_text_is_refused_with_its_place(data, error, message, chunk_bytes, tmp_path):
+def test_bad_text_is_refused_with_its_place(data, error, fact, chunk_bytes, tmp_path):
     """Oracle: the offset at which Python's decoder fails."""
     path = tmp_path / "bad.txt"
     path.write_bytes(data)
-    with pytest.raises(error, match=f"bad.txt.*{message}"):
-        train_bpe(path, 300, [], chunk_bytes=chunk_bytes)
+    with refuses(error, path, fact):
+        train_bpe(path, 300, [], options=CountOptions(chunk_bytes=chunk_bytes))
 
 
 def test_a_late_offset_is_counted_from_the_beginning(tmp_path):
     """Oracle: derived by hand; the bad byte lies many chunks in."""
     path = tmp_path / "bad.txt"
     path.write_bytes(b"some words " * 1000 + b"\xff")
-    with pytest.raises(DataError, match=r"byte 11000\b"):
-        train_bpe(path, 300, [], num_threads=2, chunk_bytes=64)
+    with refuses(DataError, path, "byte 11000 "):
+        train_bpe(path, 300, [], options=CountOptions(num_threads=2, chunk_bytes=64))
 
 
 def test_missing_input_is_named(tmp_path):
     """Oracle: the path in the message."""
-    with pytest.raises(MissingFileError, match=r"nowhere\.txt: no such file"):
+    with refuses(MissingFileError, tmp_path / "nowhere.txt"):
         train_bpe(tmp_path / "nowhere.txt", 300, [])
-    with pytest.raises(DataError, match="is a directory"):
+    with refuses(DataError, tmp_path, "is a directory"):
         train_bpe(tmp_path, 300, [])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "facts"),
     [
-        ({"vocab_size": 256}, "vocab_size = 256 is too small"),
-        ({"special_tokens": ["<a>", "<a>"]}, "'<a>' stands there twice"),
-        ({"special_tokens": [""]}, "empty"),
-        ({"num_threads": 0}, "num_threads = 0"),
-        ({"chunk_bytes": 0}, "chunk_bytes = 0"),
-        ({"pattern": ""}, "pattern is empty"),
+        ({"vocab_size": 256}, ["vocab_size = 256"]),
+        ({"special_tokens": ["<a>", "<a>"]}, ["'<a>'"]),
+        ({"special_tokens": [""]}, ["special_tokens", "empty"]),
+        ({"special_tokens": ["\ud800"]}, ["special_tokens", "surrogate"]),
+        ({"options": {"num_threads": 0}}, ["num_threads = 0"]),
+        ({"options": {"chunk_bytes": 0}}, ["chunk_bytes = 0"]),
+        ({"pattern": ""}, ["pattern", "empty"]),
+        ({"pattern": "(unclosed"}, ["pattern", "(unclosed"]),
     ],
 )
-def test_bad_arguments_are_refused(arguments, message, corpus):
-    """Oracle: the argument's name in the message."""
-    with pytest.raises(ConfigError, match=message):
-        train_bpe(corpus, **{"vocab_size": 300, "special_tokens": ["<|endoftext|>"]} | arguments)
+def test_bad_arguments_are_refused(arguments, facts, corpus):
+    """Oracle: the argument's name and value in the message."""
+    given = {"vocab_size": 300, "special_tokens": ["<|endoftext|>"]} | arguments
+    with refuses(ConfigError, *facts):
+        train_bpe(corpus, **given | {"options": CountOptions(**given.get("options", {}))})
 
 
-def test_a_malformed_pattern_is_refused(corpus):
-    """Oracle: the pattern in the message."""
-    with pytest.raises(ConfigError, match=r"pattern .\(unclosed"):
-        train_bpe(corpus, 300, [], pattern="(unclosed")
+WRONG_TYPES = """
+from homespun.errors import HomespunError
+from homespun.tokenizer import train_bpe, train_bpe_from_iterator
+
+for call, facts in (
+    (lambda: train_bpe("a.txt", 300, "<|endoftext|>"), ["special_tokens = '<|endoftext|>'", "['<|endoftext|>']"]),
+    (lambda: train_bpe("a.txt", 300, [b"<a>"]), ["special_tokens", "b'<a>'", "string"]),
+    (lambda: train_bpe("a.txt", "300", []), ["vocab_size = '300'", "whole number"]),
+    (lambda: train_bpe(["hello world"], 300, []), ["hello world", "train_bpe_from_iterator"]),
+    (lambda: train_bpe_from_iterator("hello", 300, []), ["texts = 'hello'", "['hello']"]),
+    (lambda: train_bpe_from_iterator(["hello", b"x"], 300, []), ["texts[1] = b'x'", "string"]),
+):
+    try:
+        call()
+    except HomespunError as error:
+        missing = [fact for fact in facts if fact not in str(error)]
+        assert not missing and "\\n" not in str(error), (str(error), missing)
+    else:
+        raise AssertionError(facts)
+"""
+
+
+def test_arguments_of_a_wrong_type_are_named():
+    """Oracle: argument, value and what is expected, in the message. In a process without the hook that checks types."""
+    done = subprocess.run([sys.executable, "-c", WRONG_TYPES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("count", [-1, 2**64])
 def test_impossible_counts_are_refused(count):
     """Oracle: the pre-token in the message."""
-    with pytest.raises(DataError, match=r"counts\[b'ab'\]"):
+    with refuses(DataError, "counts[b'ab']", count):
         train_bpe_from_counts({b"ab": count}, 300, [])

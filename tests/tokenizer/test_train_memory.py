@@ -7,7 +7,6 @@ import pytest
 
 SCRIPT = """
 import random, sys
-from math import inf
 from pathlib import Path
 from homespun import _native
 
@@ -23,27 +22,27 @@ words = {
     "bytes": [draw.randbytes(5_000_000)],
     "words": [draw.randbytes(draw.randrange(20)) for _ in range(500_000)],
 }[sys.argv[1]]
-goes_on = sys.argv[2] == "True"
+extends = sys.argv[2] == "True"
 counts = _native.PretokenCounts((word, draw.randrange(1, 10_000)) for word in words)
 del words
-known = [(b"a", b"a"), (b"aa", b"b")] if goes_on else []
+known = [(b"a", b"a"), (b"aa", b"b")] if extends else []
 trainer = _native.MergeTrainer(_native.PretokenCounts([(b"ab", 1)]), [], "bytes", [], 2)
-bound = _native.merge_memory_bytes(counts, 2_000, 2, goes_on)
+bound = _native.merge_memory_bytes(counts, 2_000, 2, extends)
 Path("/proc/self/clear_refs").write_text("5")
 before = peak()
 trainer = _native.MergeTrainer(counts, known, "bytes", [], 2)
-merges = trainer.merge(2_000, inf, lambda done, total: None)
+merges = trainer.merge(2_000, lambda done, total: None)
 print(bound, peak() - before, sum(len(left) + len(right) for left, right in merges))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a process's peak is read from /proc")
-@pytest.mark.parametrize("goes_on", [False, True])
+@pytest.mark.parametrize("extends", [False, True])
 @pytest.mark.parametrize("kind", ["a letter", "letters", "every other", "bytes", "words"])
-def test_merging_keeps_to_the_memory_stated(kind, goes_on):
+def test_merging_keeps_to_the_memory_stated(kind, extends):
     """Oracle: the kernel's high-water mark. The tokens, here and in the core, come on top."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, kind, str(goes_on)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", SCRIPT, kind, str(extends)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     bound, measured, tokens = map(int, done.stdout.split())

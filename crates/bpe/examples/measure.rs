@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use homespun_bpe::count::{count_file, CountOptions};
 use homespun_bpe::progress::ignore_progress;
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         num_threads: options.num_threads,
     };
     let mut trainer = Trainer::new(&counts, &[], train_options)?;
-    let merges = trainer.merge(num_tokens, Duration::MAX, &ignore_progress)?;
+    let merges = trainer.merge(num_tokens, &ignore_progress)?;
     let trained = start.elapsed();
     println!(
         "count {:.3} s ({} distinct, {} in all), train {:.3} s ({} merges), {:.3} s together; {}",

@@ -106,11 +106,6 @@ impl<R: Read> ChunkReader<R> {
         self.carry_offset
     }
 
-    /// What was read and not given out.
-    pub fn into_rest(self) -> Vec<u8> {
-        self.carry
-    }
-
     /// Fills `chunk` with the next stretch of text; false where there is none.
     pub fn next_chunk(
         &mut self,

@@ -1,7 +1,6 @@
 //! Training against recounting everything after every merge.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use homespun_bpe::progress::ignore_progress;
 use homespun_bpe::train::{Merge, Ties, TrainOptions, Trainer};
@@ -23,7 +22,7 @@ fn trainer(counts: &Counts, known: &[Merge], ties: &Ties) -> Trainer {
 
 fn train(counts: &Counts, num_tokens: usize, ties: &Ties) -> Vec<Merge> {
     let mut trainer = trainer(counts, &[], ties);
-    trainer.merge(num_tokens, Duration::MAX, &ignore_progress).unwrap()
+    trainer.merge(num_tokens, &ignore_progress).unwrap()
 }
 
 fn merges_of(words: &[(&str, u64)], num_tokens: usize) -> Vec<String> {
@@ -85,31 +84,15 @@ fn progress_ends_at_what_was_reached() {
         *last.lock().unwrap() = (done, all);
         ControlFlow::Continue(())
     };
-    trainer.merge(10, Duration::MAX, &on_progress).unwrap();
+    trainer.merge(10, &on_progress).unwrap();
     assert_eq!(*last.lock().unwrap(), (3, 10));
 }
 
 #[test]
 fn a_callback_can_stop_training() {
     let counts = Counts::from_pairs((0..2000).map(|i| (format!("{i}"), 1)));
-    let stopped = trainer(&counts, &[], &Ties::Bytes).merge(2000, Duration::MAX, &|_, _| ControlFlow::Break(()));
+    let stopped = trainer(&counts, &[], &Ties::Bytes).merge(2000, &|_, _| ControlFlow::Break(()));
     assert!(matches!(stopped, Err(BpeError::Interrupted)));
-}
-
-/// Oracle: one call without end.
-#[test]
-fn training_pauses_when_time_is_over() {
-    let counts = Counts::from_pairs((0..2000).map(|i| (format!("{i}"), 1)));
-    let whole = train(&counts, 1000, &Ties::Bytes);
-    let mut trainer = trainer(&counts, &[], &Ties::Bytes);
-    let mut merges = Vec::new();
-    let mut num_calls = 0;
-    while trainer.num_tokens() < 1000 {
-        merges.extend(trainer.merge(1000, Duration::ZERO, &ignore_progress).unwrap());
-        num_calls += 1;
-    }
-    assert_eq!(merges, whole);
-    assert!(num_calls > 5);
 }
 
 /// Oracle: the merge's number in the message.
@@ -165,7 +148,7 @@ proptest! {
             let known = &whole[..num_known.min(whole.len())];
             let mut trainer = trainer(&counts, known, &ties);
             prop_assert_eq!(trainer.num_tokens(), known.len());
-            let rest = trainer.merge(60, Duration::MAX, &ignore_progress).unwrap();
+            let rest = trainer.merge(60, &ignore_progress).unwrap();
             prop_assert_eq!([known, &rest].concat(), whole);
         }
     }

@@ -3,12 +3,12 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use homespun_bpe::count::{CountOptions, Counter as CoreCounter, Documents, Run};
+use homespun_bpe::count::{CountOptions, Counter as CoreCounter, Documents};
 use homespun_bpe::{BpeError, SpecialTokens, Splitter};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
-use pyo3::types::{PyBytes, PyIterator};
+use pyo3::types::PyIterator;
 
 use crate::counting::PretokenCounts;
 use crate::errors::to_py;
@@ -21,8 +21,6 @@ pub struct Counter(Option<CoreCounter>);
 #[pymethods]
 impl Counter {
     #[new]
-    #[expect(clippy::too_many_arguments, reason = "Python names them")]
-    #[pyo3(signature = (special_tokens, pattern, num_threads, chunk_bytes, max_memory_bytes, directory, kept))]
     fn new(
         py: Python<'_>,
         special_tokens: Vec<String>,
@@ -30,8 +28,7 @@ impl Counter {
         num_threads: usize,
         chunk_bytes: usize,
         max_memory_bytes: Option<usize>,
-        directory: PathBuf,
-        kept: Option<Vec<(String, u32)>>,
+        spill_directory: PathBuf,
     ) -> PyResult<Self> {
         let made = py.detach(|| {
             let specials = SpecialTokens::new(special_tokens)?;
@@ -40,13 +37,9 @@ impl Counter {
                 num_threads,
                 chunk_bytes,
                 max_memory_bytes,
-                spill_directory: directory.clone(),
+                spill_directory,
             };
-            let Some(kept) = kept else {
-                return Ok(CoreCounter::new(specials, splitter, &options));
-            };
-            let kept = kept.into_iter().map(|(name, level)| Run { name, level }).collect();
-            CoreCounter::resume(specials, splitter, &options, &directory, kept)
+            Ok(CoreCounter::new(specials, splitter, &options))
         });
         made.map(|core| Self(Some(core))).map_err(|error| to_py(py, &error))
     }
@@ -57,43 +50,25 @@ impl Counter {
         path: PathBuf,
         start: u64,
         end: u64,
-        max_bytes: u64,
         on_progress: Py<PyAny>,
     ) -> PyResult<u64> {
         let core = self.core()?;
         working(py, on_progress, |progress| {
-            core.count_file(&path, start..end, max_bytes, &|done, total| {
-                progress.report(done, total)
-            })
+            core.count_file(&path, start..end, &|done, total| progress.report(done, total))
         })
     }
 
-    fn count_text<'py>(
-        &mut self,
-        py: Python<'py>,
-        pieces: &Bound<'py, PyAny>,
-        place: PathBuf,
-        offset: u64,
-        max_bytes: u64,
-    ) -> PyResult<(u64, Option<Bound<'py, PyBytes>>)> {
+    fn count_text(&mut self, py: Python<'_>, chunks: &Bound<'_, PyAny>, place: PathBuf) -> PyResult<()> {
         let core = self.core()?;
         let mut source = Pieces {
-            iterator: pieces.try_iter()?.unbind(),
+            iterator: chunks.try_iter()?.unbind(),
             piece: None,
             failure: None,
         };
-        let counted = py.detach(|| core.count_stream(&mut source, &place, offset, max_bytes));
-        if let Some(failure) = source.failure {
-            return Err(failure);
-        }
-        let (offset, rest) = counted.map_err(|error| to_py(py, &error))?;
-        let rest = rest.map(|mut bytes| {
-            if let Some((piece, used)) = source.piece {
-                bytes.extend_from_slice(&piece[used..]);
-            }
-            PyBytes::new(py, &bytes)
-        });
-        Ok((offset, rest))
+        let counted = py.detach(|| core.count_stream(&mut source, &place));
+        source
+            .failure
+            .map_or_else(|| counted.map_err(|error| to_py(py, &error)), Err)
     }
 
     fn count_documents(&mut self, py: Python<'_>, batches: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -109,17 +84,6 @@ impl Counter {
             })
         });
         failure.map_or_else(|| counted.map_err(|error| to_py(py, &error)), Err)
-    }
-
-    fn keep(&mut self, py: Python<'_>) -> PyResult<Vec<(String, u32)>> {
-        let core = self.core()?;
-        let runs = py.detach(|| core.keep()).map_err(|error| to_py(py, &error))?;
-        Ok(runs.into_iter().map(|run| (run.name, run.level)).collect())
-    }
-
-    fn remove_others(&mut self, py: Python<'_>) -> PyResult<()> {
-        let core = self.core()?;
-        py.detach(|| core.remove_others()).map_err(|error| to_py(py, &error))
     }
 
     fn finish(&mut self, py: Python<'_>) -> PyResult<PretokenCounts> {

@@ -31,7 +31,7 @@ mod _native {
     #[pymodule_export]
     use super::fingerprint::{merges_as_json, tokens_as_json};
     #[pymodule_export]
-    use super::training::{feed_counts, merge_memory_bytes, MergeTrainer};
+    use super::training::{merge_memory_bytes, MergeTrainer};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

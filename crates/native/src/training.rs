@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use homespun_bpe::train::{memory_bytes, Merge, Ties, TrainOptions, Trainer};
 use pyo3::exceptions::PyValueError;
@@ -54,17 +53,10 @@ impl MergeTrainer {
         py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).num_tokens())
     }
 
-    fn merge<'py>(
-        &self,
-        py: Python<'py>,
-        num_tokens: usize,
-        seconds: f64,
-        on_progress: Py<PyAny>,
-    ) -> PyResult<PyMerges<'py>> {
-        let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    fn merge<'py>(&self, py: Python<'py>, num_tokens: usize, on_progress: Py<PyAny>) -> PyResult<PyMerges<'py>> {
         let merges = working(py, on_progress, |progress| {
             let mut trainer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            trainer.merge(num_tokens, time, &|done, total| progress.report(done, total))
+            trainer.merge(num_tokens, &|done, total| progress.report(done, total))
         })?;
         // One object a token: some are as long as the text.
         let mut objects: HashMap<*const u8, Bound<'_, PyBytes>> = HashMap::new();
@@ -83,23 +75,4 @@ impl MergeTrainer {
 #[pyfunction]
 pub fn merge_memory_bytes(counts: &PretokenCounts, num_tokens: usize, num_threads: usize, has_known: bool) -> usize {
     memory_bytes(&counts.0, num_tokens, num_threads, has_known)
-}
-
-/// Bytes handed over at a time, about.
-const PIECE_BYTES: usize = 1 << 20;
-
-/// Hand all of `counts` to `sink`, piece by piece, in a form that depends on nothing else.
-#[pyfunction]
-pub fn feed_counts(py: Python<'_>, counts: &PretokenCounts, sink: &Bound<'_, PyAny>) -> PyResult<()> {
-    let mut piece = Vec::new();
-    for (pretoken, count) in counts.0.iter() {
-        piece.extend_from_slice(&(pretoken.len() as u64).to_le_bytes());
-        piece.extend_from_slice(pretoken);
-        piece.extend_from_slice(&count.to_le_bytes());
-        if piece.len() >= PIECE_BYTES {
-            sink.call1((PyBytes::new(py, &piece),))?;
-            piece.clear();
-        }
-    }
-    sink.call1((PyBytes::new(py, &piece),)).map(drop)
 }

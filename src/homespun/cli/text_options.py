@@ -1,30 +1,27 @@
-"""The options that commands on text have in common: one means the same, and is told the same, wherever it stands."""
+"""The options that commands on text share: each means the same, and has the same help, wherever it appears."""
 
 import argparse
-from typing import Any, Protocol, runtime_checkable
+from os import PathLike
+from typing import TYPE_CHECKING
 
 from homespun.cli.parsing import parse_count, parse_size
+
+if TYPE_CHECKING:
+    from homespun.tokenizer.counting.options import CountOptions
 
 DEFAULT_PATTERN = "gpt2"
 DEFAULT_TEXT_KEY = "text"
 
 
-@runtime_checkable
-class Options(Protocol):
-    """A parser, or a group of options of which one may be given."""
-
-    def add_argument(self, *names: str, **settings: Any) -> argparse.Action: ...
-
-
-def add_inputs(options: Options, *, metavar: str = "INPUT", or_else: str = "") -> None:
-    """Files of text, as `inputs`.
+def add_inputs(parser: argparse.ArgumentParser, *, metavar: str = "INPUT", or_else: str = "") -> None:
+    """Add the files of a text, as `inputs`.
 
     Args:
-        options: Where to add it.
-        metavar: What a usage calls one.
+        parser: Where to add them.
+        metavar: The name of one in the usage.
         or_else: What else may be named, as the rest of the help.
     """
-    options.add_argument(
+    parser.add_argument(
         "inputs",
         nargs="+",
         metavar=metavar,
@@ -32,18 +29,18 @@ def add_inputs(options: Options, *, metavar: str = "INPUT", or_else: str = "") -
     )
 
 
-def add_text_key(options: Options) -> None:
-    """Where the text is, as `text_key`; None where it is not said."""
-    options.add_argument(
+def add_text_key(parser: argparse.ArgumentParser) -> None:
+    """Add `text_key`; None where it is not given."""
+    parser.add_argument(
         "--text-key",
         metavar="KEY",
         help=f"where the text is in JSON lines and parquet (default: {DEFAULT_TEXT_KEY})",
     )
 
 
-def add_separator(options: Options) -> None:
-    """What stands between documents, as `separator`."""
-    options.add_argument(
+def add_separator(parser: argparse.ArgumentParser) -> None:
+    """Add what stands between documents, as `separator`."""
+    parser.add_argument(
         "--separator",
         default="<|endoftext|>",
         metavar="TEXT",
@@ -51,9 +48,9 @@ def add_separator(options: Options) -> None:
     )
 
 
-def add_splitting(options: Options) -> None:
-    """How text is cut before pairs are counted: `special_tokens`, and `pattern`, None where it is not said."""
-    options.add_argument(
+def add_splitting(parser: argparse.ArgumentParser) -> None:
+    """Add how text is split before pairs are counted: `special_tokens`, and `pattern`, None where it is not given."""
+    parser.add_argument(
         "--special-token",
         action="append",
         default=[],
@@ -61,33 +58,90 @@ def add_splitting(options: Options) -> None:
         metavar="TEXT",
         help="a string that text is cut at and that is one token, such as '<|endoftext|>'; may be repeated",
     )
-    options.add_argument("--pattern", help=f"{DEFAULT_PATTERN} (the default), gpt4, o200k, or a regular expression")
+    parser.add_argument("--pattern", help=f"{DEFAULT_PATTERN} (the default), gpt4, o200k, or a regular expression")
 
 
-def add_threads(options: Options, *, on_ray: str = "") -> None:
-    """How many threads, as `threads`.
-
-    Args:
-        options: Where to add it.
-        on_ray: What holds on a cluster, as the rest of the help.
-    """
-    options.add_argument("--threads", type=parse_count, metavar="N", help=f"one a core unless given{on_ray}")
+def add_threads(parser: argparse.ArgumentParser, *, on_ray: str = "") -> None:
+    """Add how many threads, as `threads`; `on_ray` ends the help with what holds on a cluster."""
+    parser.add_argument("--threads", type=parse_count, metavar="N", help=f"one a core unless given{on_ray}")
 
 
-def add_max_memory(options: Options) -> None:
-    """A memory budget in bytes, as `max_memory`."""
-    options.add_argument("--max-memory", type=parse_size, metavar="SIZE", help="for the process, such as 200MB")
+def add_max_memory(parser: argparse.ArgumentParser) -> None:
+    """Add a memory limit in bytes, as `max_memory`."""
+    parser.add_argument("--max-memory", type=parse_size, metavar="SIZE", help="for the process, such as 200MB")
 
 
-def add_ray(options: Options, *, work: str) -> None:
-    """A cluster's address, as `ray`.
-
-    Args:
-        options: Where to add it.
-        work: What is done there, such as "count".
-    """
-    options.add_argument(
+def add_ray(parser: argparse.ArgumentParser, *, work: str) -> None:
+    """Add a cluster's address, as `ray`; `work` is what is done there, such as "count"."""
+    parser.add_argument(
         "--ray",
         metavar="ADDRESS",
         help=f"{work} on a Ray cluster: auto, or host:port; it must see the inputs and --out under the same paths",
     )
+
+
+def add_counting(parser: argparse.ArgumentParser, *, work_on_ray: str) -> None:
+    """Add everything that `count_options` reads."""
+    add_text_key(parser)
+    add_threads(parser, on_ray="; one a task on Ray")
+    parser.add_argument(
+        "--chunk", type=parse_size, default="256KiB", metavar="SIZE", help="text a thread reads at once"
+    )
+    add_max_memory(parser)
+    parser.add_argument(
+        "--range",
+        type=parse_size,
+        default="1GiB",
+        metavar="SIZE",
+        help="input counted before the counts are saved, so that an interruption costs no more; a task on Ray (1GiB)",
+    )
+    add_ray(parser, work=work_on_ray)
+
+
+def count_options(
+    options: argparse.Namespace,
+    *,
+    counts_path: str | PathLike[str] | None = None,
+    spill_dir: str | PathLike[str] | None = None,
+) -> "CountOptions":
+    """Return how to count, as the options of `add_counting` say.
+
+    Raises:
+        ConfigError: a number is too small.
+    """
+    from homespun.tokenizer.counting.options import CountOptions
+
+    return CountOptions(
+        text_key=options.text_key or DEFAULT_TEXT_KEY,
+        num_threads=options.threads,
+        chunk_bytes=options.chunk,
+        max_memory_bytes=options.max_memory,
+        spill_dir=spill_dir,
+        counts_path=counts_path,
+        range_bytes=options.range,
+        cluster=options.ray,
+    )
+
+
+def are_counts(options: argparse.Namespace) -> bool:
+    """Whether the inputs are counts files.
+
+    Raises:
+        ConfigError: some are and some are not; or an option is given that was decided when they were counted.
+    """
+    from homespun.errors import ConfigError
+    from homespun.tokenizer.counting.file import SUFFIX
+
+    counts = [name for name in options.inputs if name.endswith(SUFFIX)]
+    if counts and len(counts) < len(options.inputs):
+        raise ConfigError(f"{counts[0]} is a counts file, but not all inputs are; count the others first")
+    decided = {
+        "--special-token": options.special_tokens or None,
+        "--pattern": options.pattern,
+        "--text-key": options.text_key,
+        "--ray": options.ray,
+    }
+    given = [name for name, value in decided.items() if value is not None]
+    if counts and given:
+        raise ConfigError(f"{given[0]} was decided when {counts[0]} was counted; leave it out")
+    return bool(counts)

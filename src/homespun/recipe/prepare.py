@@ -20,9 +20,10 @@ from homespun.recipe.config import RunConfig
 from homespun.records import read_json_record
 from homespun.seeding import derive_seed
 from homespun.storybook.write import entropy_path, write_storybook
+from homespun.tokenizer.counting.options import CountOptions
 from homespun.tokenizer.patterns import resolve_pattern
 from homespun.tokenizer.tokenizer import Tokenizer
-from homespun.tokenizer.train import train_bpe
+from homespun.tokenizer.train import check_special_tokens_stay_apart, train_bpe
 
 ShowProgress = Callable[[str, str], AbstractContextManager[ProgressCallback]]
 """(description, unit) -> a block in which a callback shows progress."""
@@ -147,6 +148,7 @@ class _Preparation:
             self._tell(f"kept {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens")
             return tokenizer
         files = self.text(split)
+        check_special_tokens_stay_apart(wanted.special_tokens, wanted.pattern, files)
         with hold(directory.parent):
             remove_temporaries(directory.parent, directory.name)
             with self._show_progress("training the tokenizer", "steps") as on_progress:
@@ -155,8 +157,8 @@ class _Preparation:
                     wanted.vocab_size,
                     wanted.special_tokens,
                     pattern=wanted.pattern,
-                    text_key=self._source.text_key,
                     ties=wanted.ties,
+                    options=CountOptions(text_key=self._source.text_key),
                     on_progress=on_progress,
                 )
             tokenizer = Tokenizer(vocab, merges, wanted.special_tokens, pattern=wanted.pattern)

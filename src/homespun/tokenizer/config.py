@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Literal
 
 from homespun.config import check_at_least, check_choice
@@ -44,8 +45,10 @@ def check_vocab_size(field_name: str, vocab_size: int, num_special_tokens: int) 
     """Refuse a vocabulary that cannot hold the bytes and the special tokens.
 
     Raises:
-        ConfigError: `vocab_size` is below their number.
+        ConfigError: `vocab_size` is below their number, or not a number.
     """
+    if not isinstance(vocab_size, Integral):
+        raise ConfigError(f"{field_name} = {vocab_size!r} is not a whole number; expected one such as 32000")
     least = NUM_BYTES + num_special_tokens
     if vocab_size < least:
         raise ConfigError(
@@ -60,8 +63,14 @@ def check_special_tokens(field_name: str, special_tokens: Iterable[str]) -> None
     Raises:
         ConfigError: naming the first that is.
     """
+    if isinstance(special_tokens, str | bytes):
+        raise ConfigError(
+            f"{field_name} = {special_tokens!r} is one string; expected a list, such as [{special_tokens!r}]"
+        )
     seen: set[str] = set()
     for token in special_tokens:
+        if not isinstance(token, str):
+            raise ConfigError(f"{field_name}: {token!r} is not a string; expected strings such as '<|endoftext|>'")
         if not token:
             raise ConfigError(f"{field_name}: a special token is empty; remove it, or write for example <|endoftext|>")
         if token in seen:

@@ -1,31 +1,36 @@
 """Training: count pre-tokens, then merge the most frequent pair again and again; the Rust core does both.
 
-The result is a function of the text, the special tokens and the pattern alone: not of thread or chunk counts.
+The result is a function of the text, the special tokens, the pattern and the rule for ties: not of threads or chunks.
 """
 
-import os
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from math import inf
-from pathlib import Path
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import get_args
 
 from homespun import _native
 from homespun.config import check_choice
-from homespun.corpus.inputs import Inputs
-from homespun.errors import ConfigError, DataError
+from homespun.corpus.inputs import InputFile, Inputs
+from homespun.errors import ConfigError, DataError, MissingFileError
 from homespun.progress import ProgressCallback, ignore_progress
-from homespun.tokenizer.config import TIES, Ties, check_special_tokens, check_vocab_size, resolve_num_threads
-from homespun.tokenizer.count import count_pretokens
-from homespun.tokenizer.counting import CHUNK_BYTES
-from homespun.tokenizer.journal import Journal, JournalOrigin, fingerprint_of_counts
-from homespun.tokenizer.memory import check_memory_for_merging
+from homespun.tokenizer.config import Ties, check_special_tokens, check_vocab_size, resolve_num_threads
+from homespun.tokenizer.counting.job import count_pretokens
+from homespun.tokenizer.counting.options import (
+    DEFAULT_OPTIONS,
+    PYTHON_TO_TRAIN_BYTES,
+    CountOptions,
+    check_memory_for_merging,
+    memory_for_counting,
+)
 from homespun.tokenizer.patterns import resolve_pattern
 from homespun.tokenizer.storage.printable import from_printable
 from homespun.tokenizer.tokenizer import Tokenizer
 from homespun.tokenizer.vocabulary import build_vocab, check_can_be_extended, grow_vocab
 
-JOURNAL_SECONDS = 1.0
-"""Between two writes of a journal: what an interruption can cost."""
+_BATCH_CHARACTERS = 1 << 20
+
+Trained = tuple[dict[int, bytes], list[tuple[bytes, bytes]]]
+"""A vocabulary and its merges."""
 
 
 def train_bpe(
@@ -34,92 +39,115 @@ def train_bpe(
     special_tokens: Sequence[str],
     *,
     pattern: str = "gpt2",
-    text_key: str = "text",
     ties: Ties = "bytes",
     extend: Tokenizer | None = None,
-    journal: str | os.PathLike[str] | None = None,
-    num_threads: int | None = None,
-    chunk_bytes: int = CHUNK_BYTES,
-    max_memory_bytes: int | None = None,
-    spill_dir: str | os.PathLike[str] | None = None,
-    counts_path: str | os.PathLike[str] | None = None,
-    cluster: str | None = None,
+    options: CountOptions = DEFAULT_OPTIONS,
     on_progress: ProgressCallback = ignore_progress,
-) -> tuple[dict[int, bytes], list[tuple[bytes, bytes]]]:
-    """Vocabulary and merges of a corpus: a UTF-8 text file, or any number of files.
+) -> Trained:
+    """Return the vocabulary and the merges of a byte-level BPE tokenizer trained on files.
 
-    The vocabulary holds the special tokens in the order given (ids from 0), the 256 bytes, then the merged tokens: at
-    most `vocab_size` in all, fewer where no pair is left to merge. Special tokens are cut from the text before
-    counting.
+    Special tokens get the first ids in the order given, then come the 256 bytes, then the merged tokens. Training stops
+    early if no pair is left to merge. Special tokens are removed from text before counting; in the documents of .jsonl
+    lines and .parquet rows they are ordinary text.
 
     Args:
         input_path: A path, URL or pattern, or several (see `homespun.corpus.expand_inputs`), of .txt and .jsonl files,
-            also .gz or .zst, and of .parquet files; read in pieces, so that they may be larger than memory. In the
-            documents of .jsonl lines and .parquet rows special tokens are ordinary text.
+            also .gz or .zst, and of .parquet files; they may be larger than memory.
         vocab_size: At least 256 plus the number of special tokens.
         special_tokens: Strings, none empty, none twice.
         pattern: "gpt2", "gpt4", "o200k" or a regular expression.
-        text_key: The key of the text in a .jsonl line, or its column in a .parquet file.
         ties: Which of equally frequent pairs is merged: "bytes" for the greater pair of byte strings; "ids" for the
             smaller pair of ids, numbered as Hugging Face's trainer does, whose merges these are (of a text from which
-            special tokens have been cut).
-        extend: A tokenizer whose tokens keep their ids, with the same special tokens and pattern; merging goes on after
-            its last merge. If it came from the same text by the same rule for ties, the result is that of training at
+            special tokens have been removed).
+        extend: A tokenizer whose tokens keep their ids, with the same special tokens and pattern; merging resumes after
+            its last merge. If it was trained on the same text by the same rule for ties, the result is that of training
             once.
-        journal: A file in which the merges are recorded as they are made, about once a second. Where it exists, merging
-            goes on from it: to finish what was interrupted, or to a larger vocabulary. The result is the same.
-        num_threads: None for one thread a core. On a cluster a task that counts has one.
-        chunk_bytes: Bytes a thread reads at a time.
-        max_memory_bytes: What the process may take, and on a cluster each task: counts that are too many for it are put
-            aside on disk, and merging that may not fit is not begun. None for as much as it takes.
-        spill_dir: Where they are put; the system's place for temporary files unless given.
-        counts_path: A file in which the counts are kept, as by `count_corpus`: the same call goes on from what is
-            counted, and finds them if they are there. None for memory alone.
-        cluster: The address of a Ray cluster to count on (see `homespun.cluster.run_tasks`); it needs a `counts_path`
-            that all its machines see. None for here, where merging is done in any case.
+        options: How the files are read and counted: threads, memory, a file for the counts, a cluster.
         on_progress: Called with bytes while counting, then with tokens while merging.
 
     Raises:
-        MissingFileError: `input_path` does not exist, or nothing matches a pattern.
-        DataError: it is a directory, empty, or not UTF-8 (with the byte offset); or journal or counts are of another
-            training.
-        ConfigError: an argument cannot work, a malformed regular expression included, or the memory is too little, with
-            the bytes that are enough.
-        DownloadError: an input lies behind a URL that cannot be read.
-        MissingPackageError: an input or the cluster needs a package that is not installed.
-        ClusterError: the cluster cannot be reached, or a task's workers keep dying.
-        BusyError: another process is counting into `counts_path`.
-        StorageError: the journal, the counts, or what is put aside, cannot be written.
+        ConfigError: an argument is invalid, or the memory limit is too low (the message gives the bytes needed).
+        MissingFileError: an input does not exist.
+        DataError: an input is empty or not UTF-8 (the message gives the byte offset).
     """
-    check_vocab_size("vocab_size", vocab_size, len(special_tokens))
-    if extend is not None:
-        check_can_be_extended(extend, vocab_size, special_tokens)
-        if extend.pattern != resolve_pattern(pattern):
-            raise ConfigError(f"pattern = {pattern!r} is not that of the tokenizer to extend, {extend.pattern!r}")
-    counts = count_pretokens(
-        input_path,
-        special_tokens,
-        pattern=pattern,
-        text_key=text_key,
-        num_threads=num_threads,
-        chunk_bytes=chunk_bytes,
-        max_memory_bytes=max_memory_bytes,
-        spill_dir=spill_dir,
-        counts_path=counts_path,
-        cluster=cluster,
-        on_progress=on_progress,
-    )
+    _check_arguments(vocab_size, special_tokens, ties, extend)
+    if extend is not None and extend.pattern != resolve_pattern(pattern):
+        raise ConfigError(f"pattern = {pattern!r} is not that of the tokenizer to extend, {extend.pattern!r}")
+    try:
+        counts = count_pretokens(input_path, special_tokens, pattern=pattern, options=options, on_progress=on_progress)
+    except MissingFileError as error:
+        raise MissingFileError(f"{error}; strings themselves are trained on by train_bpe_from_iterator") from error
     return merge_counts(
-        counts,
-        vocab_size,
-        special_tokens,
-        ties=ties,
-        extend=extend,
-        journal=journal,
-        num_threads=num_threads,
-        max_memory_bytes=max_memory_bytes,
-        on_progress=on_progress,
+        counts, vocab_size, special_tokens, ties=ties, extend=extend, options=options, on_progress=on_progress
     )
+
+
+def train_bpe_from_iterator(
+    texts: Iterable[str],
+    vocab_size: int,
+    special_tokens: Sequence[str],
+    *,
+    pattern: str = "gpt2",
+    ties: Ties = "bytes",
+    extend: Tokenizer | None = None,
+    options: CountOptions = DEFAULT_OPTIONS,
+    on_progress: ProgressCallback = ignore_progress,
+) -> Trained:
+    """Return the vocabulary and the merges of a byte-level BPE tokenizer trained on strings.
+
+    Each text is split on its own, and special tokens are removed from it, as from a text file. The texts are read once
+    and not held.
+
+    Args:
+        texts: Strings, such as documents or lines; generators are fine.
+        vocab_size: As for `train_bpe`; so are the other arguments.
+        special_tokens: Strings, none empty, none twice.
+        pattern: "gpt2", "gpt4", "o200k" or a regular expression.
+        ties: Which of equally frequent pairs is merged.
+        extend: A tokenizer whose tokens keep their ids.
+        options: Threads and memory; what concerns files is ignored.
+        on_progress: Called with tokens while merging.
+
+    Raises:
+        ConfigError: an argument is invalid.
+        DataError: the texts are empty, or there are none.
+    """
+    _check_arguments(vocab_size, special_tokens, ties, extend)
+    if isinstance(texts, str):
+        raise ConfigError(f"texts = {texts!r:.60} is one string; expected several, such as [{texts!r:.60}]")
+    counter = _native.Counter(
+        special_tokens,
+        resolve_pattern(pattern),
+        resolve_num_threads(options.num_threads),
+        options.chunk_bytes,
+        memory_for_counting(options.max_memory_bytes, PYTHON_TO_TRAIN_BYTES),
+        tempfile.gettempdir() if options.spill_dir is None else options.spill_dir,
+    )
+    counter.count_documents(_batches(texts, special_tokens))
+    return merge_counts(
+        counter.finish(), vocab_size, special_tokens, ties=ties, extend=extend, options=options, on_progress=on_progress
+    )
+
+
+def _batches(texts: Iterable[str], special_tokens: Sequence[str]) -> Iterator[list[str]]:
+    """Yield what lies between the special tokens of `texts`, some megabytes at a time."""
+    # The longest first: where two begin at one place, the longer is the special token, as in encoding.
+    longest_first = sorted(special_tokens, key=len, reverse=True)
+    cut = re.compile("|".join(map(re.escape, longest_first))) if special_tokens else None
+    batch: list[str] = []
+    num_characters, is_empty = 0, True
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ConfigError(f"texts[{index}] = {text!r:.60} is not a string; expected an iterable of strings")
+        batch += [text] if cut is None else cut.split(text)
+        num_characters += len(text)
+        is_empty = is_empty and not text
+        if num_characters >= _BATCH_CHARACTERS:
+            yield batch
+            batch, num_characters = [], 0
+    if is_empty:
+        raise DataError("texts: there is no text in them; give at least one character")
+    yield batch
 
 
 def train_bpe_from_counts(
@@ -129,26 +157,23 @@ def train_bpe_from_counts(
     *,
     ties: Ties = "bytes",
     extend: Tokenizer | None = None,
-    journal: str | os.PathLike[str] | None = None,
-    num_threads: int | None = None,
+    options: CountOptions = DEFAULT_OPTIONS,
     on_progress: ProgressCallback = ignore_progress,
-) -> tuple[dict[int, bytes], list[tuple[bytes, bytes]]]:
-    """Vocabulary and merges as `train_bpe` returns them, from how often each pre-token occurs.
+) -> Trained:
+    """Return vocabulary and merges as `train_bpe` does, from how often each pre-token occurs.
 
     Args:
         counts: How often each pre-token occurs, which may be 0.
         vocab_size: At least 256 plus the number of special tokens.
         special_tokens: Strings, none empty, none twice; the counts are expected to be without them.
-        ties: As for `train_bpe`; so are `extend` and `journal`.
+        ties: As for `train_bpe`.
         extend: A tokenizer whose tokens keep their ids.
-        journal: A file in which the merges are recorded.
-        num_threads: None for one thread a core.
+        options: Threads and memory; what concerns files is ignored.
         on_progress: Called with tokens.
 
     Raises:
-        DataError: a count is negative, or they do not add up in 64 bits; or the journal is of another training.
-        ConfigError: an argument cannot work.
-        StorageError: the journal cannot be written.
+        DataError: a count is negative, or they do not add up in 64 bits.
+        ConfigError: an argument is invalid.
     """
     for pretoken, count in counts.items():
         if not 0 <= count < 2**63:
@@ -157,14 +182,7 @@ def train_bpe_from_counts(
         (pretoken, count) for pretoken, count in counts.items() if count and pretoken
     )
     return merge_counts(
-        native_counts,
-        vocab_size,
-        special_tokens,
-        ties=ties,
-        extend=extend,
-        journal=journal,
-        num_threads=num_threads,
-        on_progress=on_progress,
+        native_counts, vocab_size, special_tokens, ties=ties, extend=extend, options=options, on_progress=on_progress
     )
 
 
@@ -175,63 +193,71 @@ def merge_counts(
     *,
     ties: Ties = "bytes",
     extend: Tokenizer | None = None,
-    journal: str | os.PathLike[str] | None = None,
-    num_threads: int | None = None,
-    max_memory_bytes: int | None = None,
+    options: CountOptions = DEFAULT_OPTIONS,
     on_progress: ProgressCallback = ignore_progress,
-) -> tuple[dict[int, bytes], list[tuple[bytes, bytes]]]:
-    """Vocabulary and merges of counted pre-tokens: the second half of `train_bpe`, with its arguments and errors."""
-    check_special_tokens("special_tokens", special_tokens)
-    check_vocab_size("vocab_size", vocab_size, len(special_tokens))
-    check_choice("ties", ties, TIES)
-    if extend is not None:
-        check_can_be_extended(extend, vocab_size, special_tokens)
+) -> Trained:
+    """Merge counted pre-tokens: the second half of `train_bpe`, with its arguments and errors."""
+    _check_arguments(vocab_size, special_tokens, ties, extend)
     vocab = build_vocab(special_tokens, []) if extend is None else extend.vocab
     merges = [] if extend is None else extend.merges
-    num_merges = vocab_size - max(vocab) - 1
-    num_threads = resolve_num_threads(num_threads)
-    goes_on = extend is not None or journal is not None
-    merging_bytes = merge_memory_bytes(counts, vocab_size, goes_on=goes_on, num_threads=num_threads)
-    check_memory_for_merging(max_memory_bytes, counts, merging_bytes, vocab_size)
-    with ExitStack() as stack:
-        record = None
-        if journal is not None:
-            origin = JournalOrigin(
-                counts_sha256=fingerprint_of_counts(counts),
-                special_tokens=list(special_tokens),
-                ties=ties,
-                extends=extend.fingerprint if extend is not None else None,
-            )
-            record = stack.enter_context(Journal(Path(journal), origin))
-            merges += record.merges[:num_merges]
-            num_merges -= len(record.merges[:num_merges])
-        # Hugging Face's trainer gives a token that is spelled like a special one the special one's id.
-        spelled = [token for name in special_tokens if (token := from_printable(name)) is not None]
-        trainer = _native.MergeTrainer(counts, merges, ties, spelled, num_threads)
-        num_tokens = trainer.num_tokens + num_merges
-        while made := trainer.merge(num_tokens, JOURNAL_SECONDS if record else inf, on_progress):
-            merges += made
-            if record is not None:
-                record.append(made)
+    num_threads = resolve_num_threads(options.num_threads)
+    needed = merge_memory_bytes(counts, vocab_size, extends=extend is not None, num_threads=num_threads)
+    check_memory_for_merging(options.max_memory_bytes, counts, needed, vocab_size)
+    # Hugging Face's trainer gives a token with the name of a special one the special one's id.
+    namesakes = [token for name in special_tokens if (token := from_printable(name)) is not None]
+    trainer = _native.MergeTrainer(counts, merges, ties, namesakes, num_threads)
+    merges += trainer.merge(trainer.num_tokens + vocab_size - max(vocab) - 1, on_progress)
     special_ids = extend.special_tokens.values() if extend is not None else range(len(special_tokens))
     return grow_vocab(vocab, special_ids, merges), merges
 
 
 def merge_memory_bytes(
-    counts: _native.PretokenCounts, vocab_size: int, *, goes_on: bool = False, num_threads: int | None = None
+    counts: _native.PretokenCounts, vocab_size: int, *, extends: bool = False, num_threads: int | None = None
 ) -> int:
-    """The most memory that `merge_counts` takes, in bytes, known before it starts.
+    """Return the most memory that `merge_counts` takes, in bytes, known before it starts.
 
-    Beside it stand the counts themselves, and the tokens that come of it: usually little, but with a word as long as
-    the text they may be longer than the text.
+    The counts themselves come on top, and so do the tokens made: usually little, but with a word as long as the text
+    they may be longer than the text.
 
     Args:
-        counts: Those to be merged.
-        vocab_size: The most tokens that there will be.
-        goes_on: Whether merges are known already, from a journal or a tokenizer to extend.
-        num_threads: None for one thread a core.
+        counts: The counts to merge.
+        vocab_size: The largest vocabulary that merging can make.
+        extends: Whether the merges of a tokenizer are applied first.
+        num_threads: None: one thread per core.
 
     Raises:
         ConfigError: `num_threads` is less than 1.
     """
-    return _native.merge_memory_bytes(counts, vocab_size, resolve_num_threads(num_threads), goes_on)
+    return _native.merge_memory_bytes(counts, vocab_size, resolve_num_threads(num_threads), extends)
+
+
+def check_special_tokens_stay_apart(special_tokens: Sequence[str], pattern: str, files: Sequence[InputFile]) -> None:
+    """Refuse special tokens that training on `files` might also make an ordinary token of: no file can hold both.
+
+    In the documents of JSON lines and parquet special tokens are ordinary text; so "PAD" may be merged there, but not
+    <|endoftext|>, which the pattern splits. From plain text a special token is removed, but not what it names in the
+    printable alphabet of GPT-2's files: the special token "\u0120the" would be saved as the token " the" is.
+
+    Raises:
+        ConfigError: naming the special token.
+    """
+    has_documents = any(file.kind != "text" for file in files)
+    for name in special_tokens:
+        token = from_printable(name)
+        if token is None or (token == name.encode() and not has_documents):
+            continue
+        text = token.decode(errors="replace")
+        if _native.split(text, resolve_pattern(pattern)) == [text]:
+            raise ConfigError(
+                f"special token {name!r} may also come up as an ordinary token of this text, and a tokenizer file "
+                f"cannot hold both; choose one that the pattern splits, such as <|{name}|>"
+            )
+
+
+def _check_arguments(vocab_size: int, special_tokens: Sequence[str], ties: Ties, extend: Tokenizer | None) -> None:
+    """Refuse what can be refused before any text is read."""
+    check_special_tokens("special_tokens", special_tokens)
+    check_vocab_size("vocab_size", vocab_size, len(special_tokens))
+    check_choice("ties", ties, get_args(Ties))
+    if extend is not None:
+        check_can_be_extended(extend, vocab_size, special_tokens)

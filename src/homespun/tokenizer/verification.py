@@ -10,6 +10,7 @@ from typing import Literal
 
 from homespun.tokenizer import reference
 from homespun.tokenizer.config import NUM_BYTES
+from homespun.tokenizer.counting.options import CountOptions
 from homespun.tokenizer.sample import Excerpt
 from homespun.tokenizer.tokenizer import SpecialPolicy, Tokenizer
 from homespun.tokenizer.train import train_bpe
@@ -146,7 +147,8 @@ def check_training(
         path = Path(folder, "sample.txt")
         path.write_bytes(text.encode())
         for num_threads, name in ((1, "one thread"), (2, "two threads")):
-            _, merges = train_bpe(path, vocab_size, special_tokens, pattern=tokenizer.pattern, num_threads=num_threads)
+            options = CountOptions(num_threads=num_threads)
+            _, merges = train_bpe(path, vocab_size, special_tokens, pattern=tokenizer.pattern, options=options)
             findings.append(compare_merges(merges, expected, f"reference, {name}"))
     return findings
 

@@ -3,7 +3,7 @@
 import pytest
 
 from homespun.cli.main import main
-from homespun.tokenizer.counts_file import read_counts
+from homespun.tokenizer.counting.file import read_counts
 
 END = "<|endoftext|>"
 
@@ -31,27 +31,30 @@ def test_counts_are_written_and_told(corpus, tmp_path, capsys):
     assert counted.header.special_tokens == [END]
 
 
-def test_shards_are_merged(corpus, tmp_path):
-    """Oracle: counting at once, but for the parts in the header."""
-    for number in (1, 2, 3):
-        assert count(corpus, "--shard", f"{number}/3", out=tmp_path / f"{number}.counts") == 0
-    assert count(*(tmp_path / f"{number}.counts" for number in (3, 1, 2)), out=tmp_path / "all.counts") == 0
-    assert count(corpus, out=tmp_path / "whole.counts") == 0
-    merged, whole = (read_counts(tmp_path / f"{name}.counts").pretokens for name in ("all", "whole"))
-    assert merged.items() == whole.items()
+def test_counts_are_merged(corpus, tmp_path):
+    """Oracle: counting both inputs at once."""
+    other = tmp_path / "other.txt"
+    other.write_text("lowest low")
+    for number, text in enumerate((corpus, other)):
+        assert count(text, out=tmp_path / f"{number}.counts") == 0
+    assert count(tmp_path / "1.counts", tmp_path / "0.counts", out=tmp_path / "merged.counts") == 0
+    assert count(corpus, other, "--range", "100B", out=tmp_path / "both.counts") == 0
+    merged, both = (read_counts(tmp_path / f"{name}.counts").pretokens for name in ("merged", "both"))
+    assert merged.items() == both.items()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["CORPUS", "--shard", "4/3"], "shard 4/3 does not exist"),
-        (["CORPUS", "--shard", "third"], "'third' is no shard"),
+        (["CORPUS", "--range", "0"], "range_bytes = 0"),
         (["CORPUS", "--max-memory", "1MB"], "max_memory = 1,000,000 bytes is too little"),
         (["CORPUS", "--max-memory", "much"], "'much' is not a size"),
         (["nowhere.txt"], "nowhere.txt"),
         (["nowhere.counts"], "nowhere.counts: no such file"),
         (["nowhere.counts", "--pattern", "gpt4"], "--pattern was decided when nowhere.counts was counted"),
-        (["nowhere.counts", "--shard", "1/2"], "--shard was decided when nowhere.counts was counted"),
+        (["nowhere.counts", "--text-key", "body"], "--text-key was decided when nowhere.counts was counted"),
+        (["nowhere.counts", "CORPUS"], "nowhere.counts is a counts file, but not all inputs are"),
+        (["CORPUS", "--special-token", "\udcff"], "udcff"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, corpus, tmp_path, capsys):

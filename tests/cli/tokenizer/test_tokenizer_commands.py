@@ -52,20 +52,55 @@ def test_train_says_what_came_of_it(corpus, tmp_path, capsys):
     assert "no more pairs to merge" in said
 
 
-def test_train_goes_on_from_a_journal_or_a_tokenizer(corpus, tmp_path, capsys):
-    """Oracle: training at once, by the other rule for ties."""
-    whole = train_bpe(corpus, 270, [END], ties="ids")
-    rule, journal = ["--ties", "ids"], ["--special-token", END, "--journal", str(tmp_path / "merges.journal")]
-    for size in ("262", "270"):
-        directory = str(tmp_path / size)
-        assert main(["tokenizer", "train", str(corpus), "--vocab-size", size, *rule, *journal, "--out", directory]) == 0
-    journaled = Tokenizer.load(directory)
+def test_train_extends_a_tokenizer(corpus, tmp_path, capsys):
+    """Oracle: training once, by the other rule for ties."""
+    small = ["--special-token", END, "--vocab-size", "262", "--ties", "ids", "--out", str(tmp_path / "262")]
+    assert main(["tokenizer", "train", str(corpus), *small]) == 0
     extended = str(tmp_path / "extended")
-    growing = ["--vocab-size", "270", *rule, "--extend", str(tmp_path / "262"), "--out", extended]
-    assert main(["tokenizer", "train", str(corpus), *growing]) == 0
-    assert journaled == Tokenizer.load(extended) == Tokenizer(*whole, [END])
-    assert main(["tokenizer", "train", str(corpus), *growing, "--pattern", "gpt2"]) == 2
+    larger = ["--vocab-size", "270", "--ties", "ids", "--extend", str(tmp_path / "262"), "--out", extended]
+    assert main(["tokenizer", "train", str(corpus), *larger]) == 0
+    assert Tokenizer.load(extended) == Tokenizer(*train_bpe(corpus, 270, [END], ties="ids"), [END])
+    assert main(["tokenizer", "train", str(corpus), *larger, "--pattern", "gpt2"]) == 2
     assert "leave out --pattern and --special-token" in capsys.readouterr().err
+
+
+def test_another_tokenizer_is_not_replaced(tokenizer, corpus, tmp_path, capsys):
+    """Oracle: the files' bytes and times: equal, they are kept; another tokenizer needs --force, whatever differs."""
+    command = ["tokenizer", "train", str(corpus), "--vocab-size", "270", *out(tmp_path)]
+    same = [*command, "--special-token", END]
+    file = tmp_path / "tokenizer" / "tokenizer.json"
+    before = file.read_bytes()
+    assert main(same) == 0
+    assert file.read_bytes() == before
+    capsys.readouterr()
+    other_text = tmp_path / "other.txt"
+    other_text.write_text("wide wider widest")
+    for other in (command, [*same, "--pattern", "gpt4"], ["tokenizer", "train", str(other_text), *same[3:]]):
+        assert main(other) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert str(tmp_path / "tokenizer") in said
+        assert "--force" in said
+        assert file.read_bytes() == before
+    assert main([*command, "--force"]) == 0
+    assert file.read_bytes() != before
+
+
+def test_a_special_token_that_text_may_merge_is_refused_before_reading(tmp_path, capsys):
+    """Oracle: derived by hand: in JSON lines special tokens are ordinary text, of which P, A, D merge to PAD."""
+    (tmp_path / "a.jsonl").write_text('{"text": "the PAD value PAD PAD"}\n' * 50)
+    command = ["tokenizer", "train", "--vocab-size", "290", *out(tmp_path)]
+    assert main([*command, str(tmp_path / "a.jsonl"), "--special-token", "PAD"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "'PAD'" in said
+    assert not (tmp_path / "tokenizer").exists()
+    # From plain text the special token is removed, so that no merge makes it.
+    (tmp_path / "a.txt").write_text("the PAD value PAD PAD" * 50)
+    assert main([*command, str(tmp_path / "a.txt"), "--special-token", "PAD"]) == 0
+    # But the name of " the" in the files' printable alphabet is not in the text, and would be taken for the word.
+    assert main([*command, str(tmp_path / "a.txt"), "--special-token", "\u0120the", "--force"]) == 2
+    assert main([*command, str(tmp_path / "a.jsonl"), "--special-token", "<|PAD|>", "--force"]) == 0
 
 
 def test_encode_prints_ids(tokenizer, tmp_path, capsys, monkeypatch):
@@ -120,11 +155,12 @@ def test_inspect_shows_boundaries_and_compression(tokenizer, capsys):
         (["train", "CORPUS", "--vocab-size", "255"], "--vocab-size = 255 is too small: 256 bytes"),
         (["train", "CORPUS", "--vocab-size", "many"], "'many' is not a whole number"),
         (["train", "CORPUS"], "--vocab-size"),
-        (["train", "EMPTY", "--vocab-size", "300"], "EMPTY: empty"),
+        (["train", "EMPTY", "--vocab-size", "300"], "EMPTY: the file is empty"),
         (["train", "INVALID", "--vocab-size", "300"], "INVALID: byte 4 is not valid UTF-8"),
         (["train", "CORPUS", "--vocab-size", "300", "--threads", "0"], "num_threads = 0"),
         (["train", "CORPUS", "--vocab-size", "300", "--pattern", "("], "pattern"),
         (["train", "CORPUS", "--vocab-size", "300", "--special-token", ""], "a special token is empty"),
+        (["train", "CORPUS", "--vocab-size", "300", "--special-token", "\udcff"], "udcff"),
         (["train", "CORPUS", "--vocab-size", "300", "--special-token", "a"], "cannot be told from an ordinary token"),
         (["encode", "MISSING", "--text", "text"], "MISSING: no tokenizer there"),
         (["nothing"], "has no command 'nothing'"),

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from homespun.cli.main import main
-from homespun.tokenizer import Tokenizer, train_bpe
+from homespun.tokenizer import CountOptions, Tokenizer, train_bpe
 
 END = "<|endoftext|>"
 TEXT = f"low low lower newest newest widest{END}low lowest" * 9
@@ -30,7 +30,7 @@ def test_several_inputs_are_one_corpus(inputs, tmp_path):
     arguments = ["--special-token", END, "--text-key", "body"]
     assert train(*inputs, *arguments, out=tmp_path / "tokenizer") == 0
     loaded = Tokenizer.load(tmp_path / "tokenizer")
-    expected = train_bpe(inputs, 275, [END], text_key="body")
+    expected = train_bpe(inputs, 275, [END], options=CountOptions(text_key="body"))
     assert (loaded.vocab, loaded.merges) == expected
     doubled = tmp_path / "twice.txt"
     doubled.write_text(f"{TEXT}{END}{TEXT}{END}")
@@ -42,22 +42,19 @@ def test_counts_train_what_their_text_trains(inputs, tmp_path, capsys):
     """Oracle: training on the text. Pattern and special tokens come from the files."""
     settings = ["--special-token", END, "--pattern", "gpt4"]
     assert train(*inputs[:2], *settings, "--max-memory", "300MB", out=tmp_path / "text") == 0
-    for number in (1, 2):
-        part = ["--shard", f"{number}/2", "--out", str(tmp_path / f"{number}.counts")]
-        assert main(["tokenizer", "count", *inputs[:2], *settings, *part]) == 0
+    for number, text in enumerate(inputs[:2], start=1):
+        assert main(["tokenizer", "count", text, *settings, "--out", str(tmp_path / f"{number}.counts")]) == 0
     counts = [tmp_path / "2.counts", tmp_path / "1.counts"]
     assert train(*counts, "--max-memory", "300MB", out=tmp_path / "counts") == 0
     for name in ("tokenizer.json", "vocab.json", "merges.txt"):
         assert (tmp_path / "text" / name).read_bytes() == (tmp_path / "counts" / name).read_bytes()
     capsys.readouterr()
 
-    assert train(counts[0], out=tmp_path / "half") == 2
-    assert "counted in 2 shards, shard 1 is missing" in capsys.readouterr().err
-    assert train(*counts, "--pattern", "gpt4", out=tmp_path / "half") == 2
-    assert "2.counts says what the pattern and the special tokens are" in capsys.readouterr().err
-    assert train(*counts, inputs[0], out=tmp_path / "half") == 2
-    assert "2.counts is a file of counts, but not all inputs are" in capsys.readouterr().err
-    assert not (tmp_path / "half").exists()
+    assert train(*counts, "--pattern", "gpt4", out=tmp_path / "none") == 2
+    assert "--pattern was decided when" in capsys.readouterr().err
+    assert train(*counts, inputs[0], out=tmp_path / "none") == 2
+    assert "2.counts is a counts file, but not all inputs are" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_tokenizer_is_extended_on_counts_of_its_own_settings(inputs, tmp_path, capsys):

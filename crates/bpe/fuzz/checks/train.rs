@@ -1,7 +1,5 @@
 //! Training: the merges are those that recounting everything after every merge gives, in one go or in two.
 
-use std::time::Duration;
-
 use homespun_bpe::progress::ignore_progress;
 use homespun_bpe::train::{Merge, Ties, TrainOptions, Trainer};
 use homespun_bpe::Counts;
@@ -46,5 +44,5 @@ fn train(counts: &Counts, known: &[Merge], num_tokens: usize, ties: &Ties) -> Ve
         num_threads: 1,
     };
     let mut trainer = Trainer::new(counts, known, options).unwrap();
-    trainer.merge(num_tokens, Duration::MAX, &ignore_progress).unwrap()
+    trainer.merge(num_tokens, &ignore_progress).unwrap()
 }

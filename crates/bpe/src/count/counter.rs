@@ -11,7 +11,7 @@ use super::counts::Counts;
 use super::documents::Documents;
 use super::entries::Entries;
 use super::file::Sums;
-use super::runs::{write_merged, Run, Runs};
+use super::runs::{write_merged, Runs};
 use super::table::Table;
 use super::threads::{join, Job, Shared};
 use super::CountOptions;
@@ -23,8 +23,8 @@ use crate::split::Splitter;
 
 /// The counts of several texts together, as they come in.
 ///
-/// Each thread counts into a table of its own. One that is full is sorted and put aside on disk as a run, and the table
-/// begins anew; in the end runs and tables are merged. The result is the same whatever the memory, threads and chunks.
+/// Each thread counts into a table of its own. One that is full is sorted, spilled to disk as a run, and cleared; in the
+/// end runs and tables are merged. The result is the same whatever the memory, threads and chunks.
 /// After an error a counter is of no use any more.
 pub struct Counter {
     tables: Vec<Table>,
@@ -33,30 +33,10 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// A counter that puts runs, if it needs any, into a directory of their own in `options.spill_directory`. It is
-    /// removed with the counter.
+    /// A counter that spills, if it must, into a directory of its own in `options.spill_directory`, which is removed with
+    /// the counter.
     pub fn new(specials: SpecialTokens, splitter: Splitter, options: &CountOptions) -> Self {
-        let runs = Runs::temporary(&options.spill_directory, FAN_IN);
-        Self::with_runs(specials, splitter, options, runs)
-    }
-
-    /// A counter whose runs lie in `directory` and stay there, and which goes on from those that [`Counter::keep`] named.
-    ///
-    /// # Errors
-    ///
-    /// [`BpeError::Io`], and [`BpeError::DamagedCounts`] where a run is not as it was written.
-    pub fn resume(
-        specials: SpecialTokens,
-        splitter: Splitter,
-        options: &CountOptions,
-        directory: &Path,
-        kept: Vec<Run>,
-    ) -> Result<Self, BpeError> {
-        let runs = Runs::resume(directory, kept, FAN_IN)?;
-        Ok(Self::with_runs(specials, splitter, options, runs))
-    }
-
-    fn with_runs(specials: SpecialTokens, splitter: Splitter, options: &CountOptions, runs: Runs) -> Self {
+        let runs = Runs::new(&options.spill_directory, FAN_IN);
         let budget = Budget::new(options);
         let num_threads = options.num_threads.max(1);
         Self {
@@ -66,8 +46,8 @@ impl Counter {
         }
     }
 
-    /// Counts a stretch of a UTF-8 file between its special tokens, up to its end or to the first chunk with which
-    /// `max_bytes` are reached; returns the offset in the file from which to go on.
+    /// Counts a range of a UTF-8 file between its special tokens; returns the offset reached, which is less than the
+    /// range's end only where the file is shorter.
     ///
     /// The file must allow to be cut at both ends of `range`: see [`first_cut`](super::first_cut).
     /// `on_progress(offset, end)` is called after each chunk, from any thread.
@@ -76,23 +56,14 @@ impl Counter {
     ///
     /// [`BpeError::Io`], [`BpeError::InvalidUtf8`] with the offset in the file, [`BpeError::EmptyInput`],
     /// [`BpeError::PatternGaveUp`] from free patterns, and [`BpeError::Interrupted`].
-    pub fn count_file(
-        &mut self,
-        path: &Path,
-        range: Range<u64>,
-        max_bytes: u64,
-        on_progress: OnProgress<'_>,
-    ) -> Result<u64, BpeError> {
-        let last = range.start.saturating_add(max_bytes);
+    pub fn count_file(&mut self, path: &Path, range: Range<u64>, on_progress: OnProgress<'_>) -> Result<u64, BpeError> {
         let reader = Mutex::new(ChunkReader::open_range(path, range.clone(), self.budget.chunk_bytes)?);
         let shared = &self.shared;
         let work = |table: &mut Table| {
             let mut chunk = Chunk::default();
             while !shared.is_stopped() {
                 let is_filled = match reader.lock() {
-                    Ok(mut reader) => {
-                        reader.offset() < last && reader.next_chunk(&mut chunk, &shared.specials, &shared.splitter)?
-                    }
+                    Ok(mut reader) => reader.next_chunk(&mut chunk, &shared.specials, &shared.splitter)?,
                     // Another thread panicked; its panic is passed on when it is joined.
                     Err(_) => false,
                 };
@@ -116,32 +87,19 @@ impl Counter {
         Ok(reader.into_inner().unwrap_or_else(PoisonError::into_inner).offset())
     }
 
-    /// Counts a UTF-8 text as it arrives, which begins `offset` bytes into the text of `place`; otherwise as
-    /// [`Counter::count_file`]. Where it stopped before the end it returns also what it has read and not counted.
+    /// Counts a UTF-8 text as it arrives; otherwise as [`Counter::count_file`], with `place` for the file.
     ///
     /// # Errors
     ///
-    /// As [`Counter::count_file`], with `place` for the file.
-    pub fn count_stream(
-        &mut self,
-        source: impl Read,
-        place: &Path,
-        offset: u64,
-        max_bytes: u64,
-    ) -> Result<(u64, Option<Vec<u8>>), BpeError> {
-        let mut reader = ChunkReader::new(source, place, offset, self.budget.chunk_bytes);
-        let last = offset.saturating_add(max_bytes);
-        let mut is_at_end = false;
+    /// As [`Counter::count_file`].
+    pub fn count_stream(&mut self, source: impl Read, place: &Path) -> Result<(), BpeError> {
+        let mut reader = ChunkReader::new(source, place, 0, self.budget.chunk_bytes);
         let (specials, splitter) = (self.shared.specials.clone(), self.shared.splitter.clone());
         self.count_jobs(|| {
-            if reader.offset() >= last {
-                return Ok(None);
-            }
             let mut chunk = Chunk::default();
-            is_at_end = !reader.next_chunk(&mut chunk, &specials, &splitter)?;
-            Ok((!is_at_end).then_some(Job::Text(chunk)))
-        })?;
-        Ok((reader.offset(), (!is_at_end).then(|| reader.into_rest())))
+            let is_filled = reader.next_chunk(&mut chunk, &specials, &splitter)?;
+            Ok(is_filled.then_some(Job::Text(chunk)))
+        })
     }
 
     /// Counts documents in which nothing is a special token, until `next` has no more.
@@ -154,30 +112,6 @@ impl Counter {
         mut next: impl FnMut() -> Result<Option<Documents>, BpeError>,
     ) -> Result<(), BpeError> {
         self.count_jobs(|| Ok(next()?.map(Job::Documents)))
-    }
-
-    /// Puts everything counted so far on the disk; the runs returned are what [`Counter::resume`] goes on from.
-    ///
-    /// # Errors
-    ///
-    /// [`BpeError::Io`] about a run.
-    pub fn keep(&mut self) -> Result<Vec<Run>, BpeError> {
-        self.sort_tables()?;
-        let mut runs = self.shared.lock_runs();
-        let path = runs.new_path()?;
-        write_merged(entries_of(&self.tables), &path, b"", true)?;
-        self.tables.iter_mut().for_each(Table::clear);
-        runs.push(&path)?;
-        Ok(runs.keep().to_vec())
-    }
-
-    /// Removes runs that are not among those kept: once it is written down which these are.
-    ///
-    /// # Errors
-    ///
-    /// [`BpeError::Io`] about a run.
-    pub fn remove_others(&mut self) -> Result<(), BpeError> {
-        self.shared.lock_runs().remove_all_but_kept()
     }
 
     /// The counts.
@@ -197,7 +131,7 @@ impl Counter {
         if !runs.is_empty() || held + Counts::memory_bytes(num_words, num_bytes) > self.budget.max_bytes {
             let path = runs.new_path()?;
             write_merged(entries_of(&self.tables), &path, b"", false)?;
-            runs.push(&path)?;
+            runs.push(path)?;
             self.tables.clear();
         }
         runs.reduce(0)?;

@@ -37,7 +37,7 @@ pub fn verify_counts(path: &Path) -> Result<Sums, BpeError> {
 /// [`BpeError::Io`], [`BpeError::DamagedCounts`] for any file that is not as it was written,
 /// [`BpeError::OtherCountsVersion`], [`BpeError::CountTooLarge`], and [`BpeError::CountsExceedMemory`].
 pub fn read_counts(paths: &[PathBuf], spill_directory: &Path, max_bytes: Option<usize>) -> Result<Counts, BpeError> {
-    let mut runs = Runs::temporary(spill_directory, FAN_IN);
+    let mut runs = Runs::new(spill_directory, FAN_IN);
     Counts::merge(open_few(paths, &mut runs)?, max_bytes.unwrap_or(usize::MAX))
 }
 
@@ -47,7 +47,7 @@ pub fn read_counts(paths: &[PathBuf], spill_directory: &Path, max_bytes: Option<
 ///
 /// As [`read_counts`].
 pub fn merge_files(paths: &[PathBuf], spill_directory: &Path, out: &Path, header: &[u8]) -> Result<Sums, BpeError> {
-    let mut runs = Runs::temporary(spill_directory, FAN_IN);
+    let mut runs = Runs::new(spill_directory, FAN_IN);
     write_merged(open_few(paths, &mut runs)?, out, header, true)
 }
 
@@ -61,7 +61,7 @@ fn open_few(paths: &[PathBuf], runs: &mut Runs) -> Result<Vec<Box<dyn Entries>>,
         let sources = group.iter().map(open).collect::<Result<_, _>>()?;
         let path = runs.new_path()?;
         write_merged(sources, &path, b"", false)?;
-        runs.push(&path)?;
+        runs.push(path)?;
     }
     runs.reduce(0)?;
     runs.open()

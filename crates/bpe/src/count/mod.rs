@@ -28,7 +28,6 @@ pub use cut::first_cut;
 pub use documents::Documents;
 pub use file::Sums;
 pub use files::{merge_files, read_counts, read_header, verify_counts};
-pub use runs::Run;
 
 /// How to count: the same counts for any of it.
 #[derive(Clone, Debug)]
@@ -37,10 +36,9 @@ pub struct CountOptions {
     pub num_threads: usize,
     /// Bytes that a thread reads at a time. A longer pre-token is held whole nevertheless.
     pub chunk_bytes: usize,
-    /// Memory for everything, if it is limited: tables, text, and the counts in the end. What is too much for it is put
-    /// aside on disk.
+    /// Memory for everything, if it is limited: tables, text, and the counts in the end. What exceeds it spills to disk.
     pub max_memory_bytes: Option<usize>,
-    /// Where it is put: best not a file system in memory.
+    /// Where it spills to: best not a file system in memory.
     pub spill_directory: PathBuf,
 }
 
@@ -72,7 +70,7 @@ pub fn count_file(
 ) -> Result<Counts, BpeError> {
     let metadata = std::fs::metadata(path).map_err(file::io_error(path))?;
     let mut counter = Counter::new(specials.clone(), splitter.clone(), options);
-    counter.count_file(path, 0..metadata.len(), u64::MAX, on_progress)?;
+    counter.count_file(path, 0..metadata.len(), on_progress)?;
     counter.finish()
 }
 
@@ -83,6 +81,6 @@ pub fn count_file(
 /// [`BpeError::EmptyInput`], and [`BpeError::PatternGaveUp`] from free patterns.
 pub fn count_text(text: &str, specials: &SpecialTokens, splitter: &Splitter) -> Result<Counts, BpeError> {
     let mut counter = Counter::new(specials.clone(), splitter.clone(), &CountOptions::default());
-    counter.count_stream(text.as_bytes(), Path::new("text"), 0, u64::MAX)?;
+    counter.count_stream(text.as_bytes(), Path::new("text"))?;
     counter.finish()
 }

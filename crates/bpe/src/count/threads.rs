@@ -114,7 +114,7 @@ impl Shared {
         let path = self.lock_runs().new_path()?;
         write_merged(vec![Box::new(table.entries())], &path, b"", false)?;
         table.clear();
-        self.lock_runs().push(&path)
+        self.lock_runs().push(path)
     }
 
     pub fn lock_runs(&self) -> MutexGuard<'_, Runs> {

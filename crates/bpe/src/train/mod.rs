@@ -18,7 +18,6 @@ mod words;
 mod tests;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::count::Counts;
 use crate::error::BpeError;
@@ -80,8 +79,7 @@ impl Trainer {
         self.merger.num_new_tokens()
     }
 
-    /// Merges until `num_tokens` tokens stand beside the 256 bytes, no pair is left, or `time` is over; returns the merges
-    /// that were made.
+    /// Merges until `num_tokens` tokens stand beside the 256 bytes or no pair is left; returns the merges that were made.
     ///
     /// Tokens are told apart by their bytes: a merge that yields bytes of an earlier token is listed, but adds no token.
     /// `on_progress(tokens_done, num_tokens)` is called now and then.
@@ -89,24 +87,15 @@ impl Trainer {
     /// # Errors
     ///
     /// [`BpeError::Interrupted`].
-    pub fn merge(
-        &mut self,
-        num_tokens: usize,
-        time: Duration,
-        on_progress: OnProgress<'_>,
-    ) -> Result<Vec<Merge>, BpeError> {
-        let began = Instant::now();
+    pub fn merge(&mut self, num_tokens: usize, on_progress: OnProgress<'_>) -> Result<Vec<Merge>, BpeError> {
         let mut merges = Vec::new();
         while self.num_tokens() < num_tokens {
             let Some(merge) = self.merger.step() else { break };
             merges.push(merge);
-            if merges.len() % MERGES_BETWEEN_REPORTS == 0 || self.merger.has_begun_round() {
-                if on_progress(self.num_tokens() as u64, num_tokens as u64).is_break() {
-                    return Err(BpeError::Interrupted);
-                }
-                if began.elapsed() >= time {
-                    return Ok(merges);
-                }
+            if (merges.len() % MERGES_BETWEEN_REPORTS == 0 || self.merger.has_begun_round())
+                && on_progress(self.num_tokens() as u64, num_tokens as u64).is_break()
+            {
+                return Err(BpeError::Interrupted);
             }
         }
         let _ = on_progress(self.num_tokens() as u64, num_tokens as u64); // nothing is left to stop

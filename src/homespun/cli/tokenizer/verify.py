@@ -105,6 +105,7 @@ def check_own_merges(
     tokenizer: "Tokenizer", files: "list[InputFile]", text_key: str, *, is_training_text: bool
 ) -> "Finding":
     """Whether training on the files again gives the tokenizer's merges, where they are what it was trained on."""
+    from homespun.tokenizer.counting.options import CountOptions
     from homespun.tokenizer.train import train_bpe
     from homespun.tokenizer.verification import compare_merges
 
@@ -114,7 +115,12 @@ def check_own_merges(
     with progress_bar("training again", "steps") as on_progress:
         size = 256 + len(specials) + len(tokenizer.merges)
         _, merges = train_bpe(
-            files, size, specials, pattern=tokenizer.pattern, text_key=text_key, on_progress=on_progress
+            files,
+            size,
+            specials,
+            pattern=tokenizer.pattern,
+            options=CountOptions(text_key=text_key),
+            on_progress=on_progress,
         )
     return compare_merges(tokenizer.merges, merges, "training again")
 

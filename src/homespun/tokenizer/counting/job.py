@@ -1,0 +1,314 @@
+"""Count a corpus: in memory, or range by range into counts files that are merged, on threads or on a cluster.
+
+A range's counts file is there or it is not: it is written under a temporary name and renamed. So an interrupted count
+resumes after the last finished range, and a task whose worker died can be repeated, with nothing else recorded.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+
+from homespun import _native
+from homespun.cluster import run_tasks
+from homespun.corpus.division import FileRange, divide, num_ranges_of
+from homespun.corpus.inputs import InputFile, Inputs, expand_inputs
+from homespun.corpus.source import Source, read_source
+from homespun.errors import ConfigError, DataError
+from homespun.files import atomic_path, storage_errors, sync_directory, write_text_atomically
+from homespun.locks import LOCK_NAME, hold_until_made
+from homespun.progress import ProgressCallback, ignore_progress
+from homespun.tokenizer.config import check_special_tokens, resolve_num_threads
+from homespun.tokenizer.counting.feed import feed
+from homespun.tokenizer.counting.file import (
+    CountedSource,
+    CountsHeader,
+    CountsSums,
+    check_header,
+    read_counts,
+    read_header,
+)
+from homespun.tokenizer.counting.options import (
+    DEFAULT_OPTIONS,
+    PYTHON_TO_COUNT_BYTES,
+    PYTHON_TO_TRAIN_BYTES,
+    CountOptions,
+    memory_for_counting,
+)
+from homespun.tokenizer.patterns import resolve_pattern
+from homespun.typed_json import read_json
+
+RECORD_NAME = "ranges.json"
+VERSION = 1
+
+_FAN_IN = 64
+"""Counts files that one task merges."""
+
+
+def count_pretokens(
+    inputs: Inputs,
+    special_tokens: Sequence[str],
+    *,
+    pattern: str = "gpt2",
+    options: CountOptions = DEFAULT_OPTIONS,
+    on_progress: ProgressCallback = ignore_progress,
+) -> _native.PretokenCounts:
+    """Count how often each pre-token occurs: the first half of `train_bpe`, with its arguments and errors."""
+    memory_bytes = memory_for_counting(options.max_memory_bytes, PYTHON_TO_TRAIN_BYTES)
+    if options.counts_path is not None:
+        count_corpus(
+            inputs, options.counts_path, special_tokens, pattern=pattern, options=options, on_progress=on_progress
+        )
+        found = read_counts(options.counts_path, max_memory_bytes=memory_bytes, spill_dir=options.spill_dir)
+        return found.pretokens
+    if options.cluster is not None:
+        raise ConfigError(
+            f"cluster = {options.cluster!r} needs counts_path: a file for the counts, which all machines of the "
+            "cluster see"
+        )
+    job = CountJob.check(inputs, special_tokens, pattern, options)
+    (ranges,) = divide(job.files, 1, special_tokens=job.special_tokens, pattern=job.regex)
+    counter = job.make_counter(memory_bytes, tempfile.gettempdir())
+    feed(counter, ranges, options.text_key, on_progress)
+    return counter.finish()
+
+
+def count_corpus(
+    inputs: Inputs,
+    out: str | PathLike[str],
+    special_tokens: Sequence[str],
+    *,
+    pattern: str = "gpt2",
+    options: CountOptions = DEFAULT_OPTIONS,
+    on_progress: ProgressCallback = ignore_progress,
+) -> CountsSums:
+    """Count the pre-tokens of a corpus into the file `out`.
+
+    The bytes written depend only on the text, the special tokens and the pattern. About every `options.range_bytes` of
+    input the counts are written to the directory `OUT.ranges`; after an interruption the same call resumes from there.
+    A compressed, JSON lines, parquet or remote file is one range, however large. A finished file is left as it is.
+
+    Args:
+        inputs: Paths, URLs and patterns (see `homespun.corpus.expand_inputs`) of .txt and .jsonl files, also .gz or
+            .zst, and of .parquet files. Special tokens are removed from text; in the documents of .jsonl lines and
+            .parquet rows they are ordinary text.
+        out: The counts file to write; `options.counts_path` is ignored.
+        special_tokens: Strings, none empty, none twice.
+        pattern: "gpt2", "gpt4", "o200k" or a regular expression.
+        options: How to read and count.
+        on_progress: Called with bytes of the inputs done, and in all.
+
+    Raises:
+        ConfigError: an argument is invalid.
+        DataError: an input is damaged or not UTF-8, or `out` or `OUT.ranges` holds counts of something else.
+        HomespunError: anything else that stops it: a missing file, a lock held by another process, a full disk, an
+            unreachable cluster. Finished ranges are kept.
+    """
+    job, out = CountJob.check(inputs, special_tokens, pattern, options), Path(out)
+    # Checked here rather than in the first task.
+    memory_for_counting(options.max_memory_bytes, PYTHON_TO_COUNT_BYTES)
+    if options.cluster is not None:
+        out = out.absolute()
+    source = read_source(job.files)
+    header = CountsHeader(
+        pattern=job.regex,
+        special_tokens=job.special_tokens,
+        unicode=_native.UNICODE_VERSION,
+        sources=[CountedSource(fingerprint=source.fingerprint, text_key=options.text_key)],
+    )
+    directory = out.with_name(f"{out.name}.ranges")
+    with hold_until_made(out, directory):
+        if out.exists():
+            check_header(out, read_header(out), header)
+        else:
+            claim_directory(directory, header, source)
+            try:
+                _count_ranges(job, source, directory, out, header, on_progress)
+            except BaseException:
+                if not any(directory.glob("*.counts")):
+                    # Nothing was achieved: leave nothing that a corrected call would be refused for.
+                    _remove(directory)
+                raise
+        _remove(directory)
+        return CountsSums(*_native.verify_counts(out))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountJob:
+    """What every task of a count needs, checked; picklable."""
+
+    files: list[InputFile]
+    special_tokens: list[str]
+    regex: str
+    options: CountOptions
+
+    @classmethod
+    def check(cls, inputs: Inputs, special_tokens: Sequence[str], pattern: str, options: CountOptions) -> "CountJob":
+        """Return the job that these arguments describe.
+
+        Raises:
+            ConfigError: an argument is invalid.
+            MissingFileError: an input does not exist.
+        """
+        check_special_tokens("special_tokens", special_tokens)
+        regex = resolve_pattern(pattern)
+        files = expand_inputs(inputs)
+        if options.cluster is not None:
+            files = [file.absolute() for file in files]
+        return cls(files=files, special_tokens=[*special_tokens], regex=regex, options=options)
+
+    def make_counter(self, memory_bytes: int | None, spill_dir: str | PathLike[str]) -> _native.Counter:
+        """Return a counter with these settings, which spills to the options' directory or else to `spill_dir`."""
+        on_cluster = self.options.cluster is not None and self.options.num_threads is None
+        return _native.Counter(
+            self.special_tokens,
+            self.regex,
+            1 if on_cluster else resolve_num_threads(self.options.num_threads),
+            self.options.chunk_bytes,
+            memory_bytes,
+            spill_dir if self.options.spill_dir is None else self.options.spill_dir,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RangesRecord:
+    """What the counts files of `OUT.ranges` are counts of, so that no other count resumes from them."""
+
+    version: int
+    header: CountsHeader
+    modified: list[str]
+    """The `InputState.modified` of each input."""
+
+
+@dataclass(frozen=True)
+class _CountTask:
+    path: Path
+    header: bytes
+    ranges: list[FileRange]
+
+    @property
+    def num_bytes(self) -> int:
+        return sum(file_range.num_bytes for file_range in self.ranges)
+
+    def __str__(self) -> str:
+        return f"{self.path.name}: {self.ranges[0]}"
+
+
+@dataclass(frozen=True)
+class _MergeTask:
+    path: Path
+    header: bytes
+    sources: list[Path]
+
+    def __str__(self) -> str:
+        return self.path.name
+
+
+def _count_ranges(
+    job: CountJob,
+    source: Source,
+    directory: Path,
+    out: Path,
+    header: CountsHeader,
+    on_progress: ProgressCallback,
+) -> None:
+    """Count every range that is not counted yet, and merge the counts into `out`."""
+    cluster, total, done = job.options.cluster, source.num_bytes, 0
+    lists = divide(
+        job.files,
+        num_ranges_of(total, job.options.range_bytes),
+        special_tokens=job.special_tokens,
+        pattern=job.regex,
+        file_bytes=[state.num_bytes for state in source.states],
+    )
+    # Only the last file has a header that `read_header` takes: nobody adds up the counts of ranges by mistake.
+    last = header.to_bytes()
+    incomplete = b"ranges of " + last
+
+    def path_of(kind: str, number: int) -> Path:
+        # Files of another division, by another `range_bytes`, have other names.
+        return directory / f"{kind}-{number:06d}-of-{len(lists):06d}.counts"
+
+    tasks = [
+        _CountTask(path_of("range", number), last if len(lists) == 1 else incomplete, ranges)
+        for number, ranges in enumerate(lists, start=1)
+    ]
+
+    def note_done(task: _CountTask) -> None:
+        nonlocal done
+        done += task.num_bytes
+        on_progress(done, total)
+
+    def count_here(job: CountJob, task: _CountTask) -> _CountTask:
+        return _count_range(job, task, lambda num_bytes, _: on_progress(done + num_bytes, total))
+
+    run_tasks(_count_range if cluster is not None else count_here, job, tasks, cluster=cluster, on_done=note_done)
+    paths, level = [task.path for task in tasks], 0
+    while len(paths) > 1:
+        level += 1
+        groups = [paths[start : start + _FAN_IN] for start in range(0, len(paths), _FAN_IN)]
+        merges = [
+            _MergeTask(path_of(f"merged-{level}", number), last if len(groups) == 1 else incomplete, group)
+            for number, group in enumerate(groups, start=1)
+        ]
+        paths = run_tasks(_merge, None, merges, cluster=cluster)
+    with storage_errors(out):
+        paths[0].replace(out)
+        sync_directory(out.parent)
+
+
+def _count_range(job: CountJob, task: _CountTask, on_progress: ProgressCallback = ignore_progress) -> _CountTask:
+    """Count one list of ranges into a file, unless an earlier call did."""
+    if not task.path.exists():
+        memory_bytes = memory_for_counting(job.options.max_memory_bytes, PYTHON_TO_COUNT_BYTES)
+        counter = job.make_counter(memory_bytes, task.path.parent)
+        feed(counter, task.ranges, job.options.text_key, on_progress)
+        with atomic_path(task.path) as temporary:
+            counter.write(temporary, task.header)
+    return task
+
+
+def _merge(_shared: None, task: _MergeTask) -> Path:
+    """Merge counts files into one, unless an earlier call did."""
+    if not task.path.exists():
+        with atomic_path(task.path) as temporary:
+            _native.merge_counts_files(task.sources, task.path.parent, temporary, task.header)
+    return task.path
+
+
+def claim_directory(directory: Path, header: CountsHeader, source: Source) -> None:
+    """Write the record of what is counted, or check the one that an earlier call wrote.
+
+    Raises:
+        DataError: the earlier call counted something else, an input changed since, or the record is damaged.
+    """
+    path, remedy = directory / RECORD_NAME, f"delete {directory} to count again"
+    expected = RangesRecord(version=VERSION, header=header, modified=[state.modified for state in source.states])
+    if not path.exists():
+        write_text_atomically(path, json.dumps(asdict(expected), indent=1) + "\n")
+        return
+    try:
+        found = read_json(path, RangesRecord, version=VERSION)
+    except ValueError as error:
+        raise DataError(f"{error}; {remedy}") from error
+    check_header(directory, found.header, header)
+    if found.modified != expected.modified:
+        raise DataError(f"{directory}: an input was written to after counting had begun; {remedy}")
+
+
+def _remove(directory: Path) -> None:
+    """Remove a directory of ranges, but for a lock: that goes with its holder."""
+    if not directory.exists():
+        return
+    with storage_errors(directory):
+        for entry in directory.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != LOCK_NAME:
+                entry.unlink()
+    with suppress(OSError):
+        directory.rmdir()
