@@ -32,27 +32,36 @@ CORES_PER_MACHINE = 64
 NUM_MACHINES = 100
 
 
-def run_count(text: Path, num_shards: int = 1) -> dict[str, object]:
-    """Count the beginning of a text, or all of it, into a file of counts."""
-    from homespun.tokenizer.count_corpus import count_corpus
-    from homespun.tokenizer.parts import Shard
+def run_count(text: Path, fraction: int = 1) -> dict[str, object]:
+    """Count the first `fraction`-th of a text into a counts file."""
+    from homespun import _native
+    from homespun.tokenizer import CountOptions
+    from homespun.tokenizer.counting.job import count_corpus
 
     with tempfile.TemporaryDirectory() as folder:
+        if fraction > 1:
+            size = text.stat().st_size // fraction
+            end = _native.first_cut(text, size, [SEPARATOR], _native.GPT2_PATTERN)
+            with text.open("rb") as file:
+                text = Path(folder, "text.txt")
+                text.write_bytes(file.read(end))
         began = time.process_time()
         out = Path(folder, "text.counts")
-        sums = count_corpus(text, out, [SEPARATOR], shard=Shard(1, num_shards), num_threads=1)
+        sums = count_corpus(text, out, [SEPARATOR], options=CountOptions(num_threads=1))
         seconds = time.process_time() - began
         return {"seconds": seconds, "num_pretokens": sums.num_pretokens, "counts_bytes": out.stat().st_size}
 
 
 def run_merge(text: Path, vocab_size: int) -> dict[str, object]:
     """Merge counts that are in memory."""
-    from homespun.tokenizer.count import count_pretokens
+    from homespun.tokenizer import CountOptions
+    from homespun.tokenizer.counting.job import count_pretokens
     from homespun.tokenizer.train import merge_counts
 
-    counts = count_pretokens(text, [SEPARATOR], num_threads=1, max_memory_bytes=200 << 20)
+    options = CountOptions(num_threads=1, max_memory_bytes=200 << 20)
+    counts = count_pretokens(text, [SEPARATOR], options=options)
     began = time.process_time()
-    _, merges = merge_counts(counts, vocab_size, [SEPARATOR], num_threads=1)
+    _, merges = merge_counts(counts, vocab_size, [SEPARATOR], options=options)
     return {"seconds": time.process_time() - began, "num_pretokens": len(counts), "num_merges": len(merges)}
 
 

@@ -120,6 +120,15 @@ def test_little_memory_changes_nothing(corpus, monkeypatch):
     assert (corpus / "little.counts").read_bytes() == (corpus / "much.counts").read_bytes()
 
 
+def test_a_json_line_beyond_the_memory_is_refused(tmp_path):
+    """Oracle: its place. Compressed it is small, but a line is held whole; without a limit it is counted."""
+    path = tmp_path / "long.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"text": "short"}\n{"text": "' + b"long " * 600_000 + b'"}\n'))
+    with refuses(DataError, f"{path}", "2"):
+        count_pretokens(path, [], options=CountOptions(max_memory_bytes=options.PYTHON_TO_TRAIN_BYTES + (8 << 20)))
+    assert count_pretokens(path, []).total == 600_002
+
+
 class Stop(Exception):
     """What interrupts a count."""
 
@@ -279,4 +288,4 @@ def test_a_file_that_becomes_shorter_is_refused(corpus):
     size = path.stat().st_size
     counter = _native.Counter([END], _native.GPT2_PATTERN, 1, 64, None, corpus)
     with refuses(DataError, path, f"{size:,}", f"{size + 10:,}"):
-        feed.feed(counter, [FileRange(InputFile(str(path)), 0, size + 10)], "text", ignore_progress)
+        feed.feed(counter, [FileRange(InputFile(str(path)), 0, size + 10)], "text", None, ignore_progress)

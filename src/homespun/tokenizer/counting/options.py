@@ -38,7 +38,8 @@ class CountOptions:
 
     max_memory_bytes: int | None = None
     """Memory limit of the process, and on a cluster of each task; None: no limit. Counts that exceed it spill to disk;
-    merging raises ConfigError if its worst case would not fit. pyarrow and what opens URLs come on top."""
+    JSON lines longer than a 16th of it are refused, and merging is if its worst case would not fit. pyarrow and what
+    opens URLs come on top."""
 
     spill_dir: str | PathLike[str] | None = None
     """Where counts spill to that are not kept in a file; None: the system's directory for temporary files."""
