@@ -24,7 +24,7 @@ def test_names_and_shapes_are_those_of_the_model(switched):
     from homespun.model.transformer import TransformerLM
 
     config = ModelConfig(**SMALL, **switched)
-    built = {name: tuple(parameter.shape) for name, parameter in TransformerLM(config, "meta").named_parameters()}
+    built = {name: tuple(parameter.shape) for name, parameter in TransformerLM(config).named_parameters()}
     assert parameter_shapes(config) == built
     assert count_parameters(config) == sum(prod(shape) for shape in built.values())
 
