@@ -1,21 +1,23 @@
 """The model: its names, its sizes, its switches, its causality, its cache, its precision."""
 
+import copy
 from dataclasses import replace
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
 
 from homespun.errors import DataError
-from homespun.model import ModelConfig, TrainingLoss, TransformerLM, cross_entropy, initialise
+from homespun.model import ModelConfig, TrainingLoss, TransformerBlock, TransformerLM, cross_entropy, initialise
+from refusals import refuses
 
 TINY = ModelConfig(vocab_size=37, context_length=12, d_model=16, num_layers=2, num_heads=4, d_ff=24)
+# The model of each value of each switch, one at a time: the config's choices and its booleans.
 SWITCHES = [
-    {},
-    {"norm": "post"},
-    {"norm": "none"},
-    {"positions": "none"},
-    {"feed_forward": "silu", "d_ff": 64},
-    {"tie_embeddings": True},
+    {name: value}
+    for name, kind in get_type_hints(ModelConfig).items()
+    for value in ((False, True) if kind is bool else get_args(kind))
+    if value != getattr(TINY, name) or name == "norm"
 ]
 
 
@@ -126,8 +128,75 @@ def test_without_positions_the_order_of_the_past_does_not_matter():
 
 
 def test_longer_than_the_context_is_refused():
-    with pytest.raises(DataError, match=r"given 13 tokens, but model.context_length = 12"):
+    with refuses(DataError, 13, "model.context_length = 12"):
         build()(draw_ids(1, 13))
+
+
+def test_ids_of_the_wrong_shape_or_type_are_refused(run_without_hook):
+    """In a process of its own: the hook that checks shapes in tests would refuse them first."""
+    script = """
+import torch
+from homespun.model import ModelConfig, TransformerLM
+
+model = TransformerLM(ModelConfig(vocab_size=5, context_length=4, d_model=4, num_layers=1, num_heads=1, d_ff=4))
+for ids in (torch.zeros(3, dtype=torch.int64), torch.zeros(1, 3), torch.zeros(1, 3, dtype=torch.uint8)):
+    try:
+        model(ids)
+    except ValueError as error:
+        print(error)
+model(torch.zeros(1, 3, dtype=torch.int32))
+"""
+    lines = run_without_hook(script).splitlines()
+    assert len(lines) == 3
+    for line, facts in zip(lines, (("(3,)", "token_ids[None]"), ("float32", "int64"), ("uint8", "int64")), strict=True):
+        assert all(fact in line for fact in facts), line
+
+
+def test_a_tied_head_stays_tied_wherever_the_model_goes():
+    """Oracle: identity of the table and the head's weight, which is no parameter of its own."""
+    for move in (lambda m: m, copy.deepcopy, lambda m: m.double(), lambda m: m.to("meta").to_empty(device="cpu")):
+        model = move(build(tie_embeddings=True))
+        assert model.lm_head.weight is model.token_embeddings.weight
+        assert "lm_head.weight" not in model.state_dict()
+
+
+def test_the_head_is_called():
+    """Oracle: a forward hook on it sees the logits, tied or not."""
+    for switches in ({}, {"tie_embeddings": True}):
+        model, seen = build(**switches), []
+        model.lm_head.register_forward_hook(lambda _, __, logits, seen=seen: seen.append(logits))
+        logits = model(draw_ids(1, 3))
+        assert seen[0] is logits
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_token_losses_are_those_of_the_logits(dtype):
+    """Oracle: log-softmax in float64 of the same logits; a float64 model is scored in float64."""
+    model, ids, targets = build().to(dtype), draw_ids(2, 9), draw_ids(2, 9).flip(1)
+    losses = model.lm_head.token_losses(model.hidden(ids), targets)
+    assert losses.dtype == torch.promote_types(dtype, torch.float32)
+    expected = -model(ids).double().log_softmax(-1).gather(-1, targets[..., None])[..., 0]
+    rtol = 1e-12 if dtype == torch.float64 else 1e-5
+    torch.testing.assert_close(losses.double(), expected, rtol=rtol, atol=0)
+
+
+def test_blocks_share_one_pair_of_tables():
+    model = build()
+    assert model.layers[0].attn.rope is model.layers[1].attn.rope
+    assert len({id(buffer) for buffer in model.buffers()}) == 2
+    assert TransformerBlock(TINY).attn.rope is not None
+
+
+def test_layers_are_shown_in_one_line_with_their_sizes():
+    block = build().layers[0]
+    assert [repr(layer) for layer in (block.ln1, block.ffn, block.attn.q_proj)] == [
+        "RMSNorm(d_model=16, eps=1e-05)",
+        "SwiGLU(d_model=16, d_ff=24)",
+        "Linear(in_features=16, out_features=16)",
+    ]
+    assert repr(build().token_embeddings) == "Embedding(num_embeddings=37, embedding_dim=16)"
+    rope = "rope=RotaryPositionalEmbedding(theta=10000.0, d_k=4, max_seq_len=12)"
+    assert repr(block.attn) == f"CausalMultiHeadSelfAttention(d_model=16, num_heads=4, {rope})"
 
 
 def test_a_fresh_model_knows_nothing():

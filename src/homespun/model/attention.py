@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from homespun.model import ops
+from homespun.model.config import ModelConfig
 from homespun.model.layers import Linear
 from homespun.model.ops.reference import scaled_dot_product_attention
 from homespun.model.rope import RotaryPositionalEmbedding
@@ -56,6 +57,18 @@ class CausalMultiHeadSelfAttention(nn.Module):
         self.v_proj = Linear(d_model, d_model, device, dtype)
         self.output_proj = Linear(d_model, d_model, device, dtype)
         self.rope = rope
+
+    @classmethod
+    def from_config(
+        cls,
+        config: ModelConfig,
+        layer_index: int,
+        rope: RotaryPositionalEmbedding | None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> "CausalMultiHeadSelfAttention":
+        """Build the attention of one block of a model."""
+        return cls(config.d_model, config.num_heads, rope, device, dtype, layer_index=layer_index)
 
     def forward(
         self,

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from homespun.model import ops
+from homespun.model.config import ModelConfig
 from homespun.model.init import fill_truncated_normal, linear_std
 from homespun.model.ops.reference import silu
 
@@ -164,3 +165,18 @@ class Identity(nn.Module):
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         return x
+
+
+def build_norm(
+    config: ModelConfig, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+) -> RMSNorm | Identity:
+    """Build a norm of the residual stream, where `config.norm` has one."""
+    return Identity() if config.norm == "none" else RMSNorm(config.d_model, config.norm_eps, device, dtype)
+
+
+def build_feed_forward(
+    config: ModelConfig, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+) -> SwiGLU | SiLUFeedForward:
+    """Build the feed-forward network of one block."""
+    kind = {"swiglu": SwiGLU, "silu": SiLUFeedForward}[config.feed_forward]
+    return kind(config.d_model, config.d_ff, device, dtype)

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from homespun.model import ops
+from homespun.model.config import ModelConfig
 
 
 def rope_tables(
@@ -75,3 +76,10 @@ class RotaryPositionalEmbedding(nn.Module):
         cos = self.cos_Tk.index_select(0, flat).unflatten(0, shape)
         sin = self.sin_Tk.index_select(0, flat).unflatten(0, shape)
         return ops.rotate_pairs(x, cos, sin)
+
+
+def build_rope(config: ModelConfig, device: torch.device | str | None = None) -> RotaryPositionalEmbedding | None:
+    """Build the rotary embedding of a model, where `config.positions` has one."""
+    if config.positions == "none":
+        return None
+    return RotaryPositionalEmbedding(config.rope_theta, config.d_head, config.context_length, device)

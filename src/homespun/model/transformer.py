@@ -9,8 +9,8 @@ from homespun.model.attention import CausalMultiHeadSelfAttention, KeyValueStore
 from homespun.model.config import ModelConfig
 from homespun.model.head import Head, TiedHead
 from homespun.model.init import linear_std
-from homespun.model.layers import Embedding, Identity, RMSNorm, SiLUFeedForward, SwiGLU
-from homespun.model.rope import RotaryPositionalEmbedding
+from homespun.model.layers import Embedding, Identity, build_feed_forward, build_norm
+from homespun.model.rope import RotaryPositionalEmbedding, build_rope
 from homespun.shapes import HiddenBTD, LogitsBTV, TokensBT
 
 
@@ -31,14 +31,12 @@ class TransformerBlock(nn.Module):
         rope: RotaryPositionalEmbedding | None = None,
     ) -> None:
         super().__init__()
-        feed_forward = {"swiglu": SwiGLU, "silu": SiLUFeedForward}[config.feed_forward]
         self.norms_after_sum = config.norm == "post"
-        self.ln1 = _norm(config, device, dtype)
-        self.attn = CausalMultiHeadSelfAttention(
-            config.d_model, config.num_heads, rope or _rope(config, device), device, dtype, layer_index=layer_index
-        )
-        self.ln2 = _norm(config, device, dtype)
-        self.ffn = feed_forward(config.d_model, config.d_ff, device, dtype)
+        self.ln1 = build_norm(config, device, dtype)
+        rope = rope or build_rope(config, device)
+        self.attn = CausalMultiHeadSelfAttention.from_config(config, layer_index, rope, device, dtype)
+        self.ln2 = build_norm(config, device, dtype)
+        self.ffn = build_feed_forward(config, device, dtype)
 
     def forward(
         self,
@@ -72,11 +70,11 @@ class TransformerLM(nn.Module):
         vocab_size, d_model, tied = config.vocab_size, config.d_model, config.tie_embeddings
         table_std = linear_std(d_model, vocab_size) if tied else 1.0
         self.token_embeddings = Embedding(vocab_size, d_model, device, dtype, std=table_std)
-        rope = _rope(config, device)
+        rope = build_rope(config, device)
         self.layers = nn.ModuleList(
             TransformerBlock(config, i, device, dtype, rope=rope) for i in range(config.num_layers)
         )
-        self.ln_final = _norm(config, device, dtype) if config.norm == "pre" else Identity()
+        self.ln_final = build_norm(config, device, dtype) if config.norm == "pre" else Identity()
         self.lm_head = TiedHead(self.token_embeddings) if tied else Head(d_model, vocab_size, device, dtype)
 
     def forward(
@@ -134,13 +132,3 @@ class TrainingLoss(nn.Module):
     def forward(self, token_ids_BT: TokensBT, targets_BT: TokensBT) -> Float[Tensor, ""]:
         """Return the mean negative log-likelihood of `targets_BT`, in nats."""
         return self.model.lm_head.loss(self.model.hidden(token_ids_BT), targets_BT)
-
-
-def _norm(config: ModelConfig, device: torch.device | str | None, dtype: torch.dtype | None) -> nn.Module:
-    return Identity() if config.norm == "none" else RMSNorm(config.d_model, config.norm_eps, device, dtype)
-
-
-def _rope(config: ModelConfig, device: torch.device | str | None) -> RotaryPositionalEmbedding | None:
-    if config.positions == "none":
-        return None
-    return RotaryPositionalEmbedding(config.rope_theta, config.d_head, config.context_length, device)
