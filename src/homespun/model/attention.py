@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from homespun.model import ops
 from homespun.model.config import ModelConfig
-from homespun.model.layers import Linear
+from homespun.model.layers import Identity, Linear, RMSNorm
 from homespun.model.ops.reference import scaled_dot_product_attention
 from homespun.model.rope import RotaryPositionalEmbedding
 from homespun.shapes import HiddenBTD
@@ -35,8 +35,12 @@ class CausalMultiHeadSelfAttention(nn.Module):
     Args:
         rope: Rotates queries and keys by their positions; without it only the mask depends on the order.
         layer_index: The layer's place in a cache.
+        qk_norm: Rescale each head's queries and keys to unit root mean square and by a gain, which the heads share.
+            Without it the scores can grow in training until softmax saturates.
+        norm_eps: Added to the mean square inside these norms.
 
-    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2.
+    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2. QK-norm: Henry et al. 2020, arXiv:2010.04245;
+        before RoPE and with a gain, as in Dehghani et al. 2023, arXiv:2302.05442.
     """
 
     def __init__(
@@ -48,6 +52,8 @@ class CausalMultiHeadSelfAttention(nn.Module):
         dtype: torch.dtype | None = None,
         *,
         layer_index: int = 0,
+        qk_norm: bool = False,
+        norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
@@ -56,6 +62,9 @@ class CausalMultiHeadSelfAttention(nn.Module):
         self.k_proj = Linear(d_model, d_model, device, dtype)
         self.v_proj = Linear(d_model, d_model, device, dtype)
         self.output_proj = Linear(d_model, d_model, device, dtype)
+        d_head = d_model // num_heads
+        self.q_norm = RMSNorm(d_head, norm_eps, device, dtype) if qk_norm else Identity()
+        self.k_norm = RMSNorm(d_head, norm_eps, device, dtype) if qk_norm else Identity()
         self.rope = rope
 
     @classmethod
@@ -68,7 +77,16 @@ class CausalMultiHeadSelfAttention(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> "CausalMultiHeadSelfAttention":
         """Build the attention of one block of a model."""
-        return cls(config.d_model, config.num_heads, rope, device, dtype, layer_index=layer_index)
+        return cls(
+            config.d_model,
+            config.num_heads,
+            rope,
+            device,
+            dtype,
+            layer_index=layer_index,
+            qk_norm=config.qk_norm,
+            norm_eps=config.norm_eps,
+        )
 
     def forward(
         self,
@@ -80,6 +98,7 @@ class CausalMultiHeadSelfAttention(nn.Module):
             rearrange(project(x_BTD), "B T (H K) -> B H T K", H=self.num_heads)
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )
+        q_BHTK, k_BHTK = self.q_norm(q_BHTK), self.k_norm(k_BHTK)
         if self.rope is not None:
             if token_positions is not None:
                 token_positions = token_positions.unsqueeze(-2)  # the same for every head

@@ -45,6 +45,9 @@ class ModelConfig:
     positions: Positions = "rope"
     """How positions enter: rotary embedding of queries and keys, or not at all."""
 
+    qk_norm: bool = False
+    """Whether RMSNorm, with a gain, rescales each head's queries and keys before RoPE, which bounds their products."""
+
     feed_forward: FeedForward = "swiglu"
     """Three matrices with a gate, or two with SiLU between them."""
 

@@ -77,21 +77,26 @@ def _attention(config: ModelConfig, T: int) -> LayerCost:
     """
     D, H, K = config.d_model, config.num_heads, config.d_head
     names = ("q_proj", "k_proj", "v_proj", "output_proj")
+    shapes = {f"{name}.weight": (D, D) for name in names}
+    activations = {
+        "queries, keys, values": 3 * T * D,
+        "scores and softmax": 2 * H * T**2,
+        "weighted values, output": 2 * T * D,
+    }
+    if config.qk_norm:
+        shapes |= {"q_norm.weight": (K,), "k_norm.weight": (K,)}
+        activations["query and key norms"] = 2 * T * D
     return LayerCost(
         component="attention",
         modules=_in_every_block(config, "attn"),
-        shapes={f"{name}.weight": (D, D) for name in names},
+        shapes=shapes,
         multiplies=(
             _multiply("queries, keys, values", "attention", 3, T, D, D),
             _multiply("scores: queries x keys", "attention", H, T, K, T),
             _multiply("weights x values", "attention", H, T, T, K),
             _multiply("attention output", "attention", 1, T, D, D),
         ),
-        activations={
-            "queries, keys, values": 3 * T * D,
-            "scores and softmax": 2 * H * T**2,
-            "weighted values, output": 2 * T * D,
-        },
+        activations=activations,
     )
 
 
