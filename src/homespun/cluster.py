@@ -120,7 +120,7 @@ def _connect(address: str) -> Iterator[None]:
     try:
         import ray
     except ImportError as error:
-        raise MissingPackageError("clusters need the package ray: pip install 'homespun[scale]'") from error
+        raise (MissingPackageError.for_import(error, "a cluster") or error) from error
     if ray.is_initialized():
         yield
         return

@@ -64,11 +64,16 @@ class MissingPackageError(HomespunError, ImportError):
     """An optional package is needed; the message says how to install it."""
 
     @classmethod
-    def for_import(cls, error: ModuleNotFoundError, who: str) -> "MissingPackageError | None":
-        """Return the error to raise where `who` failed to import a package of an extra; None for any other package."""
-        package = (error.name or "").partition(".")[0]
+    def for_package(cls, package: str, who: str) -> "MissingPackageError | None":
+        """Return the error to raise where `who` needs `package`; None if the package is of no extra."""
         for extra, packages in EXTRAS.items():
             if package in packages:
-                # The packages by name: that works for a checkout too, where pip knows no homespun.
-                return cls(f"{who} needs {package}: pip install {' '.join(packages)} (the extra homespun[{extra}])")
+                # By name, which works for a checkout too. Training needs all of its packages, the others one each.
+                named = " ".join(packages) if extra == "train" else package
+                return cls(f"{who} needs {package}: pip install {named} (the extra homespun[{extra}])")
         return None
+
+    @classmethod
+    def for_import(cls, error: ImportError, who: str) -> "MissingPackageError | None":
+        """Return the error to raise where `who` failed to import a package; None if the package is of no extra."""
+        return cls.for_package((error.name or "").partition(".")[0], who)

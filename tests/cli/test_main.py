@@ -124,3 +124,10 @@ def test_extras_are_those_of_the_project():
     project = tomllib.loads((SOURCE.parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for extra, packages in EXTRAS.items():
         assert [line.split(">")[0].split("[")[0] for line in project["optional-dependencies"][extra]] == [*packages]
+
+
+def test_doctor_names_what_is_missing():
+    program = f"{WITHOUT_TORCH}\nfrom homespun.cli.main import main\nsys.exit(main(['doctor']))"
+    done = subprocess.run([sys.executable, "-c", program], timeout=25, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "not installed: pip install torch einops jaxtyping safetensors" in done.stdout

@@ -67,9 +67,7 @@ class ParquetRows:
             import pyarrow
             from pyarrow.parquet import ParquetFile
         except ImportError as error:
-            raise MissingPackageError(
-                f"{self.file}: parquet files need the package pyarrow: pip install 'homespun[scale]'"
-            ) from error
+            raise (MissingPackageError.for_import(error, f"{self.file}: a parquet file") or error) from error
         with self.file.open() as stream:
             try:
                 with ParquetFile(stream, **_READING) as table:

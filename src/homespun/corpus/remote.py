@@ -77,7 +77,7 @@ def _find_store(url: str) -> "tuple[AbstractFileSystem, str]":
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
-        raise MissingPackageError(f"{url}: URLs need the package fsspec: pip install 'homespun[scale]'") from error
+        raise (MissingPackageError.for_import(error, f"{url}: a URL") or error) from error
     return url_to_fs(url)
 
 
