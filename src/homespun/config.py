@@ -5,15 +5,18 @@ recipe, such as `optim.lr`.
 """
 
 from collections.abc import Collection
-from math import isfinite
+from math import inf, isfinite
 
 from homespun.errors import ConfigError
 
 
 def check_at_least(field: str, value: float, least: float) -> None:
-    """Refuse values below `least`, and NaN."""
+    """Refuse values below `least`, infinities and NaN."""
     if not value >= least:
         raise ConfigError(f"{field} = {value} is too small; it must be at least {least}")
+    # A count may be an int too large for a float, which `isfinite` would not take.
+    if value == inf:
+        raise ConfigError(f"{field} = {value} must be finite")
 
 
 def check_positive(field: str, value: float) -> None:

@@ -10,7 +10,7 @@ from homespun.recipe.load import load_recipe
 from homespun.recipe.prepare import prepare
 from homespun.training.loop import train
 from homespun.training.recorder import Recorder
-from homespun.training.session import open_session
+from homespun.training.run import open_run
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 SHRUNK = {
@@ -57,12 +57,12 @@ def shrink(recipe, root):
 def test_recipe_runs_five_steps(recipe, tmp_path):
     config = load_recipe(recipe, shrink(recipe, tmp_path))
     prepare(config)
-    with open_session(config, tmp_path / "run") as session, Recorder(session.directory) as recorder:
-        train(session, recorder)
-    result = session.directory.read_result()
+    with open_run(config, tmp_path / "run") as run, Recorder(run.directory) as recorder:
+        train(run, recorder)
+    result = run.directory.read_result()
     assert result is not None
     assert result.steps == 5
-    assert (session.directory.read_entropy() is not None) == (config.source.corpus == "storybook")
+    assert (run.directory.read_entropy() is not None) == (config.source.corpus == "storybook")
     # The temporary plain text of a compressed corpus is gone.
     assert not list(tmp_path.rglob(".*.txt"))
 

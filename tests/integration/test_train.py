@@ -17,7 +17,7 @@ from homespun.runs.load import load_run
 from homespun.training.events import CheckpointSaved, StepTaken
 from homespun.training.loop import train
 from homespun.training.recorder import Recorder
-from homespun.training.session import open_session
+from homespun.training.run import open_run
 
 STORY = "Once there was a {0}. The {0} met a {1}, and they were friends.<|endoftext|>"
 CREATURES = ["fox", "bear", "frog", "goose", "snail", "mouse", "cat", "owl"]
@@ -54,8 +54,8 @@ def world(tmp_path_factory):
 
 def run(world, root, overrides=(), stop_after=None, listener=lambda event: None):
     """Train at `root`, or as far as `stop_after` steps, and return how it ended."""
-    with open_session(load_recipe(world, overrides), root) as session, Recorder(session.directory) as recorder:
-        done = session.steps_done
+    with open_run(load_recipe(world, overrides), root) as opened, Recorder(opened.directory) as recorder:
+        done = opened.steps_done
 
         def listen(event):
             nonlocal done
@@ -65,7 +65,7 @@ def run(world, root, overrides=(), stop_after=None, listener=lambda event: None)
                 done = event.step
 
         # The step in progress counts: the loop asks before it tells.
-        return train(session, listen, lambda: stop_after is not None and done + 1 >= stop_after)
+        return train(opened, listen, lambda: stop_after is not None and done + 1 >= stop_after)
 
 
 def figures(root):
@@ -165,18 +165,18 @@ def test_run_crashed_between_last_checkpoint_and_result_only_finishes(world, who
 
 def test_finished_run_is_refused(world, whole):
     with pytest.raises(RunError, match="this run has finished"):
-        open_session(load_recipe(world), whole)
+        open_run(load_recipe(world), whole).__enter__()
 
 
 def test_another_recipe_is_refused_with_the_keys_that_differ(world, whole):
     with pytest.raises(RunError, match=r"optim\.lr \(there 0\.01, asked 0\.5\)"):
-        open_session(load_recipe(world, ["--optim.lr", "0.5"]), whole)
+        open_run(load_recipe(world, ["--optim.lr", "0.5"]), whole).__enter__()
 
 
 def test_directory_of_something_else_is_refused(world, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(RunError, match="not empty and holds no run"):
-        open_session(load_recipe(world), tmp_path)
+        open_run(load_recipe(world), tmp_path).__enter__()
 
 
 @pytest.mark.parametrize("damage", ["truncate", "alter"])
@@ -231,16 +231,16 @@ def test_full_disk_leaves_the_checkpoints_that_were_there(world, whole, tmp_path
 def test_missing_data_say_what_to_run_and_leave_nothing(world, tmp_path):
     root = tmp_path / "run"
     with pytest.raises(MissingFileError, match=r"data\.train = .*none.*homespun prepare RECIPE"):
-        open_session(load_recipe(world, ["--data.train", str(tmp_path / "none")]), root)
+        open_run(load_recipe(world, ["--data.train", str(tmp_path / "none")]), root).__enter__()
     with pytest.raises(MissingFileError, match=r"data\.tokenizer = .*none.*homespun prepare RECIPE"):
-        open_session(load_recipe(world, ["--data.tokenizer", str(tmp_path / "none")]), root)
+        open_run(load_recipe(world, ["--data.tokenizer", str(tmp_path / "none")]), root).__enter__()
     assert not root.exists()
 
 
 def test_context_longer_than_the_data_is_refused(world, tmp_path):
     overrides = ["--model.context_length", "100000"]
     with pytest.raises(ConfigError, match=r"model\.context_length = 100,000 needs"):
-        open_session(load_recipe(world, overrides), tmp_path / "run")
+        open_run(load_recipe(world, overrides), tmp_path / "run").__enter__()
 
 
 def test_data_of_another_tokenizer_are_refused(world, tmp_path):
@@ -248,7 +248,7 @@ def test_data_of_another_tokenizer_are_refused(world, tmp_path):
     overrides = [f"--data.{name}={tmp_path / name}" for name in ("tokenizer", "train", "valid")]
     prepare(load_recipe(world, [*overrides, "--tokenizer.vocab_size=270"]))
     with pytest.raises(DataError, match="made with the tokenizer"):
-        open_session(load_recipe(world, ["--data.tokenizer", other]), tmp_path / "run")
+        open_run(load_recipe(world, ["--data.tokenizer", other]), tmp_path / "run").__enter__()
     with pytest.raises(DataError, match=r"tokenizer"):
         prepare(load_recipe(world, ["--data.tokenizer", other]))
 

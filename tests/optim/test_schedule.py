@@ -6,14 +6,16 @@ import pytest
 
 from homespun.errors import ConfigError
 from homespun.optim import (
-    OptimConfig,
-    ScheduleConfig,
+    WSD,
+    Constant,
+    Cosine,
+    Linear,
     constant_schedule,
     cosine_schedule,
-    learning_rate_at,
     linear_schedule,
     wsd_schedule,
 )
+from refusals import refuses
 
 
 def test_cosine_point_by_point():
@@ -37,36 +39,46 @@ def test_edges(schedule):
     assert schedule(0, 1.0, 0.1, 0, 10) == 1.0
     assert [schedule(t, 1.0, 0.1, 4, 4) for t in (2, 4, 5)] == pytest.approx([0.5, 1.0, 0.1])
     assert schedule(0, 1.0, 0.1, 0, 0) == 1.0
-    with pytest.raises(ConfigError, match=r"starts at step 5 .* ends at step 4"):
-        schedule(0, 1.0, 0.1, 5, 4)
-    with pytest.raises(ConfigError):
-        schedule(0, 1.0, 0.1, -1, 4)
+    for warmup in (5, -1):
+        with refuses(ConfigError, f"step {warmup}"):
+            schedule(0, 1.0, 0.1, warmup, 4)
 
 
 @pytest.mark.parametrize("steps", [(3, 2, 6), (3, 7, 6), (-1, 2, 6)])
 def test_wsd_refuses_parts_out_of_order(steps):
-    with pytest.raises(ConfigError):
+    with refuses(ConfigError, "step"):
         wsd_schedule(0, 1.0, 0.0, *steps)
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("schedule", "expected"),
     [
-        ("cosine", [0, 1.0, 2.0, 0.2 + 0.9 * (1 + cos(pi / 4)), 1.1, 0.2 + 0.9 * (1 - cos(pi / 4))]),
-        ("linear", [0, 1.0, 2.0, 1.55, 1.1, 0.65]),
-        ("wsd", [0, 1.0, 2.0, 2.0, 2.0, 1.1]),
-        ("constant", [0, 1.0, 2.0, 2.0, 2.0, 2.0]),
+        (Cosine(warmup_steps=2), [0, 0.5, 1.0, 0.1 + 0.45 * (1 + cos(pi / 4)), 0.55, 0.1 + 0.45 * (1 - cos(pi / 4))]),
+        (Linear(warmup_steps=2), [0, 0.5, 1.0, 0.775, 0.55, 0.325]),
+        (WSD(warmup_steps=2, decay_steps=2), [0, 0.5, 1.0, 1.0, 1.0, 0.55]),
+        (Constant(warmup_steps=2), [0, 0.5, 1.0, 1.0, 1.0, 1.0]),
     ],
 )
-def test_rates_of_a_run(name, expected):
-    """Derived by hand: six steps, two of warm-up, the end at step 6, which is never taken."""
-    schedule = ScheduleConfig(name=name, warmup_steps=2, final_lr_fraction=0.1, decay_steps=2)
-    config = OptimConfig(lr=2.0, weight_decay=0.0, schedule=schedule)
-    assert [learning_rate_at(step, config, 6) for step in range(6)] == pytest.approx(expected)
+def test_factors_of_a_run(schedule, expected):
+    """Derived by hand: six steps, two of warm-up, down to a tenth at step 6, which is never taken."""
+    assert [schedule.scale(step, 6) for step in range(6)] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", ["cosine", "wsd", "constant"])
-def test_parts_longer_than_the_run_are_refused(name):
-    config = OptimConfig(schedule=ScheduleConfig(name=name, warmup_steps=11, decay_steps=5))
-    with pytest.raises(ConfigError, match=r"optim.schedule.warmup_steps = 11 .*run of 10 steps"):
-        learning_rate_at(0, config, 10)
+@pytest.mark.parametrize(
+    "schedule", [Cosine(warmup_steps=3), Linear(warmup_steps=3), WSD(warmup_steps=3, decay_steps=4), Constant()]
+)
+def test_a_run_may_grow_while_nothing_depended_on_its_length(schedule):
+    """Oracle: the factors of a longer run, step by step, equal as far as stated and (but for a warm-up) no further."""
+    num_steps = 10
+    same = [schedule.scale(step, num_steps) == schedule.scale(step, num_steps + 7) for step in range(num_steps)]
+    stated = schedule.num_extendable_steps(num_steps)
+    assert all(same[:stated])
+    assert stated == (same.index(False) if False in same else num_steps)
+
+
+@pytest.mark.parametrize(
+    "schedule", [Cosine(warmup_steps=11), WSD(warmup_steps=7, decay_steps=4), Constant(warmup_steps=11)]
+)
+def test_a_warmup_longer_than_the_run_is_refused(schedule):
+    with refuses(ConfigError, f"optim.schedule.warmup_steps = {schedule.warmup_steps}", "10 steps"):
+        schedule.check_fits(10)

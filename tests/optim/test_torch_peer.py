@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from homespun.optim import SGD, AdamW, clip_gradients, cosine_schedule
-from homespun.optim import adamw as adamw_module
+from homespun.optim import optimizer as optimizer_module
 
 pytestmark = pytest.mark.peers
 
@@ -22,10 +22,10 @@ def set_gradients(parameters, step, scale=1.0):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("elements_per_piece", [1, 2**22])
-def test_adamw_equals_torch_over_100_steps(dtype, elements_per_piece, monkeypatch):
+@pytest.mark.parametrize("elements_at_once", [1, 2**22])
+def test_adamw_equals_torch_over_100_steps(dtype, elements_at_once, monkeypatch):
     """Oracle: torch.optim.AdamW, bit for bit; learning rate and the presence of gradients change on the way."""
-    monkeypatch.setattr(adamw_module, "ELEMENTS_PER_PIECE", elements_per_piece)
+    monkeypatch.setattr(optimizer_module, "ELEMENTS_AT_ONCE", elements_at_once)
     ours, theirs = make_parameters(dtype), make_parameters(dtype)
     settings = {"lr": 3e-2, "betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": 0.1}
     pair = [

@@ -1,6 +1,7 @@
 import pytest
 
 from homespun.errors import ConfigError, MissingFileError
+from homespun.optim import AdamWConfig, Constant, GroupRule, MuonOptim
 from homespun.recipe.keys import field_docs, recipe_help, recipe_keys
 from homespun.recipe.load import differing_keys, load_recipe, save_recipe
 from refusals import refuses
@@ -144,7 +145,8 @@ def test_help_has_every_key_with_the_docstring_of_its_field():
     text = recipe_help()
     for name, key in recipe_keys().items():
         assert field_docs(key.owner)[name.rpartition(".")[2]]
-        assert (f"\n{name}" if key.is_section else f"--{name}: ") in text
+        variants = f" ({', '.join(key.variants)} only)" if key.variants else ""
+        assert (f"\n{name}" if key.is_section else f"--{name}{variants}: ") in text
     assert "--logging.log_every: a whole number from 0 to 2**63 - 1 (default: 10)" in text
     assert "Optimizer steps between training records" in text
     assert "Width of the residual stream" in text
@@ -172,3 +174,17 @@ def test_a_saved_recipe_cut_at_a_line_end_is_refused(recipe, cut):
     recipe.write_text("".join(lines[: max(1, len(lines) - cut)]))
     with refuses(ConfigError, recipe):
         load_recipe(recipe)
+
+
+def test_optimizers_and_schedules_are_variants_told_apart_by_kind(recipe):
+    """Oracle: the configs built in Python; a key of another variant is refused."""
+    groups = "[{pattern: embed|lm_head|ln, optimizer: {kind: adamw, lr: 3e-4}}]"
+    flags = ["--optim.kind=muon", "--optim.lr=0.02", f"--optim.groups={groups}", "--optim.schedule.kind=constant"]
+    rules = [GroupRule(pattern="embed|lm_head|ln", optimizer=AdamWConfig(lr=3e-4))]
+    config = load_recipe(recipe, flags)
+    assert config.optim == MuonOptim(lr=0.02, groups=rules, schedule=Constant())
+    (recipe.parent / "saved.yaml").write_text(save_recipe(config))
+    assert load_recipe(recipe.parent / "saved.yaml") == config
+    for flag in ("--optim.betas=[0.5, 0.5]", "--optim.schedule.decay_steps=3"):
+        with refuses(ConfigError, flag.partition("=")[0][2:]):
+            load_recipe(recipe, [*flags, flag])

@@ -1,13 +1,15 @@
 import json
+from dataclasses import asdict
 
 import pytest
 
 from homespun.evaluation.evaluate import Evaluation
 from homespun.training import meter as meter_module
-from homespun.training.meter import Meter
-from homespun.training.step import StepOutcome
+from homespun.training.engine import StepOutcome
+from homespun.training.meter import Meter, MeterState
+from homespun.typed_json import build_from_json
 
-OUTCOME = StepOutcome(loss=2.0, grad_norm=1.0)
+OUTCOME = StepOutcome(loss=2.0, grad_norm=1.0, lr=0.1)
 EVALUATION = Evaluation(nats=20.0, num_tokens=10, num_bytes=40, whole=True)
 
 
@@ -43,10 +45,10 @@ def test_rates_are_over_the_steps_since_the_last_record(clock):
     """Derived by hand: 50 tokens in 2 s, at 3 FLOPs each of 1,000 a second; validation in between is not counted."""
     meter = make()
     take_steps(meter, clock, 4, 1.0)
-    meter.record_step(4, OUTCOME, lr=0.1)
+    meter.record_step(4, OUTCOME)
     clock.now += 30
     take_steps(meter, clock, 2, 2.0)
-    record = meter.record_step(6, OUTCOME, lr=0.1)
+    record = meter.record_step(6, OUTCOME)
     assert record.tokens_per_second == 25.0
     assert record.mfu == pytest.approx(0.075)
     assert (record.tokens, record.seconds) == (300, 4 + 30 + 4)
@@ -56,10 +58,10 @@ def test_it_counts_on_after_a_resume(clock):
     meter = make()
     take_steps(meter, clock, 2, 1.0)
     meter.record_validation(2, EVALUATION)
-    state = json.loads(json.dumps(meter.state_dict()))
+    state = build_from_json(MeterState, json.loads(json.dumps(asdict(meter.state()))))
     clock.now += 1000
     resumed = make()
-    resumed.load_state_dict(state)
+    resumed.restore(state)
     take_steps(resumed, clock, 2, 1.0)
     assert resumed.seconds == 4.0
     result = resumed.result(4, num_parameters=7)

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from homespun.checkpoint.model_tensors import plain_name
-from homespun.errors import CheckpointError
+from homespun.errors import CheckpointError, ConfigError
+from homespun.optim.optimizer import GroupedOptimizer, update_rule
 
 _ANOTHER = "delete it and use the checkpoint before it"
 _REBUILD = "build it by the recipe that the checkpoint was trained with"
@@ -85,9 +87,12 @@ def optimizer_state_dict(
     if lost is not None:
         raise CheckpointError(f"{where}: the state of optimizer.{lost} is missing; {_ANOTHER}")
     param_groups = _restore_groups(optimizer.state_dict()["param_groups"], groups, where)
-    for own_group, names in zip(optimizer.param_groups, own_groups, strict=True):
+    for own_group, saved_group, names in zip(optimizer.param_groups, param_groups, own_groups, strict=True):
         members = zip(names, own_group["params"], strict=True)
-        _check_state({name: (parameter, state[name]) for name, parameter in members if state[name]}, where)
+        with_state = {name: (parameter, state[name]) for name, parameter in members if state[name]}
+        _check_state(with_state, where)
+        if isinstance(optimizer, GroupedOptimizer):
+            _check_rule(own_group, saved_group, with_state, where)
     return {
         "state": {index: values for index, values in enumerate(state.values()) if values},
         "param_groups": param_groups,
@@ -136,6 +141,26 @@ def _check_state(group: Mapping[str, tuple[Tensor, Mapping[str, Any]]], where: s
             raise CheckpointError(f"{where}: optimizer.{name}.step is {count!r:.80}, not a count of steps; {_ANOTHER}")
 
 
+def _check_rule(
+    own_group: Mapping[str, Any],
+    saved_group: Mapping[str, Any],
+    members: Mapping[str, tuple[Tensor, Mapping[str, Any]]],
+    where: str,
+) -> None:
+    """Refuse settings and state that a group's update rule cannot have; of our own optimizers all is known."""
+    rule = update_rule(own_group["kind"])
+    try:
+        rule.check_settings({**saved_group, "params": own_group["params"]})
+    except ConfigError as error:
+        raise CheckpointError(f"{where}: its optimizer's settings cannot be: {error}; {_ANOTHER}") from error
+    for name, (parameter, values) in members.items():
+        expected = rule.initial_state(torch.empty_like(parameter, device="meta"))
+        for key in sorted(expected.keys() | values.keys()):
+            found, own = values.get(key), expected.get(key)
+            if not isinstance(found, Tensor) or own is None or (found.shape, found.dtype) != (own.shape, own.dtype):
+                raise CheckpointError(f"{where}: optimizer.{name}.{key} is missing or of another kind; {_ANOTHER}")
+
+
 def _kind_of(value: Any, parameter: Tensor, by_shape: bool) -> tuple[object, ...]:
     """Return what the state of one key has in common for all parameters of a group."""
     if not isinstance(value, Tensor):
@@ -172,6 +197,8 @@ def _fits(own: Any, saved: Any) -> bool:
     """Whether `saved`, read from JSON, can replace `own`; only numbers and tuples of them are checked."""
     if isinstance(own, tuple):
         return isinstance(saved, list | tuple) and len(saved) == len(own) and all(map(_fits, own, saved))
+    if isinstance(own, str):
+        return own == saved
     return type(own) not in (int, float) or type(saved) is float or (type(saved) is int and abs(saved) < 2**63)
 
 

@@ -35,21 +35,21 @@ def train_with_console(config: RunConfig, root: Path) -> bool:
     """Train the run at `root` and show how it goes; whether it came to its end, rather than being stopped."""
     # Imported here: `homespun train --help` does not wait for torch.
     from homespun.cli.console import TrainingConsole
+    from homespun.cli.interrupt import stop_on_interrupt
     from homespun.training.events import Event
-    from homespun.training.interrupt import stop_on_interrupt
     from homespun.training.loop import train
     from homespun.training.recorder import Recorder
-    from homespun.training.session import open_session
+    from homespun.training.run import open_run
 
-    with open_session(config, root) as session:
-        console = TrainingConsole(session.config.training.num_steps, session.steps_done)
-        for line in session.explanation:
+    with open_run(config, root) as run:
+        console = TrainingConsole(run.config.training.num_steps, run.steps_done)
+        for line in run.explanation:
             console.tell(line)
-        with Recorder(session.directory) as record, console:
+        with Recorder(run.directory) as record, console:
 
             def listen(event: Event) -> None:
                 record(event)
                 console(event)
 
             with stop_on_interrupt(console.tell_stopping) as stop_asked:
-                return train(session, listen, stop_asked) is not None
+                return train(run, listen, stop_asked) is not None

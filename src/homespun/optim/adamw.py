@@ -3,37 +3,34 @@
 # pyright: reportPrivateImportUsage=false
 # torch._foreach_* are private by name only: one launch for many tensors, and there is no public way to ask for it.
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from math import sqrt
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from homespun.config import check_at_least, check_fraction
-
-ELEMENTS_PER_PIECE = 2**22
-"""Parameters updated together, counted in elements: bounds the memory of the temporaries, which is as large again."""
+from homespun.optim.optimizer import GroupedOptimizer
 
 
-class AdamW(Optimizer):
-    """Steps of a size that does not depend on the gradient's scale, and a decay that does not depend on it either.
+class AdamW(GroupedOptimizer):
+    """Steps whose size does not depend on the gradient's scale, and a weight decay that does not either.
 
         p *= 1 - lr * weight_decay
         m  = beta1 * m + (1 - beta1) * gradient
         v  = beta2 * v + (1 - beta2) * gradient**2
         p -= lr / (1 - beta1**t) * m / (sqrt(v) / sqrt(1 - beta2**t) + eps)
 
-    with t = 1 in a parameter's first step. The moments m and v are float32 at least, whatever the parameter's dtype.
-    The arithmetic is PyTorch's, operation by operation, so that results equal `torch.optim.AdamW`.
+    with t = 1 in a parameter's first step. The moments m and v are at least float32, whatever the parameter's dtype.
+    The operations and their order are PyTorch's, so that results equal `torch.optim.AdamW`.
 
     Args:
         params: Parameters, or groups of them with settings of their own.
         lr: Learning rate.
         betas: (beta1, beta2), each at least 0 and less than 1.
-        eps: Keeps the step finite where gradients vanish.
-        weight_decay: Fraction of a parameter taken away by a step, times lr.
+        eps: Added to the denominator for numerical stability.
+        weight_decay: Multiplied by lr.
 
     Raises:
         ConfigError: a setting is out of its range.
@@ -49,69 +46,47 @@ class AdamW(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> None:
-        for name, value in (("lr", lr), ("eps", eps), ("weight_decay", weight_decay)):
-            check_at_least(name, value, 0)
-        for i, beta in enumerate(betas):
-            check_fraction(f"betas[{i}]", beta, below_one=True)
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
-
-    @overload
-    def step(self, closure: None = None) -> None: ...
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Update every parameter that has a gradient; `closure` computes them anew and returns the loss."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for piece in _pieces(p for p in group["params"] if p.grad is not None):
-                self._update(piece, group)
-        return loss
-
-    def _update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        lr, (beta1, beta2) = group["lr"], group["betas"]
-        states = [self._state_of(parameter) for parameter in parameters]
-        means = [state["exp_avg"] for state in states]
-        squares = [state["exp_avg_sq"] for state in states]
-        values = [parameter.to(mean.dtype) for parameter, mean in zip(parameters, means, strict=True)]
-        gradients = [p.grad.to(mean.dtype) for p, mean in zip(parameters, means, strict=True) if p.grad is not None]
-        counts = [int(state["step"].add_(1)) for state in states]
-
-        torch._foreach_mul_(values, 1 - lr * group["weight_decay"])
-        torch._foreach_lerp_(means, gradients, 1 - beta1)
-        torch._foreach_mul_(squares, beta2)
-        torch._foreach_addcmul_(squares, gradients, gradients, value=1 - beta2)
-        roots = torch._foreach_sqrt(squares)
-        torch._foreach_div_(roots, [sqrt(1 - beta2**t) for t in counts])
-        torch._foreach_add_(roots, group["eps"])
-        torch._foreach_addcdiv_(values, means, roots, [-lr / (1 - beta1**t) for t in counts])
-
-        for parameter, value in zip(parameters, values, strict=True):
-            if value is not parameter:
-                parameter.copy_(value)
-
-    def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
-        """The parameter's moments and count of steps, zero at first."""
-        state = self.state[parameter]
-        if not state:
-            dtype = torch.promote_types(parameter.dtype, torch.float32)
-            state["step"] = torch.zeros((), dtype=torch.float32)  # on the CPU: reading it waits for no device
-            state["exp_avg"] = torch.zeros_like(parameter, dtype=dtype)
-            state["exp_avg_sq"] = torch.zeros_like(parameter, dtype=dtype)
-        return state
+        super().__init__(params, {"kind": "adamw", "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
 
-def _pieces(parameters: Iterable[Tensor]) -> Iterator[list[Tensor]]:
-    """Group parameters, in their order, into lists of at most `ELEMENTS_PER_PIECE`, or of one that is larger."""
-    piece: list[Tensor] = []
-    for parameter in parameters:
-        if piece and sum(p.numel() for p in piece) + parameter.numel() > ELEMENTS_PER_PIECE:
-            yield piece
-            piece = []
-        piece.append(parameter)
-    if piece:
-        yield piece
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Refuse settings of a group that cannot work."""
+    for name in ("lr", "eps", "weight_decay"):
+        check_at_least(name, settings[name], 0)
+    for i, beta in enumerate(settings["betas"]):
+        check_fraction(f"betas[{i}]", beta, below_one=True)
+
+
+def initial_state(parameter: Tensor) -> dict[str, Tensor]:
+    """Return a parameter's moments and count of steps."""
+    dtype = torch.promote_types(parameter.dtype, torch.float32)
+    return {
+        "step": torch.zeros((), dtype=torch.float32),  # on the CPU: reading it waits for no device
+        "exp_avg": torch.zeros_like(parameter, dtype=dtype),
+        "exp_avg_sq": torch.zeros_like(parameter, dtype=dtype),
+    }
+
+
+def update(parameters: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]) -> None:
+    """Take one step of AdamW."""
+    lr, (beta1, beta2) = group["lr"], group["betas"]
+    means = [state["exp_avg"] for state in states]
+    squares = [state["exp_avg_sq"] for state in states]
+    # `to` returns the same tensor where the dtype is the moments' already: only narrower parameters are copied.
+    values = [parameter.to(mean.dtype) for parameter, mean in zip(parameters, means, strict=True)]
+    gradients = [p.grad.to(mean.dtype) for p, mean in zip(parameters, means, strict=True) if p.grad is not None]
+    counts = [int(state["step"].add_(1)) for state in states]
+
+    torch._foreach_mul_(values, 1 - lr * group["weight_decay"])
+    torch._foreach_lerp_(means, gradients, 1 - beta1)
+    torch._foreach_mul_(squares, beta2)
+    torch._foreach_addcmul_(squares, gradients, gradients, value=1 - beta2)
+    roots = torch._foreach_sqrt(squares)
+    # Divided, not folded into one factor with lr: torch's order of rounding, which the peer test holds bit for bit.
+    torch._foreach_div_(roots, [sqrt(1 - beta2**t) for t in counts])
+    torch._foreach_add_(roots, group["eps"])
+    torch._foreach_addcdiv_(values, means, roots, [-lr / (1 - beta1**t) for t in counts])
+
+    for parameter, value in zip(parameters, values, strict=True):
+        if value is not parameter:
+            parameter.copy_(value)

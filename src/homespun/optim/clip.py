@@ -32,8 +32,7 @@ def clip_gradients(params: Iterable[Tensor], max_norm: float, eps: float = 1e-6)
     if not gradients:
         return torch.zeros(())
     wide = torch.promote_types(gradients[0].dtype, torch.float32)
-    norms = torch.stack([torch.linalg.vector_norm(g, dtype=wide) for g in gradients])
-    norm = torch.linalg.vector_norm(norms)
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients, dtype=wide)))
     if max_norm != float("inf"):
         torch._foreach_mul_(gradients, (max_norm / (norm + eps)).clamp(max=1.0))
     return norm

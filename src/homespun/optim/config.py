@@ -1,83 +1,202 @@
-"""How a run's parameters are updated; torch-free, so that the command line can read it without loading torch."""
+"""Settings of the optimizers and the `optim` section of a recipe; torch-free, so that the CLI reads it without torch.
 
+To add an optimizer: its settings here, in `Optimizer` and `OptimConfig`; its update rule in `homespun/optim/KIND.py`.
+"""
+
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isinf
-from typing import Literal
+from math import inf, prod
+from typing import ClassVar, Literal, get_args
 
-from homespun.config import check_at_least, check_choice, check_fraction, check_positive
+from homespun.config import check_at_least, check_fraction, check_positive
 from homespun.errors import ConfigError
+from homespun.optim.schedule import Cosine, Schedule
 
-OptimizerName = Literal["adamw", "sgd"]
-ScheduleName = Literal["cosine", "linear", "wsd", "constant"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScheduleConfig:
-    """How the learning rate moves over a run, between 0, `optim.lr` and a fraction of it."""
-
-    name: ScheduleName = "cosine"
-    """The way down after warm-up: half a cosine, a straight line, level and then a line ("wsd"), or none."""
-
-    warmup_steps: int = 0
-    """Steps in which the rate rises in a line from 0 to `optim.lr`, whatever the schedule."""
-
-    final_lr_fraction: float = 0.1
-    """What the rate ends at, as a fraction of `optim.lr`; unused by "constant"."""
-
-    decay_steps: int = 0
-    """Steps of the line down at the end of "wsd"; unused by the others."""
-
-    def __post_init__(self) -> None:
-        check_choice("optim.schedule.name", self.name, ("cosine", "linear", "wsd", "constant"))
-        check_at_least("optim.schedule.warmup_steps", self.warmup_steps, 0)
-        check_fraction("optim.schedule.final_lr_fraction", self.final_lr_fraction)
-        check_at_least("optim.schedule.decay_steps", self.decay_steps, 0)
-        if self.name == "wsd" and self.decay_steps == 0:
-            raise ConfigError(
-                "optim.schedule.name = 'wsd' needs optim.schedule.decay_steps of at least 1 "
-                "(a fifth of the run is usual); without a decay, choose 'constant'"
-            )
+_MAX_LR = 1e6
+"""No run survives a larger one; 1 / (1 - beta) of it still has to fit float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimConfig:
-    """The optimizer, its learning rate and what keeps its steps in bounds."""
+class SGDConfig:
+    """Gradient descent with learning rate lr / sqrt(step + 1), without momentum or weight decay."""
 
-    name: OptimizerName = "adamw"
-    """AdamW, or plain gradient descent whose rate falls as lr / sqrt(step + 1)."""
+    STATE_PER_PARAMETER: ClassVar[int] = 0
+    """Numbers of optimizer state for each trained parameter, in at least float32."""
+
+    kind: Literal["sgd"] = "sgd"
 
     lr: float = 1e-3
-    """The highest learning rate of the schedule."""
+    """Peak learning rate."""
+
+    def check(self, section: str) -> None:
+        """Refuse values that cannot work; `section` is what the field names begin with, such as "optim."."""
+        _check_lr(section, self.lr)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamWConfig:
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2017)."""
+
+    STATE_PER_PARAMETER: ClassVar[int] = 2  # the moments
+
+    kind: Literal["adamw"] = "adamw"
+    """Which optimizer."""
+
+    lr: float = 1e-3
+    """Peak learning rate."""
 
     betas: tuple[float, float] = (0.9, 0.95)
-    """How much of its running means of gradients and squared gradients AdamW keeps at each step; unused by "sgd"."""
+    """Decay rates of the running averages of the gradient and of its square."""
 
     eps: float = 1e-8
-    """Added to the root of AdamW's second moment; unused by "sgd"."""
+    """Added to the denominator for numerical stability."""
 
     weight_decay: float = 0.1
-    """Fraction of a parameter that a step takes away, times the learning rate; unused by "sgd"."""
+    """Decoupled weight decay; multiplied by the learning rate."""
 
     decay_all: bool = False
-    """Whether the gains of norms decay too, rather than matrices and the input table alone."""
+    """Whether vectors, such as the gains of norms, decay too, rather than matrices and the embedding table alone."""
+
+    def check(self, section: str) -> None:
+        """Refuse values that cannot work; `section` is what the field names begin with, such as "optim."."""
+        _check_lr(section, self.lr)
+        for i, beta in enumerate(self.betas):
+            check_fraction(f"{section}betas[{i}]", beta, below_one=True)
+        check_positive(f"{section}eps", self.eps)
+        if self.eps > 1:
+            raise ConfigError(f"{section}eps = {self.eps} must be at most 1")
+        _check_decay(section, self.lr, self.weight_decay)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MuonConfig:
+    """Momentum, orthogonalized by Newton-Schulz iterations (Jordan et al. 2024); for matrices only.
+
+    Steps are scaled to the root mean square of AdamW's (Liu et al. 2025), so its learning rates and weight decay fit.
+    """
+
+    STATE_PER_PARAMETER: ClassVar[int] = 1  # the momentum
+
+    kind: Literal["muon"] = "muon"
+
+    lr: float = 1e-3
+    """Peak learning rate."""
+
+    momentum: float = 0.95
+    """Decay rate of the running average of the gradient."""
+
+    newton_schulz_steps: int = 5
+    """Iterations of the orthogonalization; 5 bring all but the smallest singular values near 1."""
+
+    weight_decay: float = 0.1
+    """Decoupled weight decay; multiplied by the learning rate."""
+
+    def check(self, section: str) -> None:
+        """Refuse values that cannot work; `section` is what the field names begin with, such as "optim."."""
+        _check_lr(section, self.lr)
+        check_fraction(f"{section}momentum", self.momentum, below_one=True)
+        check_at_least(f"{section}newton_schulz_steps", self.newton_schulz_steps, 1)
+        _check_decay(section, self.lr, self.weight_decay)
+
+
+Optimizer = AdamWConfig | MuonConfig | SGDConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRule:
+    """Settings of the parameters whose names match `pattern`."""
+
+    pattern: str
+    """Regular expression, searched in names such as `layers.0.attn.q_proj.weight`."""
+
+    optimizer: Optimizer
+    """How these parameters are updated, with their own peak learning rate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Section:
+    """What the `optim` section has beside the settings of the main optimizer."""
+
+    groups: list[GroupRule] = field(default_factory=list)
+    """Parameters with settings of their own; the first rule that matches applies, the main optimizer to the rest."""
 
     max_grad_norm: float = 1.0
-    """Gradients whose global l2 norm is greater are scaled down to it; `.inf` never does."""
+    """Gradients whose global l2 norm is greater are scaled down to it; `.inf` disables clipping."""
 
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
-    """How the learning rate moves over the run."""
+    schedule: Schedule = field(default_factory=Cosine)
+    """The learning rate over the run: one factor for all peak learning rates."""
 
     def __post_init__(self) -> None:
-        check_choice("optim.name", self.name, ("adamw", "sgd"))
-        check_positive("optim.lr", self.lr)
-        for i, beta in enumerate(self.betas):
-            check_fraction(f"optim.betas[{i}]", beta, below_one=True)
-        check_positive("optim.eps", self.eps)
-        check_at_least("optim.weight_decay", self.weight_decay, 0)
-        if not isinf(self.weight_decay * self.lr) and self.weight_decay * self.lr > 1:
-            raise ConfigError(
-                f"optim.weight_decay = {self.weight_decay} times optim.lr = {self.lr} is more than 1: "
-                "a step would turn every weight's sign; lower one of them"
-            )
-        if not isinf(self.max_grad_norm):
+        self.check("optim.")
+        for i, rule in enumerate(self.groups):
+            try:
+                re.compile(rule.pattern)
+            except re.error as error:
+                raise ConfigError(
+                    f"optim.groups[{i}].pattern = {rule.pattern!r} is not a regular expression: {error}"
+                ) from error
+            rule.optimizer.check(f"optim.groups[{i}].optimizer.")
+        if self.max_grad_norm != inf:
             check_positive("optim.max_grad_norm", self.max_grad_norm)
+
+    def check(self, section: str) -> None:
+        """Check the main optimizer's settings; its class overrides this."""
+        raise NotImplementedError
+
+    def rule_of(self, name: str) -> int:
+        """Return the index of the first rule that matches a parameter's name; -1 for the main optimizer."""
+        return next((i for i, rule in enumerate(self.groups) if re.search(rule.pattern, name)), -1)
+
+    def state_size(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
+        """Return the numbers of optimizer state kept for parameters of such names and shapes."""
+        optimizers = [*(rule.optimizer for rule in self.groups), self]
+        return sum(
+            prod(shape) * getattr(optimizers[self.rule_of(name)], "STATE_PER_PARAMETER", 0)
+            for name, shape in shapes.items()
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamWOptim(_Section, AdamWConfig):
+    """AdamW for every parameter that no group names."""
+
+    check = AdamWConfig.check
+
+
+@dataclass(frozen=True, kw_only=True)
+class MuonOptim(_Section, MuonConfig):
+    """Muon for every parameter that no group names; by default AdamW for all but the matrices inside the blocks."""
+
+    groups: list[GroupRule] = field(
+        default_factory=lambda: [GroupRule(pattern="embed|lm_head|norm|ln", optimizer=AdamWConfig())]
+    )
+    """Parameters with settings of their own; those that are no matrices need another optimizer than Muon."""
+
+    check = MuonConfig.check
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGDOptim(_Section, SGDConfig):
+    """Gradient descent for every parameter that no group names."""
+
+    check = SGDConfig.check
+
+
+OptimConfig = AdamWOptim | MuonOptim | SGDOptim
+KINDS = tuple(optimizer.kind for optimizer in get_args(Optimizer))
+
+
+def _check_lr(section: str, lr: float) -> None:
+    check_positive(f"{section}lr", lr)
+    if lr > _MAX_LR:
+        raise ConfigError(f"{section}lr = {lr} must be at most {_MAX_LR:,.0f}; 1e-4 to 1e-2 is usual")
+
+
+def _check_decay(section: str, lr: float, weight_decay: float) -> None:
+    check_at_least(f"{section}weight_decay", weight_decay, 0)
+    if weight_decay * lr > 1:
+        raise ConfigError(
+            f"{section}weight_decay = {weight_decay} times {section}lr = {lr} is more than 1: "
+            "a step would flip every weight's sign; lower one of them"
+        )

@@ -1,44 +1,39 @@
-"""Gradient descent whose rate falls with the root of time."""
+"""Gradient descent with a learning rate that falls with the square root of the step."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from math import sqrt
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from homespun.config import check_at_least
+from homespun.optim.optimizer import GroupedOptimizer
 
 
-class SGD(Optimizer):
+class SGD(GroupedOptimizer):
     """p -= lr / sqrt(t + 1) * gradient, where t counts the steps this parameter has taken, from 0.
 
-    Source: Zinkevich 2003 (online gradient descent): the rate whose regret grows as sqrt(t).
+    Source: Zinkevich 2003 (online gradient descent): the learning rate whose regret grows as sqrt(t).
     """
 
     def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float = 1e-3) -> None:
-        check_at_least("lr", lr, 0)
-        super().__init__(params, {"lr": lr})
+        super().__init__(params, {"kind": "sgd", "lr": lr})
 
-    @overload
-    def step(self, closure: None = None) -> None: ...
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Update every parameter that has a gradient; `closure` computes them anew and returns the loss."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                state = self.state[parameter]
-                count = state.setdefault("step", torch.zeros((), dtype=torch.float32))
-                parameter.add_(parameter.grad, alpha=-group["lr"] / sqrt(int(count) + 1))
-                count.add_(1)
-        return loss
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Refuse settings of a group that cannot work."""
+    check_at_least("lr", settings["lr"], 0)
+
+
+def initial_state(parameter: Tensor) -> dict[str, Tensor]:
+    """Return a parameter's count of steps."""
+    return {"step": torch.zeros((), dtype=torch.float32)}  # on the CPU: reading it waits for no device
+
+
+def update(parameters: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]) -> None:
+    """Take one step of SGD."""
+    for parameter, state in zip(parameters, states, strict=True):
+        assert parameter.grad is not None, "the caller selects parameters with a gradient"
+        parameter.add_(parameter.grad, alpha=-group["lr"] / sqrt(int(state["step"]) + 1))
+        state["step"].add_(1)

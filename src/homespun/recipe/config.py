@@ -13,8 +13,7 @@ from homespun.data.config import DataConfig
 from homespun.errors import ConfigError, GenerationError
 from homespun.generation.sampling import Sampling
 from homespun.model.config import ModelConfig
-from homespun.optim.config import OptimConfig
-from homespun.optim.schedule import learning_rate_at
+from homespun.optim.config import AdamWOptim, OptimConfig
 from homespun.tokenizer.config import TokenizerConfig
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -135,7 +134,7 @@ class RunConfig:
     model: ModelConfig
     """The shape of the model."""
 
-    optim: OptimConfig = field(default_factory=OptimConfig)
+    optim: OptimConfig = field(default_factory=AdamWOptim)
     """How weights are updated."""
 
     training: TrainingConfig
@@ -154,7 +153,7 @@ class RunConfig:
         _check_name(self.name)
         check_at_least("seed", self.seed, 0)
         # Raises where warm-up or decay do not fit in the run.
-        learning_rate_at(0, self.optim, self.training.num_steps)
+        self.optim.schedule.check_fits(self.training.num_steps)
         if self.training.batch_size % self.execution.micro_batch:
             raise ConfigError(
                 f"training.batch_size = {self.training.batch_size} is not a multiple of execution.micro_batch = "

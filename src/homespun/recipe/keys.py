@@ -86,7 +86,7 @@ def _walk(kind: type, prefix: str, variants: tuple[str, ...]) -> Iterator[Key]:
         for section in sections:
             for inner in _walk(section, f"{key.name}.", kinds_of(section) if len(sections) > 1 else ()):
                 seen = found.get(inner.name)
-                names = (*seen.variants, *inner.variants) if seen else inner.variants
+                names = tuple(dict.fromkeys((*seen.variants, *inner.variants))) if seen else inner.variants
                 found[inner.name] = replace(seen or inner, variants=names)
         everyone = tuple(name for section in sections for name in kinds_of(section))
         kind_key = f"{key.name}.kind"

@@ -1,4 +1,4 @@
 from homespun.training.loop import train as train
 from homespun.training.recorder import Recorder as Recorder
-from homespun.training.session import Session as Session
-from homespun.training.session import open_session as open_session
+from homespun.training.run import Run as Run
+from homespun.training.run import open_run as open_run

@@ -1,4 +1,4 @@
-"""The tokenizer and the token data sets of a run, found to belong together."""
+"""The tokenizer and the token data sets of a run, checked to belong together."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,15 @@ _REMEDY = "make what this recipe needs with `homespun prepare RECIPE`, with the 
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fingerprints:
+    """Hashes of a run's data."""
+
+    tokenizer: str
+    train: str
+    valid: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunData:
     """What a run reads."""
 
@@ -27,13 +36,13 @@ class RunData:
         """Exact bits of the validation documents, where their source is known."""
         return self.valid.entropy
 
-    def fingerprints(self) -> dict[str, str]:
-        """What tells these data from others: a resumed run must find the same."""
-        return {
-            "tokenizer": self.tokenizer.fingerprint,
-            "train": sha256_of_file(self.train.path / MANIFEST_NAME),
-            "valid": sha256_of_file(self.valid.path / MANIFEST_NAME),
-        }
+    def fingerprints(self) -> Fingerprints:
+        """Return what identifies these data: a resumed run must find the same."""
+        return Fingerprints(
+            tokenizer=self.tokenizer.fingerprint,
+            train=sha256_of_file(self.train.path / MANIFEST_NAME),
+            valid=sha256_of_file(self.valid.path / MANIFEST_NAME),
+        )
 
 
 def open_data(config: RunConfig) -> RunData:

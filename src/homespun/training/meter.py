@@ -4,19 +4,41 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Any
+from dataclasses import dataclass
+from math import isfinite
 
 from homespun.evaluation.evaluate import Evaluation
 from homespun.records import RunResult, TrainRecord, ValidationRecord
-from homespun.training.step import StepOutcome
+from homespun.training.engine import StepOutcome
 
 _SMOOTHED_STEPS = 100
 """Steps over which the final training loss is averaged: one batch's loss is noise."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class MeterState:
+    """What a checkpoint holds of a `Meter`."""
+
+    seconds: float
+    training_seconds: float
+    losses: list[float]
+    """Of the last steps, for the final average."""
+    validation: ValidationRecord | None
+
+    def check(self) -> None:
+        """Refuse times and losses that no run has.
+
+        Raises:
+            ValueError: there is one.
+        """
+        if not all(isfinite(value) for value in (self.seconds, self.training_seconds, *self.losses)):
+            raise ValueError("meter: a time or a loss is not finite")
+        if min(self.seconds, self.training_seconds) < 0:
+            raise ValueError("meter: a time is negative")
+
+
 class Meter:
-    """The clock and the counters of one run; goes into its checkpoints, so that a resumed run counts on.
+    """The clock and the counters of one run; saved in its checkpoints, so that a resumed run continues them.
 
     Args:
         tokens_per_step: Tokens trained on in one optimizer step.
@@ -58,7 +80,7 @@ class Meter:
         """Remember a step's loss for the final average."""
         self._losses.append(loss)
 
-    def record_step(self, step: int, outcome: StepOutcome, lr: float) -> TrainRecord:
+    def record_step(self, step: int, outcome: StepOutcome) -> TrainRecord:
         """The record of `step`, the last one timed; begins the next window."""
         rate = self.tokens_per_second
         self._training_seconds += self._window_seconds
@@ -67,7 +89,7 @@ class Meter:
             step=step,
             tokens=step * self._tokens_per_step,
             loss=outcome.loss,
-            lr=lr,
+            lr=outcome.lr,
             grad_norm=outcome.grad_norm,
             tokens_per_second=rate,
             mfu=rate * self._flops_per_token / self._peak_flops,
@@ -104,19 +126,19 @@ class Meter:
             num_parameters=num_parameters,
         )
 
-    def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs to count on, in values that JSON has."""
-        return {
-            "seconds": self.seconds,
-            "training_seconds": self._training_seconds + self._window_seconds,
-            "losses": list(self._losses),
-            "validation": asdict(self._validation) if self._validation else {},
-        }
+    def state(self) -> MeterState:
+        """Return what a resumed run needs to continue counting."""
+        return MeterState(
+            seconds=self.seconds,
+            training_seconds=self._training_seconds + self._window_seconds,
+            losses=list(self._losses),
+            validation=self._validation,
+        )
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Count on from where `state_dict` was taken."""
-        self._earlier_seconds = state["seconds"]
-        self._training_seconds = state["training_seconds"]
-        self._losses = deque(state["losses"], maxlen=_SMOOTHED_STEPS)
-        self._validation = ValidationRecord(**state["validation"]) if state["validation"] else None
+    def restore(self, state: MeterState) -> None:
+        """Continue counting from where `state` was taken."""
+        self._earlier_seconds = state.seconds
+        self._training_seconds = state.training_seconds
+        self._losses = deque(state.losses, maxlen=_SMOOTHED_STEPS)
+        self._validation = state.validation
         self._began = time.perf_counter()

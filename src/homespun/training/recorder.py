@@ -1,24 +1,23 @@
-"""Writes a run's events to its directory: metrics.jsonl, samples, result.json."""
+"""Write a run's events to its directory: metrics.jsonl, samples, result.json."""
 
 import json
 from contextlib import ExitStack
 from dataclasses import asdict
 from types import TracebackType
 
-from homespun.errors import RunError
 from homespun.files import make_directory, storage_errors, write_text_atomically
 from homespun.records import RunDirectory, TrainRecord, ValidationRecord, parse_record, write_json_record
 from homespun.training.events import Event, RunFinished, Sampled, StepLogged, Validated
 
 SAMPLE_RULE = "\n" + "-" * 72 + "\n"
-"""Stands between the samples of one file."""
+"""Separates the samples of one file."""
 
 
 class Recorder:
     """A listener that appends to `metrics.jsonl` while it is open; use it in a `with` block.
 
     Each line is flushed when written, so a killed process loses at most the line it was writing. What it wrote after
-    its last checkpoint, `cut_metrics` removes before the run goes on.
+    its last checkpoint, `cut_metrics` removes when the run resumes.
     """
 
     def __init__(self, directory: RunDirectory) -> None:
@@ -59,20 +58,14 @@ def cut_metrics(directory: RunDirectory, step: int) -> None:
     The steps past a checkpoint are taken again after it is loaded; without the cut they would be on record twice.
 
     Raises:
-        RunError: a line other than the last is no record.
+        RunError: a line other than the last is no record; the message names the line.
     """
     if not directory.metrics.exists():
         return
-    lines = directory.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept: list[str] = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            record = parse_record(line, where=f"{directory.metrics}:{number}")
-        except RunError:
-            if number == len(lines):
-                break
-            raise
-        if record.step <= step and line.endswith("\n"):
-            kept.append(line)
-    if len(kept) < len(lines):
-        write_text_atomically(directory.metrics, "".join(kept))
+    # Bytes, and line feeds alone: a damaged byte need not be UTF-8, and other line ends may stand in a record.
+    lines = directory.metrics.read_bytes().split(b"\n")
+    unfinished = lines.pop()
+    records = [parse_record(line, where=f"{directory.metrics}:{n}") for n, line in enumerate(lines, start=1)]
+    kept = [line + b"\n" for line, record in zip(lines, records, strict=True) if record.step <= step]
+    if unfinished or len(kept) < len(lines):
+        write_text_atomically(directory.metrics, b"".join(kept).decode())

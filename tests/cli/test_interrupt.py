@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from homespun.training.interrupt import stop_on_interrupt
+from homespun.cli.interrupt import stop_on_interrupt
 
 
 def test_first_interrupt_asks_second_aborts():

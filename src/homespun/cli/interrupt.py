@@ -1,21 +1,14 @@
-"""Ctrl-C as a polite request: the step is finished and saved; the second one is obeyed at once."""
+"""Ctrl-C as a request to stop after the step: it is finished and saved; a second one stops at once."""
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-StopAsked = Callable[[], bool]
-
-
-def never_stop() -> bool:
-    """The answer of whoever lets a run go to its end."""
-    return False
-
 
 @contextmanager
-def stop_on_interrupt(on_request: Callable[[], None]) -> Iterator[StopAsked]:
-    """Inside the block the first SIGINT is only noted, and the second raises `KeyboardInterrupt` as ever.
+def stop_on_interrupt(on_request: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """Note the first SIGINT inside the block; let the second raise `KeyboardInterrupt` as usual.
 
     Use it in the main thread: no other may handle signals.
 

@@ -1,0 +1,137 @@
+"""One optimizer for a run, whatever update rules its groups of parameters follow."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
+from importlib import import_module
+from typing import Any, Protocol, overload, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from homespun.config import check_choice
+from homespun.errors import ConfigError
+from homespun.optim.config import KINDS, OptimConfig
+
+ELEMENTS_AT_ONCE = 2**22
+"""Elements of parameters updated together: bounds the memory of the temporaries, which is as large again."""
+
+
+@runtime_checkable
+class UpdateRule(Protocol):
+    """What the module `homespun.optim.KIND` of an optimizer provides."""
+
+    def check_settings(self, settings: Mapping[str, Any]) -> None:
+        """Refuse settings of a group that cannot work, by a ConfigError."""
+
+    def initial_state(self, parameter: Tensor) -> dict[str, Tensor]:
+        """Return the state of a parameter before its first step."""
+        ...
+
+    def update(self, parameters: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]) -> None:
+        """Take one step, in place, with parameters that have a gradient."""
+
+
+class GroupedOptimizer(Optimizer):
+    """Update each group of parameters by the rule of its `kind`.
+
+    One object with one state, so that a trainer steps, saves and restores AdamW and Muon together as if they were one.
+    """
+
+    def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], defaults: dict[str, Any]) -> None:
+        super().__init__(params, defaults)
+        for group in self.param_groups:
+            update_rule(group["kind"]).check_settings(group)
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Update every parameter that has a gradient; `closure` computes the gradients and returns the loss."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            rule = update_rule(group["kind"])
+            for parameters in _bounded_lists(p for p in group["params"] if p.grad is not None):
+                states = [self.state[parameter] for parameter in parameters]
+                for parameter, state in zip(parameters, states, strict=True):
+                    if not state:
+                        state.update(rule.initial_state(parameter))
+                rule.update(parameters, states, group)
+        return loss
+
+
+def update_rule(kind: str) -> UpdateRule:
+    """Return the update rule of an optimizer's kind; its module is imported only when a run uses it."""
+    check_choice("kind", kind, KINDS)
+    rule: Any = import_module(f"homespun.optim.{kind}")
+    return rule
+
+
+def build_optimizer(model: nn.Module, config: OptimConfig) -> GroupedOptimizer:
+    """Build the optimizer of `model` that `config` describes, at its peak learning rates.
+
+    Raises:
+        ConfigError: a rule matches no parameter, or Muon would get one that is no matrix.
+    """
+    return GroupedOptimizer(parameter_groups(model, config), {})
+
+
+def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, Any]]:
+    """Divide the trained parameters by the first rule of `config.groups` that matches their name.
+
+    Each group holds its settings, and `peak_lr` besides `lr`: a schedule sets lr = peak_lr * scale. Matrices and
+    tables of embeddings decay; vectors, such as the gains of norms, do not (unless `decay_all`): they are scales, for
+    which zero is no neutral value.
+
+    Raises:
+        ConfigError: a rule matches no parameter, or Muon would get one that is no matrix.
+    """
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    groups: list[dict[str, Any]] = []
+    for index in (-1, *range(len(config.groups))):
+        where = f"optim.groups[{index}]" if index >= 0 else "optim"
+        optimizer = config.groups[index].optimizer if index >= 0 else config
+        members = {name: p for name, p in trained.items() if config.rule_of(name) == index}
+        if not members and index >= 0:
+            raise ConfigError(
+                f"{where}.pattern = {config.groups[index].pattern!r} is the first to match none of the "
+                f"{len(trained)} parameters, such as {', '.join(list(trained)[:3])}; correct or remove it"
+            )
+        vector = next((name for name, p in members.items() if p.ndim != 2), None)
+        if optimizer.kind == "muon" and vector is not None:
+            raise ConfigError(
+                f"{where}: {vector} has {members[vector].ndim} axes, and Muon updates matrices only; "
+                "give it another optimizer by a rule in optim.groups"
+            )
+        own = {f.name for f in fields(optimizer)} - {"groups", "max_grad_norm", "schedule", "decay_all"}
+        settings = {name: getattr(optimizer, name) for name in own} | {"peak_lr": optimizer.lr}
+        if "weight_decay" not in own or getattr(optimizer, "decay_all", False):
+            groups.append({**settings, "params": list(members.values())})
+        else:
+            groups.append({**settings, "params": [p for p in members.values() if p.ndim >= 2]})
+            groups.append({**settings, "params": [p for p in members.values() if p.ndim < 2], "weight_decay": 0.0})
+    return [group for group in groups if group["params"]]
+
+
+def set_learning_rates(optimizer: Optimizer, scale: float) -> None:
+    """Set every group's learning rate to `scale` times its peak."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak_lr"] * scale
+
+
+def _bounded_lists(parameters: Iterable[Tensor]) -> Iterator[list[Tensor]]:
+    """Divide parameters, in their order, into lists of at most `ELEMENTS_AT_ONCE` elements, or of one larger one."""
+    batch: list[Tensor] = []
+    for parameter in parameters:
+        if batch and sum(p.numel() for p in batch) + parameter.numel() > ELEMENTS_AT_ONCE:
+            yield batch
+            batch = []
+        batch.append(parameter)
+    if batch:
+        yield batch

@@ -1,0 +1,131 @@
+"""Model and optimizer on their device, and one training step with them: the part a distributed trainer replaces."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from homespun.errors import TrainingError
+from homespun.model.transformer import TrainingLoss, TransformerLM
+from homespun.optim.clip import clip_gradients
+from homespun.optim.optimizer import GroupedOptimizer, build_optimizer, set_learning_rates
+from homespun.optim.schedule import Schedule
+from homespun.recipe.config import RunConfig
+from homespun.runs.device import autocast
+from homespun.seeding import derive_seed
+from homespun.shapes import TokensBT
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOutcome:
+    """One optimizer step in figures."""
+
+    loss: float
+    """Mean nats per token over the whole batch, before the update."""
+
+    grad_norm: float
+    """Global l2 norm of the gradients, before clipping."""
+
+    lr: float
+    """Learning rate of the main optimizer."""
+
+
+@dataclass(kw_only=True)
+class Engine:
+    """What is trained, and how one step is taken; knows no file, and no other step."""
+
+    model: TransformerLM
+    loss: torch.nn.Module
+    """(inputs, targets) -> mean nats per token: the model's `TrainingLoss`, compiled or not."""
+    optimizer: GroupedOptimizer
+    schedule: Schedule
+    num_steps: int
+    """Length of the run, which the schedule depends on."""
+    micro_batch: int
+    """Sequences in one forward pass."""
+    max_grad_norm: float
+    device: str
+    precision: str
+
+    @classmethod
+    def build(cls, config: RunConfig) -> "Engine":
+        """Build model and optimizer as the run's seed gives them, on the run's device."""
+        # Drawn on the CPU, so that the initial weights are the same on every device.
+        torch.manual_seed(derive_seed(config.seed, "init"))
+        model = TransformerLM(config.model)
+        torch.manual_seed(derive_seed(config.seed, "training"))
+        model = model.to(config.execution.device)
+        loss = TrainingLoss(model)
+        if config.execution.compile:
+            loss.compile()
+        return cls(
+            model=model,
+            loss=loss,
+            optimizer=build_optimizer(model, config.optim),
+            schedule=config.optim.schedule,
+            num_steps=config.training.num_steps,
+            micro_batch=config.execution.micro_batch,
+            max_grad_norm=config.optim.max_grad_norm,
+            device=config.execution.device,
+            precision=config.execution.precision,
+        )
+
+    def step(self, step: int, inputs: Int[np.ndarray, "B T"], targets: Int[np.ndarray, "B T"]) -> StepOutcome:
+        """Update the model once by the gradient of its mean loss over a batch.
+
+        The gradient is summed over micro-batches, each weighted by its share of the batch: their size bounds memory
+        and changes the result by rounding alone.
+
+        Args:
+            step: Counted from 0; the schedule's argument.
+            inputs: Token ids.
+            targets: Their successors.
+
+        Raises:
+            TrainingError: loss or gradient is not finite; the parameters are as before the step.
+        """
+        inputs_BT, targets_BT = (torch.from_numpy(ids).to(self.device) for ids in (inputs, targets))
+        loss = self._accumulate(inputs_BT, targets_BT)
+        norm = clip_gradients(self.model.parameters(), self.max_grad_norm)
+        # The step's only wait for the device. Before the update: what is not finite must not reach the weights.
+        loss, grad_norm = torch.stack((loss, norm.to(loss.device, loss.dtype))).tolist()
+        set_learning_rates(self.optimizer, self.schedule.scale(step, self.num_steps))
+        outcome = StepOutcome(loss=loss, grad_norm=grad_norm, lr=self.optimizer.param_groups[0]["lr"])
+        if not (isfinite(loss) and isfinite(grad_norm)):
+            # Clipping by a norm that is NaN has made every gradient NaN: compute them again, to see where it began.
+            self.optimizer.zero_grad()
+            self._accumulate(inputs_BT, targets_BT)
+            message = self._diagnose(step, outcome)
+            self.optimizer.zero_grad()
+            raise TrainingError(message)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return outcome
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context of forward passes: matrix products in the run's precision."""
+        return autocast(self.device, self.precision)
+
+    def _accumulate(self, inputs_BT: TokensBT, targets_BT: TokensBT) -> Tensor:
+        """Add the gradient of the batch's mean loss to the parameters', and return that loss."""
+        losses = []
+        for inputs, targets in zip(inputs_BT.split(self.micro_batch), targets_BT.split(self.micro_batch), strict=True):
+            with self.autocast():
+                loss = self.loss(inputs, targets) * (inputs.shape[0] / inputs_BT.shape[0])
+            loss.backward()
+            losses.append(loss.detach())
+        return torch.stack(losses).sum()
+
+    def _diagnose(self, step: int, outcome: StepOutcome) -> str:
+        weights = [("weights", name, p) for name, p in self.model.named_parameters()]
+        gradients = [("gradient", name, p.grad) for name, p in self.model.named_parameters() if p.grad is not None]
+        bad = (f"{what} of {name}" for what, name, values in weights + gradients if not values.isfinite().all())
+        return (
+            f"step {step}: loss {outcome.loss}, gradient norm {outcome.grad_norm}; the first that is not finite is the "
+            f"{next(bad, 'their norm')}. Nothing was updated. The learning rate was {outcome.lr:.3g}: lower optim.lr, "
+            "lengthen optim.schedule.warmup_steps, or train with execution.precision: float32"
+        )

@@ -1,0 +1,207 @@
+"""A run in progress: its directory, and everything that a checkpoint saves and restores. No tensor is touched here."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from homespun.accounting.totals import count_parameters, training_flops
+from homespun.checkpoint.checkpoint import Checkpoint, save_checkpoint
+from homespun.data.sampler import WindowSampler
+from homespun.errors import CheckpointError, RunError
+from homespun.evaluation.evaluate import Evaluation, evaluate_dataset
+from homespun.files import make_directory, storage_errors
+from homespun.generation.generate import END_OF_TEXT, decode
+from homespun.locks import hold
+from homespun.recipe.config import RunConfig
+from homespun.records import RunDirectory, write_json_record
+from homespun.runs.claim import claim_run_directory
+from homespun.runs.device import resolve
+from homespun.seeding import derive_seed
+from homespun.training.data import Fingerprints, RunData, open_data
+from homespun.training.engine import Engine, StepOutcome
+from homespun.training.environment import keep_environment
+from homespun.training.meter import Meter, MeterState
+from homespun.training.recorder import cut_metrics
+from homespun.training.rng import RngState, undisturbed_rng
+from homespun.typed_json import build_from_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunState:
+    """What a checkpoint holds of a run besides model and optimizer."""
+
+    samples_consumed: int
+    """Training windows behind the weights: the place in the data."""
+    rng: RngState
+    meter: MeterState
+    data: Fingerprints
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One run in progress; `open_run` builds it, `homespun.training.loop.train` drives it."""
+
+    config: RunConfig
+    """Resolved: no "auto" is left in it."""
+    directory: RunDirectory
+    data: RunData
+    sampler: WindowSampler
+    engine: Engine
+    meter: Meter
+    explanation: list[str]
+    """What was chosen for this machine and why, a line each."""
+    steps_done: int = 0
+    samples_consumed: int = 0
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained numbers, a tied table once."""
+        return count_parameters(self.config.model)
+
+    def take_step(self) -> StepOutcome:
+        """Train on the next batch.
+
+        Raises:
+            TrainingError: loss or gradients are not finite; nothing was updated.
+        """
+        batch_size = self.config.training.batch_size
+        outcome = self.engine.step(self.steps_done, *self.sampler.batch(self.samples_consumed, batch_size))
+        self.steps_done += 1
+        self.samples_consumed += batch_size
+        return outcome
+
+    def validate(self, *, whole: bool) -> Evaluation:
+        """Score the validation set, or the head of it that the recipe names."""
+        with undisturbed_rng():
+            return evaluate_dataset(
+                self.engine.model,
+                self.data.valid,
+                context_length=self.config.model.context_length,
+                batch_size=self.config.execution.micro_batch,
+                max_tokens=None if whole else self.config.logging.validation_tokens,
+                precision_context=self.engine.autocast,
+            )
+
+    def sample(self) -> list[str]:
+        """Continue the recipe's prompts; after the same step always with the same text."""
+        sampling = self.config.logging.sampling
+        with undisturbed_rng(), self.engine.autocast():
+            return [
+                prompt
+                + decode(
+                    self.engine.model,
+                    self.data.tokenizer,
+                    prompt,
+                    sampling.max_new_tokens,
+                    sampling.temperature,
+                    sampling.top_p,
+                    seed=derive_seed(self.config.seed, f"sample {index} after step {self.steps_done}"),
+                    document_start=END_OF_TEXT in self.data.tokenizer.special_tokens,
+                )
+                for index, prompt in enumerate(sampling.prompts)
+            ]
+
+    def save(self) -> Path:
+        """Save a checkpoint, remove those beyond `logging.keep_checkpoints`, and return the new one's path.
+
+        Raises:
+            StorageError: the disk is full or refuses; the older checkpoints are still there.
+        """
+        path = self.directory.checkpoint_at(self.steps_done)
+        state = RunState(
+            samples_consumed=self.samples_consumed,
+            rng=RngState.now(),
+            meter=self.meter.state(),
+            data=self.data.fingerprints(),
+        )
+        make_directory(self.directory.checkpoints)
+        save_checkpoint(
+            self.engine.model, self.engine.optimizer, self.steps_done, path, state=json.loads(json.dumps(asdict(state)))
+        )
+        with storage_errors(self.directory.checkpoints):
+            for old in self.directory.list_checkpoints()[: -self.config.logging.keep_checkpoints]:
+                old.unlink()
+        return path
+
+    def restore(self, path: Path) -> None:
+        """Restore everything as it was when the checkpoint at `path` was saved, or change nothing.
+
+        Raises:
+            CheckpointError: the file is damaged, or is not a checkpoint of this run.
+            RunError: the data are not those the run began with.
+        """
+        checkpoint = Checkpoint.open(path)
+        try:
+            state: RunState = build_from_json(RunState, checkpoint.state)
+            state.rng.check()
+            state.meter.check()
+        except ValueError as error:
+            raise CheckpointError(
+                f"{path}: its state is not what a run needs to resume: {error}; delete it and use the checkpoint "
+                "before it"
+            ) from error
+        found, expected = asdict(self.data.fingerprints()), asdict(state.data)
+        changed = ", ".join(f"data.{name}" for name in found if found[name] != expected[name])
+        if changed:
+            raise RunError(
+                f"{self.directory.root}: {changed} changed since the run began, so it cannot resume as the same run; "
+                "restore the data or start a new run with another --name"
+            )
+        self.steps_done = checkpoint.load_into(self.engine.model, self.engine.optimizer)
+        self.samples_consumed = state.samples_consumed
+        self.meter.restore(state.meter)
+        # Last: whatever is built or loaded above may draw from a generator.
+        state.rng.restore()
+
+
+@contextmanager
+def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
+    """Begin the run that `config` describes at `root`, or resume it from its newest checkpoint.
+
+    The directory is locked against other processes until the block ends.
+
+    Raises:
+        BusyError: another process is writing to the run directory.
+        ConfigError: the recipe asks for a device that is not there, or a context longer than the data.
+        RunError: the directory holds another run, a finished one, or no run; or the run's data have changed.
+        MissingFileError: tokenizer or token data sets are not there yet.
+        DataError: they do not belong together.
+        CheckpointError: the newest checkpoint is damaged.
+        StorageError: the run directory cannot be written to.
+    """
+    config, device, precision = resolve(config)
+    # Before the directory is claimed: a run whose data are not there leaves nothing behind.
+    data = open_data(config)
+    sampler = WindowSampler(data.train, config.model.context_length, derive_seed(config.seed, "data"))
+    with hold(root):
+        directory = claim_run_directory(root, config)
+        peak = keep_environment(directory, device, precision)
+        _keep_data(directory, data)
+        run = Run(
+            config=config,
+            directory=directory,
+            data=data,
+            sampler=sampler,
+            engine=Engine.build(config),
+            meter=Meter(
+                tokens_per_step=config.tokens_per_step,
+                flops_per_token=training_flops(config.model, config.model.context_length) / config.model.context_length,
+                peak_flops=peak.flops,
+            ),
+            explanation=[f"device {device}", f"precision {precision}", f"peak {peak}"],
+        )
+        checkpoints = directory.list_checkpoints()
+        if checkpoints:
+            run.restore(checkpoints[-1])
+        cut_metrics(directory, run.steps_done)
+        yield run
+
+
+def _keep_data(directory: RunDirectory, data: RunData) -> None:
+    """Copy into the run directory what its readers need of the data: the tokenizer and the exact entropy."""
+    if not directory.tokenizer.exists():
+        data.tokenizer.save(directory.tokenizer)
+    if data.entropy is not None and not directory.entropy.exists():
+        write_json_record(directory.entropy, data.entropy)
