@@ -53,3 +53,9 @@ def test_too_little_data_and_bad_numbers_are_refused():
         sampler.batch(0, 0)
     with refuses(ConfigError, "samples_consumed = -1"):
         sampler.batch(-1, 1)
+
+
+def test_repr_is_one_line_with_the_sizes():
+    assert repr(WindowSampler(np.arange(3000), context_length=8, seed=1)) == (
+        "WindowSampler(3,000 tokens, context_length=8, seed=1)"
+    )

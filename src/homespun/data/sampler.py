@@ -41,6 +41,9 @@ class WindowSampler:
         self._seed = seed
         self._epoch_starts = [0]  # samples before each epoch; grows with the epochs requested
 
+    def __repr__(self) -> str:
+        return f"WindowSampler({len(self._dataset):,} tokens, context_length={self._context_length}, seed={self._seed})"
+
     def epoch_of(self, sample: int) -> int:
         """The epoch, counted from 0, that the sample number `sample` belongs to."""
         while self._epoch_starts[-1] <= sample:

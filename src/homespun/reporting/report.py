@@ -112,7 +112,7 @@ def render_run(run: ReportedRun) -> str:
         for change in run.changes
     ]
     if changes:
-        section.append(f"<p>Changed when the run resumed:</p>\n<ul>{''.join(changes)}</ul>")
+        section.append(f"<p>Changes during the run:</p>\n<ul>{''.join(changes)}</ul>")
     notes = list(run.notes)
     if not_shown := count_not_shown(run):
         notes.append(f"not drawn: {not_shown:,} values that are not finite or too large")
