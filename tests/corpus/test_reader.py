@@ -10,7 +10,7 @@ import pytest
 import zstandard
 
 from homespun.corpus import read_documents, read_text
-from homespun.corpus.documents import DocumentBatch, DocumentChunk, Place
+from homespun.corpus.documents import DocumentBatch, DocumentChunk
 from homespun.corpus.reader import DocumentReader
 from homespun.errors import ConfigError, DataError, MissingFileError
 from refusals import refuses
@@ -73,26 +73,6 @@ def test_batches_hold_the_same_documents_for_any_size(tmp_path, batch_bytes, sep
     path.write_text(text, encoding="utf-8")
     batches = DocumentReader(path, separator=separator, text_key="text", batch_bytes=batch_bytes)
     assert join_chunks(batches) == text.split(separator)
-
-
-@pytest.mark.parametrize("ending", [".txt", ".txt.gz", ".txt.zst", ".jsonl", ".jsonl.zst"])
-def test_reading_starts_at_any_place_that_a_batch_gave(tmp_path, ending):
-    """Oracle: what an uninterrupted reading gives from there on."""
-    documents = [f"document {n} " * n for n in range(1, 60)]
-    text = SEPARATOR.join(documents)
-    lines = "".join(json.dumps({"text": document}) + "\n" for document in documents)
-    path = tmp_path / f"corpus{ending}"
-    path.write_bytes(compress((lines if "json" in ending else text).encode(), Path(ending).suffix))
-
-    def read(start):
-        return list(DocumentReader(path, separator=SEPARATOR, text_key="text", batch_bytes=2000, start=start))
-
-    batches = read(Place())
-    places = [batch.place for batch in batches]
-    assert len(set(places)) > 3
-    for place in set(places):
-        assert read(place)[0].place == place
-        assert join_chunks(read(place)) == join_chunks(batches[places.index(place) :])
 
 
 @pytest.mark.parametrize("ending", ["", ".gz", ".zst"])

@@ -29,17 +29,10 @@ class DecompressedFile:
         DownloadError: it is behind a URL that cannot be read.
     """
 
-    def __init__(self, file: str | PathLike[str] | InputFile, start: int = 0) -> None:
-        """Name the file; it is opened when iterated.
-
-        Args:
-            file: A path, a URL or an input.
-            start: Decompressed bytes to skip at its beginning.
-        """
+    def __init__(self, file: str | PathLike[str] | InputFile) -> None:
         self.file = as_input(file)
         self.consumed_bytes = 0
         """Bytes of the file as stored that were read so far; compare with its size for progress."""
-        self._start = start
 
     def __iter__(self) -> Iterator[bytes]:
         if self.file.kind == "parquet":
@@ -53,18 +46,17 @@ class DecompressedFile:
                     yield data
             except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
                 raise DataError(f"{self.file}: {_explain(error)}") from error
-        if is_empty and not self._start:
+        if is_empty:
             raise DataError(f"{self.file}: the file is empty; expected text")
 
     def _decompress(self, file: ByteStream) -> Iterator[bytes]:
         match self.file.compression:
             case ".gz":
                 with gzip.open(file) as stream:
-                    yield from _skip(iter(lambda: stream.read(READ_BYTES), b""), self._start)
+                    yield from iter(lambda: stream.read(READ_BYTES), b"")
             case ".zst":
-                yield from _skip(_decompress_zstd(file), self._start)
+                yield from _decompress_zstd(file)
             case _:
-                file.seek(self._start)
                 yield from iter(lambda: file.read(READ_BYTES), b"")
 
 
@@ -106,15 +98,6 @@ def _explain(error: Exception) -> str:
     if "llocation" in message:
         return f"decompression does not fit in memory ({message}); compress it with a smaller `zstd --long`"
     return f"damaged ({message}); download or compress the file again"
-
-
-def _skip(chunks: Iterator[bytes], num_bytes: int) -> Iterator[bytes]:
-    """The chunks without their first `num_bytes` bytes."""
-    for data in chunks:
-        left = data[num_bytes:]
-        num_bytes = max(0, num_bytes - len(data))
-        if left:
-            yield left
 
 
 def decode_at(file: InputFile, data: bytes, offset: int) -> str:

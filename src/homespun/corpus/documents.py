@@ -14,20 +14,9 @@ from homespun.typed_json import parse_json
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a document starts in a file."""
-
-    offset: int = 0
-    """Bytes of decompressed text before it; 0 in parquet."""
-    line: int = 1
-    """The number of its line in JSON lines, of its row in parquet; 1 elsewhere."""
-
-
-@dataclass(frozen=True)
 class DocumentBatch:
     """Consecutive whole documents."""
 
-    place: Place
     documents: list[str]
     num_bytes: int
     """Bytes of the documents, without separators."""
@@ -39,8 +28,6 @@ class DocumentBatch:
 class DocumentChunk:
     """Consecutive characters of a document too long to be held whole."""
 
-    place: Place
-    """Where the document starts, not the chunk."""
     text: str
     num_bytes: int
     is_last: bool
@@ -48,14 +35,12 @@ class DocumentChunk:
     """Whether a separator follows; false for all chunks but the last."""
 
 
-def split_text(
-    file: DecompressedFile, separator: bytes, batch_bytes: int, start: Place
-) -> Iterator[DocumentBatch | DocumentChunk]:
-    """The documents of a text that begins at `start`: what `text.split(separator)` gives.
+def split_text(file: DecompressedFile, separator: bytes, batch_bytes: int) -> Iterator[DocumentBatch | DocumentChunk]:
+    """The documents of a text: what `text.split(separator)` gives.
 
     Except that an empty string after a closing separator is not a document.
     """
-    offset = start.offset
+    offset = 0
     blocks = _regroup(file, batch_bytes)
     held = b""
     while True:
@@ -79,7 +64,6 @@ def _split_long_document(
     file: InputFile, held: bytes, blocks: Iterator[bytes], separator: bytes, offset: int
 ) -> Generator[DocumentChunk, None, tuple[int, bytes]]:
     """Yield the chunks of a document; return where the next document starts and what has been read of it."""
-    place = Place(offset)
     decoder = Utf8Decoder(file, offset)
     num_kept = len(separator) - 1  # a block may end inside a separator, with at most so many bytes of it
     while True:
@@ -89,9 +73,9 @@ def _split_long_document(
         num_settled = end if end >= 0 else len(held) if is_last else max(0, len(held) - num_kept)
         for start in range(0, num_settled, READ_BYTES):
             data = held[start : min(start + READ_BYTES, num_settled)]
-            yield DocumentChunk(place, decoder.decode(data), len(data), is_last=False, is_closed=False)
+            yield DocumentChunk(decoder.decode(data), len(data), is_last=False, is_closed=False)
         if is_last:
-            yield DocumentChunk(place, decoder.decode(b"", is_last=True), 0, is_last=True, is_closed=end >= 0)
+            yield DocumentChunk(decoder.decode(b"", is_last=True), 0, is_last=True, is_closed=end >= 0)
             num_settled += len(separator) if end >= 0 else 0
             return offset + num_settled, held[num_settled:]
         offset += num_settled
@@ -106,7 +90,7 @@ def _decode_batch(
     for document in documents:
         texts.append(decode_at(file, document, position))
         position += len(document) + separator_bytes
-    return DocumentBatch(Place(offset), texts, sum(map(len, documents)), is_closed)
+    return DocumentBatch(texts, sum(map(len, documents)), is_closed)
 
 
 def _regroup(chunks: Iterable[bytes], num_bytes: int) -> Iterator[bytes]:
@@ -128,33 +112,33 @@ def _regroup(chunks: Iterable[bytes], num_bytes: int) -> Iterator[bytes]:
 
 
 def split_lines(
-    file: DecompressedFile, text_key: str, batch_bytes: int, max_document_bytes: int | None, start: Place
+    file: DecompressedFile, text_key: str, batch_bytes: int, max_document_bytes: int | None
 ) -> Iterator[DocumentBatch]:
-    """The documents of JSON lines that begin at `start`: the string under `text_key` of each line's object.
+    """The documents of JSON lines: the string under `text_key` of each line's object.
 
     Blank lines are skipped, as JSON lines readers commonly do.
     """
-    place, documents, num_bytes = start, list[str](), 0
-    offset, line_number = start.offset, start.line
-    for line in _read_lines(file, max_document_bytes, line_number):
-        if not line.isspace():
-            text, text_bytes = _parse_line(line.removesuffix(b"\n"), text_key, f"{file.file}:{line_number}")
-            documents.append(text)
-            num_bytes += text_bytes
-        offset, line_number = offset + len(line), line_number + 1
+    documents, num_bytes, has_text = list[str](), 0, False
+    for number, line in enumerate(_read_lines(file, max_document_bytes), 1):
+        if line.isspace():
+            continue
+        text, text_bytes = _parse_line(line.removesuffix(b"\n"), text_key, f"{file.file}:{number}")
+        has_text = True
+        documents.append(text)
+        num_bytes += text_bytes
         if num_bytes >= batch_bytes:
-            yield DocumentBatch(place, documents, num_bytes, is_closed=True)
-            place, documents, num_bytes = Place(offset, line_number), [], 0
+            yield DocumentBatch(documents, num_bytes, is_closed=True)
+            documents, num_bytes = [], 0
     if documents:
-        yield DocumentBatch(place, documents, num_bytes, is_closed=True)
-    elif place == Place():
+        yield DocumentBatch(documents, num_bytes, is_closed=True)
+    if not has_text:
         raise DataError(f"{file.file}: all lines are blank; expected one JSON object a line")
 
 
-def _read_lines(file: DecompressedFile, max_bytes: int | None, line_number: int) -> Iterator[bytes]:
+def _read_lines(file: DecompressedFile, max_bytes: int | None) -> Iterator[bytes]:
     """Lines with their line feeds; the last one may lack it."""
     held: list[bytes] = []
-    num_held = 0
+    num_held, line_number = 0, 1
     for data in file:
         start = 0
         while end := data.find(b"\n", start) + 1:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from homespun.corpus.documents import DocumentBatch, Place
+from homespun.corpus.documents import DocumentBatch
 from homespun.corpus.inputs import InputFile
 from homespun.errors import DataError, HomespunError, MissingPackageError
 
@@ -27,21 +27,19 @@ class ParquetRows:
         DownloadError: it is behind a URL that cannot be read.
     """
 
-    def __init__(self, file: InputFile, text_key: str, batch_bytes: int, start: Place) -> None:
+    def __init__(self, file: InputFile, text_key: str, batch_bytes: int) -> None:
         """Name the file; it is opened when iterated.
 
         Args:
             file: The file.
             text_key: The column that holds the text.
             batch_bytes: About how many bytes of documents to hold at a time.
-            start: The row to start at.
         """
         self.file = file
         self.consumed_bytes = 0
         """The file's bytes times the fraction of its rows that were read so far."""
         self._text_key = text_key
         self._batch_bytes = batch_bytes
-        self._start = start
 
     def __iter__(self) -> Iterator[DocumentBatch]:
         file_bytes = self.file.state().num_bytes
@@ -49,17 +47,18 @@ class ParquetRows:
             num_rows = table.metadata.num_rows
             if not num_rows:
                 raise DataError(f"{self.file}: the file has no rows; expected text")
-            row, documents, num_bytes = self._start.line, list[str](), 0
+            num_before, documents, num_bytes = 0, list[str](), 0
             for text in self._texts(table):
                 documents.append(text)
                 num_bytes += len(text.encode())
                 if num_bytes >= self._batch_bytes:
-                    self.consumed_bytes = file_bytes * (row + len(documents) - 1) // num_rows
-                    yield DocumentBatch(Place(line=row), documents, num_bytes, is_closed=True)
-                    row, documents, num_bytes = row + len(documents), [], 0
+                    num_before += len(documents)
+                    self.consumed_bytes = file_bytes * num_before // num_rows
+                    yield DocumentBatch(documents, num_bytes, is_closed=True)
+                    documents, num_bytes = [], 0
             self.consumed_bytes = file_bytes
             if documents:
-                yield DocumentBatch(Place(line=row), documents, num_bytes, is_closed=True)
+                yield DocumentBatch(documents, num_bytes, is_closed=True)
 
     @contextmanager
     def _open(self) -> "Iterator[ParquetFile]":
@@ -87,22 +86,17 @@ class ParquetRows:
                 ) from error
 
     def _texts(self, table: "ParquetFile") -> Iterator[str]:
-        """The column's strings from the first row asked for."""
+        """The column's strings."""
         self._check_column(table)
         row = 1
         for index in range(table.num_row_groups):
-            group = table.metadata.row_group(index)
-            if row + group.num_rows <= self._start.line:
-                row += group.num_rows
-                continue
             for batch in table.iter_batches(
                 batch_size=self._rows_at_once(table, index),
                 row_groups=[index],
                 columns=[self._text_key],
                 use_threads=False,
             ):
-                num_skipped = min(max(0, self._start.line - row), batch.num_rows)
-                yield from self._strings(batch.column(0).slice(num_skipped), row + num_skipped)
+                yield from self._strings(batch.column(0), row)
                 row += batch.num_rows
 
     def _rows_at_once(self, table: "ParquetFile", index: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from os import PathLike
 
 from homespun.corpus.decoding import READ_BYTES, DecompressedFile, Utf8Decoder
-from homespun.corpus.documents import DocumentBatch, DocumentChunk, Place, split_lines, split_text
+from homespun.corpus.documents import DocumentBatch, DocumentChunk, split_lines, split_text
 from homespun.corpus.inputs import InputFile, as_input
 from homespun.corpus.parquet import ParquetRows
 from homespun.errors import ConfigError
@@ -31,7 +31,6 @@ class DocumentReader(Iterator[DocumentBatch | DocumentChunk]):
         text_key: str,
         batch_bytes: int,
         max_document_bytes: int | None = None,
-        start: Place | None = None,
     ) -> None:
         """Name the file; it is opened when iterated.
 
@@ -41,7 +40,6 @@ class DocumentReader(Iterator[DocumentBatch | DocumentChunk]):
             text_key: The key of a JSON line's text, or the column of a parquet file's.
             batch_bytes: About how many bytes of documents to hold at a time.
             max_document_bytes: Refuse longer JSON lines, which are held whole. None: no limit.
-            start: Where to start reading: a `place` that an earlier reading gave.
 
         Raises:
             ConfigError: the separator is empty.
@@ -50,16 +48,15 @@ class DocumentReader(Iterator[DocumentBatch | DocumentChunk]):
         if not separator:
             raise ConfigError("the separator is empty; name the text between documents, such as <|endoftext|>")
         self.file = as_input(file)
-        start = start or Place()
         if self.file.kind == "parquet":
-            self._source = ParquetRows(self.file, text_key, batch_bytes, start)
+            self._source = ParquetRows(self.file, text_key, batch_bytes)
             self._batches = iter(self._source)
             return
-        self._source = DecompressedFile(self.file, start.offset)
+        self._source = DecompressedFile(self.file)
         if self.file.kind == "json lines":
-            self._batches = split_lines(self._source, text_key, batch_bytes, max_document_bytes, start)
+            self._batches = split_lines(self._source, text_key, batch_bytes, max_document_bytes)
         else:
-            self._batches = split_text(self._source, separator.encode(), batch_bytes, start)
+            self._batches = split_text(self._source, separator.encode(), batch_bytes)
 
     @property
     def consumed_bytes(self) -> int:
