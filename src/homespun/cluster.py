@@ -1,7 +1,7 @@
-"""Work cut into tasks that run one after another here, or side by side on a Ray cluster that is there already.
+"""Run independent tasks, here or on an existing Ray cluster.
 
-A task must be idempotent: it leaves its result as a whole file or none, and finds what an earlier run of it left. So a
-worker that is killed loses its own task, which is given to another, and a caller that is killed is called again.
+Tasks must be idempotent: each writes its result atomically and skips work that is already done. A task whose worker
+dies is retried; if the caller dies, it is called again.
 """
 
 import logging
@@ -18,16 +18,15 @@ if TYPE_CHECKING:
 Shared = TypeVar("Shared")
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-OnDone = Callable[[Any], None]
+OnDone = Callable[[Any], object]
 
 MAX_RETRIES = 5
-"""How often a task is given to another worker after its own has died; what kills five is the task."""
+"""Retries of a task whose worker died; after five the cause is the task, not the worker."""
+
 _TASKS_PER_CPU = 2
-_PATIENCE_SECONDS = 10.0
+"""Tasks in flight: one running and one queued. Submitting all 100,000 at once would overload the scheduler."""
 
-
-def ignore_result(_result: object) -> None:
-    """For callers that wait for all results."""
+_CONNECT_SECONDS = 10.0
 
 
 def run_tasks(
@@ -36,25 +35,25 @@ def run_tasks(
     tasks: Sequence[Task],
     *,
     cluster: str | None = None,
-    on_done: OnDone = ignore_result,
+    on_done: OnDone = lambda _result: None,
 ) -> list[Result]:
-    """`work(shared, task)` of every task, in the order of the tasks.
+    """Return `work(shared, task)` for every task, in the order of the tasks.
 
-    On a cluster a task takes one CPU, and every machine needs this version of homespun and the same paths: those that
-    tasks name must be on a file system that all of them see.
+    On a cluster a task takes one CPU. Every machine needs this version of homespun and the same paths: files that tasks
+    name must be on a file system that all of them see.
 
     Args:
-        work: A function of a module.
+        work: A function of a module; on a cluster it is pickled by name.
         shared: What every task needs, sent once; it and the tasks are pickled.
-        tasks: Each is also what an error calls the task by.
-        cluster: None for here; else the address of a Ray cluster: "auto" for that of this machine, "host:port", or
+        tasks: `str(task)` names a task in errors.
+        cluster: None: run here. Else the address of a Ray cluster: "auto" for that of this machine, "host:port", or
             "ray://host:port". A connection that the program has made already is used instead.
-        on_done: Called with each result as it comes.
+        on_done: Called with each result as it arrives.
 
     Raises:
-        MissingPackageError: ray is not installed.
         ClusterError: the cluster cannot be reached, has another version of homespun, or a task's workers keep dying.
-        Exception: what `work` raises; tasks that have begun are cancelled, the others not begun.
+        MissingPackageError: ray is not installed.
+        Exception: what `work` raises; running tasks are cancelled, the others not started.
     """
     if cluster is None:
         results = []
@@ -76,7 +75,6 @@ def _run_on_ray(
 
     remote = ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(_work_remotely)
     shared_ref = ray.put(shared)
-    # So many tasks that no CPU waits, and no more: a corpus may have a hundred thousand.
     limit = max(1, int(ray.cluster_resources().get("CPU", 1))) * _TASKS_PER_CPU
     results: dict[int, Result] = {}
     running: dict[ObjectRef, int] = {}
@@ -97,7 +95,7 @@ def _run_on_ray(
                 except RayError as error:
                     raise ClusterError(
                         f"{tasks[index]}: its worker died {MAX_RETRIES + 1} times ({_first_line(error)}); "
-                        "look for its end in the cluster's logs, then run the same command again"
+                        "look for the cause in the cluster's logs, then run the same command again"
                     ) from error
                 on_done(results[index])
     finally:
@@ -127,8 +125,8 @@ def _connect(address: str) -> Iterator[None]:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
         if host and port.isdecimal():
-            # Ray itself tries for two minutes, and then ends the process.
-            socket.create_connection((host, int(port)), _PATIENCE_SECONDS).close()
+            # Ray itself retries for two minutes, and then exits the process.
+            socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError, SystemExit) as error:
         raise ClusterError(

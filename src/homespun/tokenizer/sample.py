@@ -14,7 +14,7 @@ _NUM_EXCERPTS = 64
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A document, or a piece of a long one."""
+    """A document, or consecutive characters of a long one."""
 
     where: str
     text: str
@@ -28,11 +28,11 @@ def take_sample(
     text_key: str,
     on_progress: ProgressCallback = ignore_progress,
 ) -> list[Excerpt]:
-    """At most about `num_bytes` of text from all over the files; the whole text where it is no longer.
+    """Return about `num_bytes` of text at most, evenly spaced over the files; the whole text where it is no longer.
 
-    Of all excerpts in order every n-th is kept, where n is the smallest power of two for which they fit. So they are
-    spread evenly, and the same text has the same sample. Documents are taken whole up to a 64th of the sample, and
-    above that in pieces that end with a line or a word where they can. The text is read once, from end to end.
+    Of all excerpts in order every n-th is kept, where n is the smallest power of two for which they fit: the same text
+    has the same sample. Documents up to a 64th of the sample are excerpts, longer ones are divided at the ends of lines
+    or words. The text is read once, from end to end.
 
     Raises:
         MissingFileError: a file does not exist.
@@ -60,27 +60,27 @@ def _excerpts(
     for file in files:
         reader = DocumentReader(file, separator=separator, text_key=text_key, batch_bytes=_READ_BYTES)
         number = 1
-        for segment in reader:
+        for batch in reader:
             on_progress(read_before + reader.consumed_bytes, total)
-            if isinstance(segment, DocumentBatch):
-                for document in segment.documents:
+            if isinstance(batch, DocumentBatch):
+                for document in batch.documents:
                     yield from _cut(document, longest, f"{file}: document {number}")
                     number += 1
                 continue
-            # Pieces of a document that is not held whole are looked at one by one.
-            yield from _cut(segment.text, longest, f"{file}: document {number}")
-            number += segment.is_last
+            # A document that is not held whole arrives in chunks, divided one by one.
+            yield from _cut(batch.text, longest, f"{file}: document {number}")
+            number += batch.is_last
         read_before += reader.consumed_bytes
 
 
 def _cut(text: str, longest: int, where: str) -> Iterator[Excerpt]:
-    """`text` in pieces of at most `longest` characters, none of them empty."""
+    """Divide `text` into excerpts of at most `longest` characters, none of them empty."""
     start = 0
     while start < len(text):
         end = len(text)
         if end - start > longest:
             end = start + longest
-            # The mark itself stays with what is before it.
+            # The line feed or space ends its excerpt.
             found = text.rfind("\n", start, end) + 1 or text.rfind(" ", start, end) + 1
             end = found or end
         yield Excerpt(where, text[start:end])

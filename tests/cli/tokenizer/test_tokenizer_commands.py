@@ -1,6 +1,8 @@
 """`homespun tokenizer` from the command line: what it prints, what it writes, what it refuses."""
 
 import io
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -50,6 +52,16 @@ def test_train_says_what_came_of_it(corpus, tmp_path, capsys):
     assert loaded.fingerprint in said
     assert f"{len(loaded.merges):,} of them merged" in said
     assert "no more pairs to merge" in said
+
+
+def test_train_says_what_it_made_on_an_ascii_terminal(tmp_path):
+    """Oracle: the longest token, escaped: it is Japanese, and standard output cannot encode it."""
+    (tmp_path / "a.txt").write_text("\u65e5\u672c\u8a9e " * 40)
+    command = [sys.executable, "-m", "homespun", "tokenizer", "train", "a.txt", "--vocab-size", "300", "--out", "tok"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "\\u65e5\\u672c\\u8a9e" in done.stdout
 
 
 def test_train_extends_a_tokenizer(corpus, tmp_path, capsys):
