@@ -1,4 +1,4 @@
-"""The texts that homespun can download by name: where they lie, whose they are, and what is known of their bytes."""
+"""The texts that homespun can download by name: address, origin, licence, size and hash."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from homespun.errors import ConfigError
 
 HUB_URL = "https://huggingface.co"
-"""The data hub that holds them; a mirror of it, laid out the same, can stand in."""
+"""The hub that serves them; a mirror with the same paths works too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,9 +14,9 @@ class NamedText:
     """One file that can be downloaded."""
 
     name: str
-    """What it is called on the command line."""
+    """Its name on the command line."""
     corpus: str
-    """The directory under `data/` that it goes to."""
+    """Its directory under `data/`."""
     file_name: str
     location: str
     """Its path below the hub's URL."""
@@ -24,17 +24,17 @@ class NamedText:
     origin: str
     licence: str
     num_bytes: int | None = None
-    """Its size; None where no trusted source states it: it is then the server's word that counts."""
+    """Its size. None: no trusted source states it, and the server's is used."""
     sha256: str | None = None
-    """Its hash; None where no trusted source states it: it is then recorded on the first download."""
+    """Its hash. None: no trusted source states it, and it is recorded on the first download."""
 
     @property
     def default_path(self) -> Path:
-        """Where it goes unless another place is named."""
+        """The file that it is downloaded to by default."""
         return Path("data", self.corpus, self.file_name)
 
     def url(self, base_url: str = HUB_URL) -> str:
-        """Its address at the hub or at a mirror of the hub."""
+        """Its address at the hub or a mirror."""
         return f"{base_url.rstrip('/')}/{self.location}"
 
 
@@ -65,16 +65,16 @@ def _openwebtext(name: str, file_name: str, description: str) -> NamedText:
 NAMED_TEXTS: dict[str, NamedText] = {
     text.name: text
     for text in (
-        _tinystories("tinystories", "TinyStoriesV2-GPT4-train.txt", "children's stories, training part, 2.2 GB"),
-        _tinystories("tinystories-valid", "TinyStoriesV2-GPT4-valid.txt", "children's stories, validation part"),
-        _openwebtext("openwebtext", "owt_train.txt.gz", "web pages, training part, 11.9 GB unpacked"),
-        _openwebtext("openwebtext-valid", "owt_valid.txt.gz", "web pages, validation part"),
+        _tinystories("tinystories", "TinyStoriesV2-GPT4-train.txt", "children's stories, training split, 2.2 GB"),
+        _tinystories("tinystories-valid", "TinyStoriesV2-GPT4-valid.txt", "children's stories, validation split"),
+        _openwebtext("openwebtext", "owt_train.txt.gz", "web pages, training split, 11.9 GB unpacked"),
+        _openwebtext("openwebtext-valid", "owt_valid.txt.gz", "web pages, validation split"),
     )
 }
 
 
 def find_text(name: str) -> NamedText:
-    """The text of that name.
+    """Return the text of that name.
 
     Raises:
         ConfigError: there is none.

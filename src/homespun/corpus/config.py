@@ -1,19 +1,20 @@
 """Where a run's text comes from."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from homespun.config import check_at_least, check_choice
 from homespun.errors import ConfigError
 
-CORPORA = ("storybook", "tinystories", "openwebtext", "files")
+Corpus = Literal["storybook", "tinystories", "openwebtext", "files"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceConfig:
-    """The text that `homespun prepare` starts from: made, downloaded, or one's own files."""
+    """The text that `homespun prepare` starts from: generated, downloaded, or your own files."""
 
     corpus: str
-    """storybook (generated), tinystories or openwebtext (downloaded), or files (your own); what is there is kept."""
+    """storybook (generated), tinystories or openwebtext (downloaded), or files (your own); existing files are kept."""
 
     train: str
     """Path of the training text: .txt or .jsonl, also .gz or .zst, or .parquet; of your own files also a pattern
@@ -23,7 +24,7 @@ class SourceConfig:
     """Path, pattern or URL of the validation text, of the same kinds."""
 
     separator: str = "<|endoftext|>"
-    """What stands between documents of a .txt file; it becomes the token of that name."""
+    """The text between documents of a .txt file; it becomes the special token of that name."""
 
     text_key: str = "text"
     """The key of the text in a line of a .jsonl file, or its column in a .parquet file."""
@@ -35,10 +36,10 @@ class SourceConfig:
     """Stories to generate for validation; the storybook only."""
 
     seed: int = 0
-    """What the storybook's stories are drawn from; the other corpora have none."""
+    """Seed of the generated stories; the storybook only."""
 
     def __post_init__(self) -> None:
-        check_choice("source.corpus", self.corpus, CORPORA)
+        check_choice("source.corpus", self.corpus, get_args(Corpus))
         for field in ("train", "valid", "separator", "text_key"):
             if not getattr(self, field):
                 raise ConfigError(f"source.{field} is empty; it must be given")

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from homespun.corpus.catalogue import HUB_URL, NamedText
-from homespun.corpus.transfer import PartFile, TransferInterrupted, transfer
+from homespun.corpus.transfer import PartialFile, TransferInterrupted, transfer
 from homespun.errors import DownloadError
 from homespun.files import (
     check_is_file,
@@ -153,29 +153,29 @@ def _fetch(
     tell: Callable[[str], None],
 ) -> str:
     """Create `path` from what `url` serves and return its hash."""
-    part = PartFile(path)
+    partial = PartialFile(path)
     tell(f"downloading {url}")
-    _complete(part, url, num_bytes, patience, is_verifiable=sha256 is not None, on_progress=on_progress, tell=tell)
-    notes = part.read_notes()
+    _complete(partial, url, num_bytes, patience, is_verifiable=sha256 is not None, on_progress=on_progress, tell=tell)
+    notes = partial.read_notes()
     expected = sha256 or (notes.sha256 if notes else "")
-    actual = sha256_of_file(part.path)
+    actual = sha256_of_file(partial.path)
     if expected not in ("", actual):
-        part.discard()
+        partial.discard()
         raise DownloadError(
             f"{url}: received bytes with the sha256 {actual}, expected {expected}; they were removed; try again, or a "
             "mirror"
         )
     with storage_errors(path):
-        with part.path.open("rb") as file:
+        with partial.path.open("rb") as file:
             os.fsync(file.fileno())
-        part.path.replace(path)
+        partial.path.replace(path)
         sync_directory(path.parent)
-    part.discard()
+    partial.discard()
     return actual
 
 
 def _complete(
-    part: PartFile,
+    partial: PartialFile,
     url: str,
     num_bytes: int | None,
     patience: Patience,
@@ -184,21 +184,23 @@ def _complete(
     on_progress: ProgressCallback,
     tell: Callable[[str], None],
 ) -> None:
-    """Open one connection after another until `part` is complete."""
-    failures, furthest = 0, part.num_bytes
+    """Open one connection after another until `partial` is complete."""
+    failures, furthest = 0, partial.num_bytes
     with httpx.Client(timeout=patience.stall_seconds, follow_redirects=True) as client:
         while True:
             try:
-                transfer(client, url, part, num_bytes=num_bytes, is_verifiable=is_verifiable, on_progress=on_progress)
+                transfer(
+                    client, url, partial, num_bytes=num_bytes, is_verifiable=is_verifiable, on_progress=on_progress
+                )
                 return
             except TransferInterrupted as error:
-                if part.num_bytes >= furthest + _WORTHWHILE_BYTES:
+                if partial.num_bytes >= furthest + _WORTHWHILE_BYTES:
                     failures = 0
-                failures, furthest = failures + 1, max(furthest, part.num_bytes)
+                failures, furthest = failures + 1, max(furthest, partial.num_bytes)
                 if failures >= patience.attempts:
                     raise DownloadError(
-                        f"{url}: {error}, {failures} times in a row; {part.num_bytes:,} bytes are kept in {part.path}; "
-                        "run the same command again to resume"
+                        f"{url}: {error}, {failures} times in a row; {partial.num_bytes:,} bytes are kept in "
+                        f"{partial.path}; run the same command again to resume"
                     ) from error
                 pause = patience.backoff_seconds * 2 ** (failures - 1)
                 tell(f"{error}; attempt {failures + 1} of {patience.attempts} in {pause:.0f} s")

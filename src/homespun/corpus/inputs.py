@@ -1,4 +1,4 @@
-"""The files that a corpus consists of: on this machine or behind URLs, named one by one or by patterns."""
+"""The input files of a corpus: local or behind URLs, named one by one or by patterns."""
 
 import os
 import re
@@ -27,17 +27,17 @@ _UNREADABLE = (".arrow", ".csv", ".tsv", ".xz", ".bz2", ".lz4", ".7z", ".zip", "
 
 @dataclass(frozen=True, kw_only=True)
 class InputState:
-    """What tells a file from a later version of it without reading it."""
+    """Identifies the version of a file without reading it."""
 
     num_bytes: int
-    """Its size as it is stored, compressed or not."""
+    """Its size as stored, compressed or not."""
     modified: str
-    """Nanoseconds of a local file's last change; of a URL the store's ETag or date, or "" where it says neither."""
+    """Time of a local file's last change in nanoseconds; of a URL the store's ETag or date, "" where it has neither."""
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """One file of a corpus: the only way in which one is opened, sized and dated."""
+    """One file of a corpus; everything that opens or stats an input does it here."""
 
     location: str
     """A path, or a URL for fsspec: recognized by its `://`."""
@@ -47,12 +47,12 @@ class InputFile:
 
     @property
     def path(self) -> Path | None:
-        """Where it lies on this machine; None behind a URL."""
+        """Its path on this machine; None for a URL."""
         return None if "://" in self.location else Path(self.location)
 
     @property
     def plain_path(self) -> Path | None:
-        """`path` where its bytes are the text itself, so that the Rust core can read them; otherwise None."""
+        """`path` if its bytes are the text itself, so that the Rust core can read them; otherwise None."""
         return self.path if self.kind == "text" and not self.compression else None
 
     @property
@@ -62,7 +62,7 @@ class InputFile:
 
     @property
     def kind(self) -> Kind:
-        """What its name says that it holds.
+        """What it holds, according to its name.
 
         Raises:
             DataError: something that cannot be read.
@@ -77,16 +77,16 @@ class InputFile:
         return _KINDS.get(ending, "text")
 
     def absolute(self) -> "InputFile":
-        """The same file for a process that works elsewhere."""
+        """The same file for a process with another working directory."""
         return self if self.path is None else InputFile(str(self.path.absolute()))
 
     def state(self) -> InputState:
-        """Its size and last change, now.
+        """Return its present size and version.
 
         Raises:
             MissingFileError: there is no such file.
-            DataError: it is a directory.
-            DownloadError: it lies behind a URL that cannot be read.
+            DataError: it is a directory, a pipe or a device.
+            DownloadError: it is behind a URL that cannot be read.
         """
         if self.path is None:
             num_bytes, modified = stat_url(self.location)
@@ -97,12 +97,12 @@ class InputFile:
 
     @contextmanager
     def open(self) -> Iterator[ByteStream]:
-        """Its bytes as they are stored; what goes wrong inside the block is reported as reading's failure.
+        """Open it for reading its bytes as stored; errors inside the block are reported as errors of reading it.
 
         Raises:
             MissingFileError: there is no such file.
-            DataError: it is a directory, or cannot be read.
-            DownloadError: it lies behind a URL that cannot be read.
+            DataError: it is a directory, a pipe or a device, or cannot be read.
+            DownloadError: it is behind a URL that cannot be read.
         """
         if self.path is None:
             with open_url(self.location) as file:
@@ -121,13 +121,13 @@ class InputFile:
     def _name(self) -> PurePosixPath:
         if self.path is not None:
             return PurePosixPath(self.path.name)
-        # Of chained URLs (simplecache::s3://...) the first that names a file; a query is no part of the name.
-        url = next(part for part in self.location.split("::") if "://" in part)
+        # Of chained URLs (simplecache::s3://...) the first that names a file; a query does not belong to the name.
+        url = next(link for link in self.location.split("::") if "://" in link)
         return PurePosixPath(urlsplit(url).path if _is_http(url) else url)
 
 
 Inputs = str | PathLike[str] | InputFile | Sequence[str | PathLike[str] | InputFile]
-"""How a caller names the files of a corpus: see `expand_inputs`."""
+"""The files of a corpus, as `expand_inputs` takes them."""
 
 
 def expand_inputs(inputs: Inputs) -> list[InputFile]:
@@ -167,13 +167,13 @@ def _identity(file: InputFile) -> object:
 
 
 def as_input(file: str | PathLike[str] | InputFile) -> InputFile:
-    """One file by its path or URL, without looking for it."""
+    """The file at a path or URL, which need not exist."""
     return file if isinstance(file, InputFile) else InputFile(os.fspath(file))
 
 
 def _find(name: str) -> list[InputFile]:
     if name.startswith("file://"):
-        # Imported here: it brings an HTTP client along.
+        # Imported here: it imports an HTTP client.
         from urllib.request import url2pathname
 
         name = url2pathname(urlsplit(name).path)
@@ -187,7 +187,7 @@ def _find(name: str) -> list[InputFile]:
         _check_path(Path(name))
         locations = [name]
     if not locations:
-        raise MissingFileError(f"{name}: no file matches; check the pattern, and that the shell left it whole")
+        raise MissingFileError(f"{name}: no file matches; check the pattern, and quote it for the shell")
     return [InputFile(location) for location in locations]
 
 

@@ -10,8 +10,8 @@ from homespun.errors import DownloadError, HomespunError, MissingFileError, Miss
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-# What stores call the sign that a file is still the same, the surest first.
-_SIGNS_OF_CHANGE = (
+# The keys under which stores say that a file has changed, the most reliable first.
+_CHANGE_KEYS = (
     "ETag", "etag", "content_md5", "Content-MD5", "md5Hash", "mtime",
     "LastModified", "last_modified", "Last-Modified", "updated", "modified", "created",
 )  # fmt: skip
@@ -19,7 +19,7 @@ _SIGNS_OF_CHANGE = (
 
 @runtime_checkable
 class ByteStream(Protocol):
-    """What a file must be able to do to be read here; stores' files do little else."""
+    """The methods that reading needs; the files of stores have few others."""
 
     def read(self, size: int = -1, /) -> bytes: ...
     def seek(self, offset: int, whence: int = 0, /) -> int: ...
@@ -28,12 +28,12 @@ class ByteStream(Protocol):
 
 @contextmanager
 def open_url(url: str) -> Iterator[ByteStream]:
-    """Open the file at `url` for reading; what goes wrong inside the block is reported as reading's failure.
+    """Open the file at `url` for reading; errors inside the block are reported as errors of reading it.
 
     Raises:
         MissingPackageError: fsspec, or what it needs for this kind of URL, is not installed.
         MissingFileError: there is no such file.
-        DownloadError: the store refuses, or breaks off.
+        DownloadError: the store refuses, or the connection breaks.
     """
     with _store_errors(url):
         store, path = _find_store(url)
@@ -42,7 +42,7 @@ def open_url(url: str) -> Iterator[ByteStream]:
 
 
 def stat_url(url: str) -> tuple[int, str]:
-    """The size in bytes of the file at `url`, and what the store says of its last change ("" where it says nothing).
+    """Return the size in bytes of the file at `url`, and what identifies its version ("" where the store does not say).
 
     Raises:
         MissingPackageError: fsspec, or what it needs for this kind of URL, is not installed.
@@ -56,11 +56,11 @@ def stat_url(url: str) -> tuple[int, str]:
         raise MissingFileError(f"{url} is a directory; name its files, for example {url.rstrip('/')}/*.parquet")
     if info.get("size") is None:
         raise DownloadError(f"{url}: the server does not say how long the file is; download it and name the copy")
-    return int(info["size"]), next((str(info[key]) for key in _SIGNS_OF_CHANGE if info.get(key)), "")
+    return int(info["size"]), next((str(info[key]) for key in _CHANGE_KEYS if info.get(key)), "")
 
 
 def glob_url(pattern: str) -> list[str]:
-    """The URLs of the files that match `pattern`, hidden ones aside, in the order of their names.
+    """Return the URLs of the files that match `pattern`, without hidden ones, sorted by name.
 
     Raises:
         MissingPackageError: fsspec, or what it needs for this kind of URL, is not installed.
@@ -89,9 +89,9 @@ def _store_errors(url: str) -> Iterator[None]:
         raise
     except ImportError as error:
         raise MissingPackageError(f"{url}: a package for such URLs is missing ({error})") from error
-    # Each store raises what its own client library does; there is no narrower class that they share.
+    # Each store raises the errors of its own client library; they share no narrower class.
     except Exception as error:
-        # fsspec takes every failure over HTTP for a missing file; what it was is the cause.
+        # fsspec reports every failure over HTTP as a missing file; the true one is the cause.
         cause = error.__cause__ if url.startswith(("http://", "https://")) and error.__cause__ else error
         if isinstance(cause, FileNotFoundError) or getattr(cause, "status", None) == 404:
             raise MissingFileError(f"{url}: no such file; check the URL") from error

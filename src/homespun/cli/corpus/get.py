@@ -8,13 +8,13 @@ from homespun.cli.progress import progress_bar
 
 
 def main(arguments: list[str]) -> int:
-    """Download one text and say where it lies and what is known of it."""
+    """Download one text and print its path and hash."""
     parser = CommandParser(
         prog="homespun corpus get", description="Download a text; `homespun corpus list` names them."
     )
     parser.add_argument("name", metavar="NAME", help="such as tinystories or openwebtext-valid")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where to put it (under data/ if not given)")
-    parser.add_argument("--base-url", metavar="URL", help="a mirror of the data hub, laid out the same")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default: under data/)")
+    parser.add_argument("--base-url", metavar="URL", help="a mirror of the data hub with the same paths")
     options = parser.parse_args(arguments)
 
     from homespun.corpus.catalogue import HUB_URL, find_text
