@@ -50,29 +50,29 @@ def build_parser() -> CommandParser:
 
 def main(arguments: list[str]) -> int:
     """Encode, and print what was written."""
-    asked = build_parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     # Imported here so that `--help` is fast.
     from homespun.data.encode import SHARD_BYTES, encode_corpus
     from homespun.tokenizer.tokenizer import Tokenizer
 
-    tokenizer = Tokenizer.load(asked.tokenizer)
+    tokenizer = Tokenizer.load(options.tokenizer)
     began = time.perf_counter()
     with progress_bar("encoding", "bytes") as on_progress:
         dataset = encode_corpus(
             tokenizer,
-            asked.inputs,
-            asked.out,
-            separator=asked.separator,
-            text_key=asked.text_key or DEFAULT_TEXT_KEY,
-            shard_bytes=SHARD_BYTES if asked.shard is None else asked.shard,
-            num_threads=asked.threads,
-            cluster=asked.ray,
-            overwrite=asked.force,
+            options.inputs,
+            options.out,
+            separator=options.separator,
+            text_key=options.text_key or DEFAULT_TEXT_KEY,
+            shard_bytes=SHARD_BYTES if options.shard is None else options.shard,
+            num_threads=options.threads,
+            cluster=options.ray,
+            overwrite=options.force,
             on_progress=on_progress,
         )
     print(f"tokens      {len(dataset):,} in {len(dataset.manifest.shards):,} shard(s)")
     print(f"text        {dataset.num_bytes:,} bytes, {dataset.num_bytes / len(dataset):.2f} a token")
     print(f"documents   {dataset.manifest.num_separators:,} separators")
     print(f"seconds     {time.perf_counter() - began:.2f}")
-    print(f"written to  {asked.out}")
+    print(f"written to  {options.out}")
     return 0

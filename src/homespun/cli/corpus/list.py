@@ -3,13 +3,15 @@
 from homespun.cli.parsing import CommandParser
 
 
+def build_parser() -> CommandParser:
+    """Return the parser of the command's arguments."""
+    return CommandParser("homespun corpus list", "List the texts that `homespun corpus get` downloads.")
+
+
 def main(arguments: list[str]) -> int:
     """Print the catalogue."""
-    parser = CommandParser(
-        prog="homespun corpus list", description="List the texts that `homespun corpus get` downloads."
-    )
-    parser.parse_args(arguments)
-
+    build_parser().parse_args(arguments)
+    # Imported here: `--help` waits for nothing.
     from homespun.corpus import NAMED_TEXTS
 
     for text in NAMED_TEXTS.values():

@@ -21,12 +21,12 @@ def build_parser() -> CommandParser:
 
 def main(arguments: list[str]) -> int:
     """Print the tokenizer's facts, or a text's tokens."""
-    asked = build_parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     # Imported here, so that `--help` waits for nothing.
     from homespun.tokenizer.tokenizer import Tokenizer
 
-    tokenizer = Tokenizer.load(asked.tokenizer)
-    print(describe_tokenizer(tokenizer) if asked.text is None else describe_text(tokenizer, asked.text))
+    tokenizer = Tokenizer.load(options.tokenizer)
+    print(describe_tokenizer(tokenizer) if options.text is None else describe_text(tokenizer, options.text))
     return 0
 
 

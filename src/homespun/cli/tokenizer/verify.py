@@ -44,21 +44,23 @@ def build_parser() -> CommandParser:
 
 def main(arguments: list[str]) -> int:
     """Compare, print the table, and say what differs first."""
-    asked = build_parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     # Imported here, so that `--help` waits for nothing.
     from homespun.config import check_at_least
     from homespun.corpus.inputs import expand_inputs
     from homespun.tokenizer.sample import take_sample
     from homespun.tokenizer.tokenizer import Tokenizer
 
-    check_at_least("--sample", asked.sample, 1)
-    tokenizer = Tokenizer.load(asked.tokenizer)
-    files, text_key = expand_inputs(asked.inputs), asked.text_key or DEFAULT_TEXT_KEY
+    check_at_least("--sample", options.sample, 1)
+    tokenizer = Tokenizer.load(options.tokenizer)
+    files, text_key = expand_inputs(options.inputs), options.text_key or DEFAULT_TEXT_KEY
     with progress_bar("reading", "bytes") as on_progress:
-        sample = take_sample(files, asked.sample, separator=asked.separator, text_key=text_key, on_progress=on_progress)
+        sample = take_sample(
+            files, options.sample, separator=options.separator, text_key=text_key, on_progress=on_progress
+        )
     findings = [
-        *find_all(tokenizer, asked.tokenizer, sample),
-        check_own_merges(tokenizer, files, text_key, is_training_text=asked.retrain),
+        *find_all(tokenizer, options.tokenizer, sample),
+        check_own_merges(tokenizer, files, text_key, is_training_text=options.retrain),
     ]
     print_table(findings)
     num_bytes = sum(len(excerpt.text.encode()) for excerpt in sample)
