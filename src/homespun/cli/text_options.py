@@ -13,7 +13,7 @@ DEFAULT_PATTERN = "gpt2"
 DEFAULT_TEXT_KEY = "text"
 
 
-def add_inputs(parser: argparse.ArgumentParser, *, metavar: str = "INPUT", or_else: str = "") -> None:
+def add_inputs(parser: argparse._ActionsContainer, *, metavar: str = "INPUT", or_else: str = "") -> None:
     """Add the files of a text, as `inputs`.
 
     Args:
@@ -29,7 +29,7 @@ def add_inputs(parser: argparse.ArgumentParser, *, metavar: str = "INPUT", or_el
     )
 
 
-def add_text_key(parser: argparse.ArgumentParser) -> None:
+def add_text_key(parser: argparse._ActionsContainer) -> None:
     """Add `text_key`; None where it is not given."""
     parser.add_argument(
         "--text-key",
@@ -38,7 +38,7 @@ def add_text_key(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_separator(parser: argparse.ArgumentParser) -> None:
+def add_separator(parser: argparse._ActionsContainer) -> None:
     """Add what stands between documents, as `separator`."""
     parser.add_argument(
         "--separator",
@@ -48,7 +48,7 @@ def add_separator(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_splitting(parser: argparse.ArgumentParser) -> None:
+def add_splitting(parser: argparse._ActionsContainer) -> None:
     """Add how text is split before pairs are counted: `special_tokens`, and `pattern`, None where it is not given."""
     parser.add_argument(
         "--special-token",
@@ -61,17 +61,17 @@ def add_splitting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pattern", help=f"{DEFAULT_PATTERN} (the default), gpt4, o200k, or a regular expression")
 
 
-def add_threads(parser: argparse.ArgumentParser, *, on_ray: str = "") -> None:
+def add_threads(parser: argparse._ActionsContainer, *, on_ray: str = "") -> None:
     """Add how many threads, as `threads`; `on_ray` ends the help with what holds on a cluster."""
     parser.add_argument("--threads", type=parse_count, metavar="N", help=f"one a core unless given{on_ray}")
 
 
-def add_max_memory(parser: argparse.ArgumentParser) -> None:
+def add_max_memory(parser: argparse._ActionsContainer) -> None:
     """Add a memory limit in bytes, as `max_memory`."""
     parser.add_argument("--max-memory", type=parse_size, metavar="SIZE", help="for the process, such as 200MB")
 
 
-def add_ray(parser: argparse.ArgumentParser, *, work: str) -> None:
+def add_ray(parser: argparse._ActionsContainer, *, work: str) -> None:
     """Add a cluster's address, as `ray`; `work` is what is done there, such as "count"."""
     parser.add_argument(
         "--ray",
@@ -80,7 +80,7 @@ def add_ray(parser: argparse.ArgumentParser, *, work: str) -> None:
     )
 
 
-def add_counting(parser: argparse.ArgumentParser, *, work_on_ray: str) -> None:
+def add_counting(parser: argparse._ActionsContainer, *, work_on_ray: str) -> None:
     """Add everything that `count_options` reads."""
     add_text_key(parser)
     add_threads(parser, on_ray="; one a task on Ray")
