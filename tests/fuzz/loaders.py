@@ -39,8 +39,8 @@ from homespun.optim import AdamW
 from homespun.recipe.load import load_recipe
 from homespun.records import RunDirectory, write_json_record
 from homespun.tokenizer import CountOptions, Tokenizer
-from homespun.tokenizer.counting.file import read_counts, read_header
-from homespun.tokenizer.counting.job import RECORD_NAME, claim_directory, count_corpus
+from homespun.tokenizer.counting.file import RECORD_NAME, claim_directory, read_counts, read_header
+from homespun.tokenizer.counting.job import count_corpus
 
 SEPARATOR = "<|endoftext|>"
 DOCUMENTS = ["the cat ate", "a caf\u00e9 \U0001f600", ""]

@@ -27,7 +27,7 @@ def corpus(tmp_path_factory) -> list[str]:
 
 
 def count(inputs: list[str], out: Path) -> subprocess.Popen[bytes]:
-    options = ["--special-token", END, "--range", "100KB", "--max-memory", "38MB", "--threads", "2"]
+    options = ["--special-token", END, "--range", "300KB", "--max-memory", "38MB", "--threads", "2"]
     command = [sys.executable, "-m", "homespun", "tokenizer", "count", *inputs, "--out", str(out), *options]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 

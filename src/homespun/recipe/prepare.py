@@ -20,7 +20,7 @@ from homespun.recipe.config import RunConfig
 from homespun.records import read_json_record
 from homespun.seeding import derive_seed
 from homespun.storybook.write import entropy_path, write_storybook
-from homespun.tokenizer.counting.options import CountOptions
+from homespun.tokenizer.counting.job import CountOptions
 from homespun.tokenizer.patterns import resolve_pattern
 from homespun.tokenizer.tokenizer import Tokenizer
 from homespun.tokenizer.train import check_special_tokens_stay_apart, train_bpe

@@ -14,12 +14,12 @@ from homespun.corpus.inputs import InputFile, Inputs
 from homespun.errors import ConfigError, DataError, MissingFileError
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import Ties, check_special_tokens, check_vocab_size, resolve_num_threads
-from homespun.tokenizer.counting.job import count_pretokens
-from homespun.tokenizer.counting.options import (
+from homespun.tokenizer.counting.job import (
     DEFAULT_OPTIONS,
     PYTHON_TO_TRAIN_BYTES,
     CountOptions,
     check_memory_for_merging,
+    count_pretokens,
     memory_for_counting,
 )
 from homespun.tokenizer.patterns import resolve_pattern

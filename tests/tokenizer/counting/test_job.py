@@ -15,8 +15,8 @@ from homespun.corpus.inputs import InputFile
 from homespun.errors import ConfigError, DataError, MissingFileError
 from homespun.progress import ignore_progress
 from homespun.tokenizer import CountOptions, reference
-from homespun.tokenizer.counting import feed, job, options
-from homespun.tokenizer.counting.file import read_counts
+from homespun.tokenizer.counting import feed, job
+from homespun.tokenizer.counting.file import RECORD_NAME, read_counts
 from homespun.tokenizer.counting.job import count_corpus, count_pretokens
 from refusals import refuses
 
@@ -112,8 +112,8 @@ def test_a_cluster_writes_the_same_file(corpus, monkeypatch):
 
 def test_little_memory_changes_nothing(corpus, monkeypatch):
     """Oracle: as much memory as it takes. Far fewer bytes than one table would take spill every few words."""
-    monkeypatch.setattr(options, "_LEAST_COUNTING_BYTES", 0)
-    inputs, limit = [corpus / "a.txt", corpus / "c.jsonl"], options.PYTHON_TO_COUNT_BYTES + 1
+    monkeypatch.setattr(job, "_LEAST_COUNTING_BYTES", 0)
+    inputs, limit = [corpus / "a.txt", corpus / "c.jsonl"], job.PYTHON_TO_COUNT_BYTES + 1
     count_corpus(inputs, corpus / "much.counts", [END])
     how = CountOptions(max_memory_bytes=limit, range_bytes=2000, spill_dir=corpus)
     count_corpus(inputs, corpus / "little.counts", [END], options=how)
@@ -125,7 +125,7 @@ def test_a_json_line_beyond_the_memory_is_refused(tmp_path):
     path = tmp_path / "long.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"text": "short"}\n{"text": "' + b"long " * 600_000 + b'"}\n'))
     with refuses(DataError, f"{path}", "2"):
-        count_pretokens(path, [], options=CountOptions(max_memory_bytes=options.PYTHON_TO_TRAIN_BYTES + (8 << 20)))
+        count_pretokens(path, [], options=CountOptions(max_memory_bytes=job.PYTHON_TO_TRAIN_BYTES + (8 << 20)))
     assert count_pretokens(path, []).total == 600_002
 
 
@@ -215,8 +215,8 @@ def test_inputs_written_to_meanwhile_are_refused(corpus):
 def test_a_damaged_record_is_refused(corpus, content):
     """Oracle: the file's name in the message."""
     begin(corpus)
-    (corpus / "a.counts.ranges" / job.RECORD_NAME).write_text(content)
-    with refuses(DataError, job.RECORD_NAME, "delete"):
+    (corpus / "a.counts.ranges" / RECORD_NAME).write_text(content)
+    with refuses(DataError, RECORD_NAME, "delete"):
         count(corpus)
 
 

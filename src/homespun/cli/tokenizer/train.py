@@ -73,7 +73,8 @@ def main(arguments: list[str]) -> int:
 
     # Whatever could be wrong with the arguments is found before the text is read.
     extended = Tokenizer.load(options.extend) if options.extend is not None else None
-    special_tokens, pattern = find_settings(options, extended)
+    is_counted = are_counts(options)
+    special_tokens, pattern = find_settings(options, extended, is_counted)
     check_special_tokens("--special-token", special_tokens)
     check_vocab_size("--vocab-size", options.vocab_size, len(special_tokens))
     if extended is not None:
@@ -83,7 +84,7 @@ def main(arguments: list[str]) -> int:
     existing = find_existing(options, special_tokens, without_merges.pattern)
 
     began = time.perf_counter()
-    counts = find_counts(options, special_tokens, pattern)
+    counts = find_counts(options, special_tokens, pattern, is_counted)
     counted = time.perf_counter()
     with progress_bar("merging", "tokens") as on_progress:
         vocab, merges = merge_counts(
@@ -114,7 +115,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def find_settings(options: argparse.Namespace, extended: "Tokenizer | None") -> tuple[list[str], str]:
+def find_settings(options: argparse.Namespace, extended: "Tokenizer | None", is_counted: bool) -> tuple[list[str], str]:
     """Return special tokens and pattern: those of the tokenizer to extend, of the counts files, or those given.
 
     Raises:
@@ -124,7 +125,7 @@ def find_settings(options: argparse.Namespace, extended: "Tokenizer | None") -> 
     from homespun.errors import ConfigError
     from homespun.tokenizer.counting.file import add_headers
 
-    header = add_headers([Path(name) for name in options.inputs]) if are_counts(options) else None
+    header = add_headers([Path(name) for name in options.inputs]) if is_counted else None
     if header is None and extended is None:
         return options.special_tokens, options.pattern or DEFAULT_PATTERN
     if options.special_tokens or options.pattern is not None:
@@ -173,17 +174,18 @@ def refusal_to_replace(out: Path, what: str) -> Exception:
     return ConfigError(f"{out} holds another tokenizer, {what}; choose another --out, or replace it with --force")
 
 
-def find_counts(options: argparse.Namespace, special_tokens: list[str], pattern: str) -> "_native.PretokenCounts":
+def find_counts(
+    options: argparse.Namespace, special_tokens: list[str], pattern: str, is_counted: bool
+) -> "_native.PretokenCounts":
     """Return the counts that are named, or those of the text that is; a cluster's stay in a file."""
     from homespun.corpus.inputs import expand_inputs
     from homespun.tokenizer.counting.file import SUFFIX, read_counts
-    from homespun.tokenizer.counting.job import count_pretokens
-    from homespun.tokenizer.counting.options import PYTHON_TO_TRAIN_BYTES, memory_for_counting
+    from homespun.tokenizer.counting.job import PYTHON_TO_TRAIN_BYTES, count_pretokens, memory_for_counting
     from homespun.tokenizer.train import check_special_tokens_stay_apart
 
     # Counts spill to where the tokenizer goes, since the system's directory for temporary files may itself be memory.
-    spill_dir = next(folder for folder in options.out.absolute().parents if folder.is_dir())
-    if are_counts(options):
+    spill_dir = next(folder for folder in options.out.resolve().parents if folder.is_dir())
+    if is_counted:
         memory_bytes = memory_for_counting(options.max_memory, PYTHON_TO_TRAIN_BYTES)
         return read_counts(options.inputs, max_memory_bytes=memory_bytes, spill_dir=spill_dir).pretokens
     files = expand_inputs(options.inputs)

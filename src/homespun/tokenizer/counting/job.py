@@ -4,22 +4,22 @@ A range's counts file is there or it is not: it is written under a temporary nam
 resumes after the last finished range, and a task whose worker died can be repeated, with nothing else recorded.
 """
 
-import json
 import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 from homespun import _native
 from homespun.cluster import run_tasks
+from homespun.config import check_at_least
 from homespun.corpus.division import FileRange, divide, num_ranges_of
 from homespun.corpus.inputs import InputFile, Inputs, expand_inputs
 from homespun.corpus.source import Source, read_source
-from homespun.errors import ConfigError, DataError
-from homespun.files import atomic_path, storage_errors, sync_directory, write_text_atomically
+from homespun.errors import ConfigError
+from homespun.files import atomic_path, storage_errors, sync_directory
 from homespun.locks import LOCK_NAME, hold_until_made
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import check_special_tokens, resolve_num_threads
@@ -29,21 +29,22 @@ from homespun.tokenizer.counting.file import (
     CountsHeader,
     CountsSums,
     check_header,
+    claim_directory,
     read_counts,
     read_header,
 )
-from homespun.tokenizer.counting.options import (
-    DEFAULT_OPTIONS,
-    PYTHON_TO_COUNT_BYTES,
-    PYTHON_TO_TRAIN_BYTES,
-    CountOptions,
-    memory_for_counting,
-)
 from homespun.tokenizer.patterns import resolve_pattern
-from homespun.typed_json import read_json
 
-RECORD_NAME = "ranges.json"
-VERSION = 1
+PYTHON_TO_COUNT_BYTES = 28 << 20
+"""Memory of the interpreter that runs `homespun tokenizer count`, rounded up; a larger program adds to it."""
+
+PYTHON_TO_TRAIN_BYTES = 40 << 20
+"""The same for training, which imports NumPy."""
+
+_PYTHON_TOKEN_BYTES = 500
+"""Of one token in Python: its bytes, those of its two parents, and their entries in lists and dictionaries."""
+
+_LEAST_COUNTING_BYTES = 8 << 20
 
 _FAN_IN = 64
 """Counts files that one task merges."""
@@ -53,6 +54,52 @@ _DOCUMENT_SHARE = 16
 
 _COPIES_OF_A_DOCUMENT = 6
 """Measured 2026-11-27 on one line of 64 MiB, `count_pretokens` on one thread: 5.0 times its size at the peak."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountOptions:
+    """How a corpus is read and counted; of all this only `text_key` changes the counts.
+
+    Raises:
+        ConfigError: a number is too small.
+    """
+
+    text_key: str = "text"
+    """The key of the text in a .jsonl line, or its column in a .parquet file."""
+
+    num_threads: int | None = None
+    """Threads that count and merge; None: one per core, or one per task on a cluster."""
+
+    chunk_bytes: int = 1 << 18
+    """Bytes that a thread reads at a time: enough to amortize the reading, small enough for the processor's cache."""
+
+    max_memory_bytes: int | None = None
+    """Memory limit of the process, and on a cluster of each task; None: no limit. Counts that exceed it spill to disk;
+    JSON lines longer than a 16th of it are refused, and merging is if its worst case would not fit. pyarrow and what
+    opens URLs come on top."""
+
+    spill_dir: str | PathLike[str] | None = None
+    """Where counts spill to that are not kept in a file; None: the system's directory for temporary files."""
+
+    counts_path: str | PathLike[str] | None = None
+    """A file to keep the counts in: a call that finds them there does not count again. None: not kept."""
+
+    range_bytes: int = 1 << 30
+    """Input bytes counted between two writes to disk when counts are kept in a file: the work that an interruption can
+    cost, and the size of a task on a cluster."""
+
+    cluster: str | None = None
+    """Address of a Ray cluster to count on (see `homespun.cluster.run_tasks`); it needs a `counts_path` that all its
+    machines see. None: count here, where pairs are merged in any case."""
+
+    def __post_init__(self) -> None:
+        check_at_least("chunk_bytes", self.chunk_bytes, 1)
+        check_at_least("range_bytes", self.range_bytes, 1)
+        if self.num_threads is not None:
+            check_at_least("num_threads", self.num_threads, 1)
+
+
+DEFAULT_OPTIONS = CountOptions()
 
 
 def count_pretokens(
@@ -191,16 +238,6 @@ class CountJob:
         return counter
 
 
-@dataclass(frozen=True, kw_only=True)
-class RangesRecord:
-    """What the counts files of `OUT.ranges` are counts of, so that no other count resumes from them."""
-
-    version: int
-    header: CountsHeader
-    modified: list[str]
-    """The `InputState.modified` of each input."""
-
-
 @dataclass(frozen=True)
 class _CountTask:
     path: Path
@@ -296,26 +333,6 @@ def _merge(_shared: None, task: _MergeTask) -> Path:
     return task.path
 
 
-def claim_directory(directory: Path, header: CountsHeader, source: Source) -> None:
-    """Write the record of what is counted, or check the one that an earlier call wrote.
-
-    Raises:
-        DataError: the earlier call counted something else, an input changed since, or the record is damaged.
-    """
-    path, remedy = directory / RECORD_NAME, f"delete {directory} to count again"
-    expected = RangesRecord(version=VERSION, header=header, modified=[state.modified for state in source.states])
-    if not path.exists():
-        write_text_atomically(path, json.dumps(asdict(expected), indent=1) + "\n")
-        return
-    try:
-        found = read_json(path, RangesRecord, version=VERSION)
-    except ValueError as error:
-        raise DataError(f"{error}; {remedy}") from error
-    check_header(directory, found.header, header)
-    if found.modified != expected.modified:
-        raise DataError(f"{directory}: an input was written to after counting had begun; {remedy}")
-
-
 def _remove(directory: Path) -> None:
     """Remove a directory of ranges, but for a lock: that goes with its holder."""
     if not directory.exists():
@@ -328,3 +345,42 @@ def _remove(directory: Path) -> None:
                 entry.unlink()
     with suppress(OSError):
         directory.rmdir()
+
+
+def memory_for_counting(max_memory_bytes: int | None, python_bytes: int) -> int | None:
+    """Return what a memory limit leaves for counting; None: no limit.
+
+    Raises:
+        ConfigError: the limit is below the least that counting works in.
+    """
+    if max_memory_bytes is None:
+        return None
+    least = python_bytes + _LEAST_COUNTING_BYTES
+    if max_memory_bytes < least:
+        raise ConfigError(
+            f"max_memory = {max_memory_bytes:,} bytes is too little: Python alone takes about {python_bytes:,}; "
+            f"allow at least {least:,}"
+        )
+    return max_memory_bytes - python_bytes
+
+
+def check_memory_for_merging(
+    max_memory_bytes: int | None, counts: _native.PretokenCounts, merging_bytes: int, vocab_size: int
+) -> None:
+    """Refuse to merge what may not fit into the limit, before it is begun.
+
+    Args:
+        max_memory_bytes: The limit; None: no limit.
+        counts: The counts to merge.
+        merging_bytes: The most that merging takes, in addition to the counts.
+        vocab_size: The largest vocabulary that merging can make.
+
+    Raises:
+        ConfigError: merging may need more; the message gives the bytes that are enough.
+    """
+    needed = PYTHON_TO_TRAIN_BYTES + counts.memory_bytes + merging_bytes + _PYTHON_TOKEN_BYTES * vocab_size
+    if max_memory_bytes is not None and needed > max_memory_bytes:
+        raise ConfigError(
+            f"max_memory = {max_memory_bytes:,} bytes is too little: merging {len(counts):,} distinct pre-tokens may "
+            f"take {needed:,}; allow that, ask for fewer tokens, or count less text"
+        )
