@@ -205,7 +205,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, corpus, tm
         (["-"], b"good\xff", "standard input: byte 4"),
         (["nowhere.txt"], b"", "nowhere.txt: no such file"),
         ([], b"", "--text"),
-        (["--text", "a\udcff"], b"", "index 1 of the text is the lone surrogate"),
+        (["--text", "a\udcff"], b"", r"'a\udcff' is not valid UTF-8"),
     ],
 )
 def test_encode_refuses_bad_text(arguments, data, message, tokenizer, tmp_path, capsys, monkeypatch):
