@@ -44,6 +44,25 @@ def test_unknown_command_is_refused_with_the_known_ones(arguments, capsys):
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "facts"),
+    [
+        (ConfigError("runs/\x1b[31m\n\udcff: no"), ["runs/\\x1b[31m \\udcff: no"]),
+        (MemoryError(), ["out of memory"]),
+        (PermissionError(13, "Permission denied", "a.txt"), ["a.txt", "Permission denied"]),
+    ],
+)
+def test_errors_are_one_printable_line(error, facts, capsys, monkeypatch):
+    def run_command(_arguments):
+        raise error
+
+    monkeypatch.setattr(main_module, "run_command", run_command)
+    assert main(["train"]) == 2
+    said = capsys.readouterr().err
+    assert said.removesuffix("\n").isprintable()
+    assert all(fact in said for fact in facts), said
+
+
 def test_flags_with_underscores_and_keys_with_dashes_are_understood():
     parser = CommandParser("homespun test", "A test.")
     parser.add_argument("--top-k", type=int)

@@ -66,6 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader of our output went away, as in `homespun tokenizer inspect ... | head`.
         discard_output()
         return 0
+    except MemoryError as error:
+        return fail(f"out of memory: {str(error) or 'an allocation failed'}; use less text at once, or a smaller model")
     except OSError as error:
         # Errors of files that homespun opens are StorageErrors; what is left is mostly its own output.
         discard_output()
@@ -149,8 +151,10 @@ def check_decodable(arguments: list[str]) -> None:
 
 def fail(message: str) -> int:
     """Print one line on standard error and return the exit code of bad input."""
+    # Names of files and runs may hold control characters, which a terminal would obey.
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(message.split()))
     with suppress(OSError):
-        print(f"homespun: error: {' '.join(message.split())}", file=sys.stderr)
+        print(f"homespun: error: {line}", file=sys.stderr)
     return EXIT_BAD_INPUT
 
 
