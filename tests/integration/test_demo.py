@@ -1,7 +1,9 @@
 """The demo goes the whole way, shrunk by overrides. Oracles: the files it promises and the records they hold."""
 
 import re
+from pathlib import Path
 
+from homespun.cli.demo import RECIPE
 from homespun.cli.main import main
 from homespun.records import RunDirectory
 
@@ -51,3 +53,8 @@ def test_a_misspelt_key_is_refused(tmp_path, monkeypatch, capsys):
     assert main(["demo", "--training.num_stps", "3"]) == 2
     assert "num_stps" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_the_packaged_recipe_is_that_of_the_recipes_folder():
+    """Oracle: byte equality. A link would do on Linux, but not in a checkout on Windows nor in a wheel."""
+    assert RECIPE.read_bytes() == (Path(__file__).parents[2] / "recipes" / "demo.yaml").read_bytes()

@@ -72,7 +72,7 @@ def test_recipe_runs_five_steps(recipe, tmp_path):
     [
         ("tinystories-gpu", 22_696_448, 327_680_000),
         ("tinystories-cpu", 22_696_448, 40_001_536),
-        ("tinystories-sip", 22_696_448, None),
+        ("tinystories-short", 22_696_448, None),
         ("openwebtext-gpu", 45_224_448, 327_680_000),
     ],
 )

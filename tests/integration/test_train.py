@@ -291,7 +291,7 @@ def test_interrupt_saves_and_exits_130(world, whole, tmp_path, monkeypatch, caps
     monkeypatch.setattr(TrainingConsole, "__call__", interrupt)
     assert main(["train", str(world), "--out", str(root)]) == 130
     assert RunDirectory(root).list_checkpoints()[-1].stem in ("step-000006", "step-000007")
-    assert "goes on" in capsys.readouterr().err
+    assert "resumes" in capsys.readouterr().err
     monkeypatch.undo()
     assert main(["train", str(world), "--out", str(root)]) == 0
     assert figures(root) == figures(whole)

@@ -1,4 +1,4 @@
-"""`homespun demo`: the whole way on the built-in storybook, from generated text to stories and a report."""
+"""`homespun demo`: the full pipeline on the built-in storybook, from generated text to stories and a report."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 RECIPE = Path(__file__).with_name("demo.yaml")
 _NUM_STORIES = 3
-_TEMPERATURE = 0.7  # a little below 1: the likelier stories of what the model has learned
+_TEMPERATURE = 0.7  # a little below 1: favours the more likely stories
 
 
 def main(arguments: list[str]) -> int:
@@ -22,8 +22,8 @@ def main(arguments: list[str]) -> int:
         prog="homespun demo",
         description=(
             "Text, tokenizer, token files, training, evaluation, stories and a report, on a corpus that homespun "
-            "writes itself: nothing is downloaded. Interrupted, the same command goes on; finished, it shows the "
-            "result again. Every key of recipes/demo.yaml is a flag too, such as --training.num_steps 300."
+            "generates: nothing is downloaded. The same command resumes an interrupted demo, and shows the result of "
+            "a finished one. Every key of recipes/demo.yaml is a flag too, such as --training.num_steps 300."
         ),
         allow_abbrev=False,
     )
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
         prepare(config, tell=print, show_progress=progress_bar)
         minutes["text, tokenizer, token files"] = (time.monotonic() - began) / 60
         if not train_with_console(config, out):
-            print("stopped and saved; `homespun demo` goes on")
+            print("stopped and saved; `homespun demo` resumes")
             return EXIT_INTERRUPTED
         minutes["training and validation"] = (time.monotonic() - began) / 60 - sum(minutes.values())
     for number, story in enumerate(write_stories(load_run(out)), start=1):
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
 
 
 def write_stories(run: "TrainedRun") -> list[str]:
-    """Whole stories of the model's own, from nothing but the sign that a story begins."""
+    """Generate whole stories, each from nothing but the token that begins a document."""
     from homespun.generation import decode
 
     length = run.config.model.context_length
@@ -75,7 +75,7 @@ def write_stories(run: "TrainedRun") -> list[str]:
 
 
 def describe_result(directory: "RunDirectory") -> str:
-    """The model's bits per byte beside the exact bits of the same validation stories."""
+    """The model's bits per byte next to the exact bits of the same validation stories."""
     result, entropy = directory.read_result(), directory.read_entropy()
     assert result is not None, "a finished run has its result"
     assert entropy is not None, "the storybook knows its entropy"

@@ -1,14 +1,14 @@
-"""`homespun prepare`: text, tokenizer and token data sets of a recipe, as far as they are not there yet."""
+"""`homespun prepare`: make the text, tokenizer and token data sets of a recipe that do not exist yet."""
 
 from homespun.cli.recipes import RecipeParser
 
 _DESCRIPTION = """\
-Make what a recipe needs: text (generated or downloaded), tokenizer, token data sets. What is there is kept; after an
-interruption the same command goes on.
+Make what a recipe needs: text (generated or downloaded), tokenizer, token data sets. What exists is kept; after an
+interruption the same command resumes.
 
 examples:
   homespun prepare recipes/demo.yaml
-  homespun prepare recipes/tinystories-sip.yaml --source.train mine/train.txt --source.valid mine/valid.txt"""
+  homespun prepare recipes/tinystories-short.yaml --source.train mine/train.txt --source.valid mine/valid.txt"""
 
 
 def main(arguments: list[str]) -> int:

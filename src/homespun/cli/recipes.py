@@ -1,4 +1,4 @@
-"""What the commands that take a recipe share: RECIPE first, then flags of their own, then the recipe's keys."""
+"""The arguments of commands that take a recipe: RECIPE first, then flags of their own and the recipe's keys."""
 
 import argparse
 from pathlib import Path
@@ -22,7 +22,7 @@ class RecipeParser(CommandParser):
         self.add_argument("-h", "--help", action="store_true", help="show this and exit")
 
     def parse_recipe(self, arguments: list[str]) -> tuple[RunConfig, argparse.Namespace] | None:
-        """The run that the recipe and the flags describe, and the command's own flags; None after `--help`.
+        """Return the run that recipe and flags describe, and the command's own flags; None after `--help`.
 
         Raises:
             ConfigError: the recipe is not named first, or the recipe or a flag cannot work.
@@ -40,4 +40,6 @@ class RecipeParser(CommandParser):
         from homespun.recipe.load import load_recipe
 
         own, overrides = self.parse_known_args(arguments[1:])
+        if getattr(own, "from_run", None) is not None:
+            overrides.append(f"--training.from_run={own.from_run}")
         return load_recipe(Path(arguments[0]), overrides), own

@@ -1,4 +1,4 @@
-"""`homespun train`: train a model by a recipe; the same command again goes on where it stopped."""
+"""`homespun train`: train a model by a recipe; the same command resumes it."""
 
 import shlex
 import sys
@@ -9,30 +9,36 @@ from homespun.cli.recipes import RecipeParser
 from homespun.recipe.config import RunConfig
 
 _DESCRIPTION = """\
-Train a model. Its directory is runs/NAME, or what --out says; where that holds a run of the same recipe, training
-goes on from the newest checkpoint. Ctrl-C finishes the step, saves and stops; Ctrl-C again stops at once.
+Train a model in the directory runs/NAME, or --out. If it holds a run of the same recipe, training resumes from the
+latest checkpoint; keys under execution and logging may have changed, and training.num_steps may have grown where the
+schedule allows it. Ctrl-C finishes the step, saves and stops; Ctrl-C again stops at once.
 
-example: homespun train recipes/demo.yaml --optim.lr 3e-3 --name faster"""
+examples:
+  homespun train recipes/demo.yaml --optim.lr 3e-3 --name faster
+  homespun train recipes/demo.yaml --name second --from runs/demo"""
 
 
 def main(arguments: list[str]) -> int:
-    """Train to the end, or to the first Ctrl-C."""
+    """Train to the end, or until the first Ctrl-C."""
     parser = RecipeParser("homespun train", _DESCRIPTION)
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run's directory (default: runs/NAME)")
+    parser.add_argument(
+        "--from", dest="from_run", metavar="RUN", help="begin with that run's latest weights; as --training.from_run"
+    )
     parsed = parser.parse_recipe(arguments)
     if parsed is None:
         return 0
     config, own = parsed
     root = own.out or Path("runs") / config.name
     if not train_with_console(config, root):
-        print(f"stopped and saved; `homespun train {shlex.join(arguments)}` goes on", file=sys.stderr)
+        print(f"stopped and saved; `homespun train {shlex.join(arguments)}` resumes", file=sys.stderr)
         return EXIT_INTERRUPTED
     print(f"{root}: finished; see `homespun report {root}` and `homespun generate {root} --prompt ...`")
     return 0
 
 
 def train_with_console(config: RunConfig, root: Path) -> bool:
-    """Train the run at `root` and show how it goes; whether it came to its end, rather than being stopped."""
+    """Train the run at `root` and show its progress; return whether it finished, rather than being stopped."""
     # Imported here: `homespun train --help` does not wait for torch.
     from homespun.cli.console import TrainingConsole
     from homespun.cli.interrupt import stop_on_interrupt
