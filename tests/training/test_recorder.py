@@ -1,11 +1,8 @@
-import json
-
 import pytest
 
-from homespun.errors import RunError
 from homespun.records import RunDirectory, RunResult, TrainRecord, ValidationRecord
 from homespun.training.events import RunFinished, Sampled, StepLogged, StepTaken, Validated
-from homespun.training.recorder import Recorder, cut_metrics
+from homespun.training.recorder import Recorder
 
 
 def train_record(step):
@@ -62,34 +59,3 @@ def test_samples_and_result_get_their_files(directory):
 def test_other_events_leave_no_trace(directory):
     record(directory, StepTaken(step=1, loss=1.0, tokens_per_second=1.0))
     assert directory.metrics.read_text() == ""
-
-
-def test_cut_keeps_what_the_checkpoint_has_behind_it(directory):
-    events = [StepLogged(record=train_record(step)) for step in (1, 2, 3, 4)]
-    record(directory, *events[:2], Validated(record=validation_record(2)), *events[2:])
-    cut_metrics(directory, 2)
-    assert directory.read_metrics() == ([train_record(1), train_record(2)], [validation_record(2)])
-
-
-@pytest.mark.parametrize("length", [1, 30, -1])
-def test_cut_drops_a_line_that_was_never_finished(directory, length):
-    record(directory, StepLogged(record=train_record(1)))
-    line = json.dumps({"kind": "train", "step": 2, "tokens": 16})
-    whole = directory.metrics.read_text()
-    # -1: even a record that is complete but for its newline was not finished.
-    torn = line[:length] if length > 0 else whole.rstrip("\n")
-    directory.metrics.write_text(whole + torn)
-    cut_metrics(directory, 9)
-    assert directory.metrics.read_text() == whole
-
-
-def test_cut_refuses_a_broken_line_in_the_middle(directory):
-    record(directory, StepLogged(record=train_record(1)))
-    directory.metrics.write_text("{}\n" + directory.metrics.read_text())
-    with pytest.raises(RunError, match=r"metrics\.jsonl:1"):
-        cut_metrics(directory, 1)
-
-
-def test_cut_without_metrics_is_nothing(directory):
-    cut_metrics(directory, 3)
-    assert not directory.metrics.exists()

@@ -32,6 +32,9 @@ class TrainingConfig:
     batch_size: int
     """Sequences of `model.context_length` tokens in one optimizer step; a multiple of `execution.micro_batch`."""
 
+    from_run: str | None = None
+    """Run directory whose latest weights the run begins with; null: weights drawn from `seed`."""
+
     def __post_init__(self) -> None:
         for name in ("num_steps", "batch_size"):
             check_at_least(f"training.{name}", getattr(self, name), 1)

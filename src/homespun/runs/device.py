@@ -1,12 +1,18 @@
-"""Where to compute and in which format, each choice with the sentence that explains it."""
+"""Where to compute and in which format, each choice with its reason, and whether the run fits there."""
 
+import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from math import prod
 
 import torch
 
+from homespun.accounting.totals import parameter_shapes
 from homespun.errors import ConfigError
 from homespun.recipe.config import Device, Precision, RunConfig
+
+_BYTES_PER_ID = 8
+"""Ids reach the device as int64, inputs and targets each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +42,7 @@ def choose_device(asked: Device) -> Choice:
     if not available[asked]:
         raise ConfigError(
             f"execution.device = {asked!r}, but torch {torch.__version__} sees no such device here; "
-            "`homespun doctor` tells what it sees; execution.device: auto takes what there is"
+            "`homespun doctor` lists what it sees; execution.device: auto takes what there is"
         )
     return Choice(value=asked, reason="the recipe says so")
 
@@ -80,3 +86,48 @@ def resolve(config: RunConfig) -> tuple[RunConfig, Choice, Choice]:
 def autocast(device: str, precision: str) -> AbstractContextManager[object]:
     """The context in which forward passes run: matrix products in `precision`, everything delicate in float32."""
     return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def check_memory(config: RunConfig) -> None:
+    """Refuse a run that this machine's memory cannot hold, before anything is allocated.
+
+    Only what is certain counts: weights, gradients and optimizer state in float32, the ids of a batch, and one bfloat16
+    output of each block for a micro-batch. `homespun estimate` gives the whole figure.
+
+    Args:
+        config: Resolved: no "auto" is left in it.
+
+    Raises:
+        ConfigError: the least that it needs is more than the device has.
+    """
+    needed, available = _least_bytes(config), _memory_of(config.execution.device)
+    if available is not None and needed > available:
+        raise ConfigError(
+            f"model, training.batch_size = {config.training.batch_size} and execution.micro_batch = "
+            f"{config.execution.micro_batch} need at least {needed / 2**30:,.1f} GiB of memory; "
+            f"{config.execution.device} has {available / 2**30:,.1f} GiB; see `homespun estimate RECIPE`"
+        )
+
+
+def _least_bytes(config: RunConfig) -> int:
+    def numbers_with(num_layers: int) -> int:
+        shapes = parameter_shapes(replace(config.model, num_layers=num_layers))
+        return 2 * sum(map(prod, shapes.values())) + config.optim.state_size(shapes)
+
+    # Blocks are alike, so two models of one and two blocks give any depth: listing 10**9 blocks would take for ever.
+    one, two = numbers_with(1), numbers_with(2)
+    numbers = one + (config.model.num_layers - 1) * (two - one)
+    positions = config.execution.micro_batch * config.model.context_length
+    activations = 2 * positions * config.model.num_layers * config.model.d_model
+    batch = 2 * _BYTES_PER_ID * config.tokens_per_step
+    return 4 * numbers + activations + batch
+
+
+def _memory_of(device: str) -> int | None:
+    """Bytes of memory of a device; None where the system does not say."""
+    if device == "cuda":
+        return torch.cuda.get_device_properties(0).total_memory
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None

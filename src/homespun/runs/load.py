@@ -1,21 +1,24 @@
-"""A run's model as its users need it: weights, tokenizer and config, without optimizer or data."""
+"""Load a trained run: weights, tokenizer and config, without optimizer or data."""
 
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from homespun.checkpoint.checkpoint import load_model
-from homespun.errors import MissingFileError
+from homespun.errors import ConfigError, MissingFileError
+from homespun.files import sha256_of_file
 from homespun.model.transformer import TransformerLM
 from homespun.recipe.config import Device, RunConfig
 from homespun.recipe.load import load_recipe
-from homespun.records import RunDirectory
+from homespun.records import ChangeRecord, RunDirectory
+from homespun.runs.claim import record_changes
 from homespun.runs.device import choose_device
 from homespun.tokenizer.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedRun:
-    """What a run has come to."""
+    """The model of a run, and what it takes to use it."""
 
     directory: RunDirectory
     config: RunConfig
@@ -27,7 +30,9 @@ class TrainedRun:
     """Where the model is."""
 
 
-def load_run(root: Path, checkpoint: Path | None = None, device: Device = "auto") -> TrainedRun:
+def load_run(
+    root: str | PathLike[str], checkpoint: str | PathLike[str] | None = None, device: Device = "auto"
+) -> TrainedRun:
     """Load the model of the run at `root`; the directory may have been moved or copied here.
 
     Args:
@@ -40,18 +45,46 @@ def load_run(root: Path, checkpoint: Path | None = None, device: Device = "auto"
         CheckpointError: the checkpoint is damaged.
         ConfigError: the device is not there.
     """
-    directory = RunDirectory(root)
+    directory = RunDirectory(Path(root))
     directory.check_exists()
     config = load_recipe(directory.recipe)
     chosen = choose_device(device).value
-    if checkpoint is None:
-        checkpoints = directory.list_checkpoints()
-        if not checkpoints:
-            raise MissingFileError(f"{root}: this run has no checkpoint yet; train it further with `homespun train`")
-        checkpoint = checkpoints[-1]
     model = TransformerLM(config.model)
-    step = load_model(checkpoint, model)
+    step = load_model(_latest_checkpoint(directory) if checkpoint is None else Path(checkpoint), model)
     tokenizer = Tokenizer.load(directory.tokenizer)
     return TrainedRun(
         directory=directory, config=config, model=model.to(chosen), tokenizer=tokenizer, step=step, device=chosen
     )
+
+
+def begin_with_weights(directory: RunDirectory, config: RunConfig, model: TransformerLM, tokenizer: Tokenizer) -> str:
+    """Load the latest weights of the run `config.training.from_run` into `model`, and record which they are.
+
+    Returns:
+        One line about them.
+
+    Raises:
+        MissingFileError: there is no such run, or it has no checkpoint.
+        CheckpointError: its checkpoint is damaged, or of a model of another shape.
+        ConfigError: it has another tokenizer, so that its ids mean other text.
+    """
+    assert config.training.from_run is not None
+    source = RunDirectory(Path(config.training.from_run))
+    source.check_exists()
+    if Tokenizer.load(source.tokenizer).fingerprint != tokenizer.fingerprint:
+        raise ConfigError(
+            f"training.from_run = {source.root}: that run has another tokenizer than data.tokenizer = "
+            f"{config.data.tokenizer}; make this run's data with {source.tokenizer}"
+        )
+    checkpoint = _latest_checkpoint(source)
+    load_model(checkpoint, model)
+    found = f"{checkpoint}, sha256 {sha256_of_file(checkpoint)}"
+    record_changes(directory, [ChangeRecord(step=0, key="weights", before=f"seed {config.seed}", after=found)])
+    return f"weights from {found}"
+
+
+def _latest_checkpoint(directory: RunDirectory) -> Path:
+    checkpoints = directory.list_checkpoints()
+    if not checkpoints:
+        raise MissingFileError(f"{directory.root}: this run has no checkpoint yet; train it with `homespun train`")
+    return checkpoints[-1]

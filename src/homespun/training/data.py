@@ -9,6 +9,7 @@ from homespun.entropy import CorpusEntropy
 from homespun.errors import ConfigError, MissingFileError
 from homespun.files import sha256_of_file
 from homespun.recipe.config import RunConfig
+from homespun.recipe.prepare import check_tokenizer
 from homespun.tokenizer.tokenizer import Tokenizer
 
 _REMEDY = "make what this recipe needs with `homespun prepare RECIPE`, with the same flags"
@@ -58,6 +59,7 @@ def open_data(config: RunConfig) -> RunData:
         tokenizer = Tokenizer.load(directory)
     except FileNotFoundError as error:
         raise MissingFileError(f"data.tokenizer = {directory}: there is no tokenizer; {_REMEDY}") from error
+    check_tokenizer(tokenizer, config)
     train = open_dataset("data.train", config.data.train, tokenizer, config.model.vocab_size)
     valid = open_dataset("data.valid", config.data.valid, tokenizer, config.model.vocab_size)
     if len(train) <= config.model.context_length:
@@ -65,6 +67,8 @@ def open_data(config: RunConfig) -> RunData:
             f"model.context_length = {config.model.context_length:,} needs at least one token more, but data.train = "
             f"{config.data.train} holds {len(train):,}; shorten the context or use more text"
         )
+    for dataset in (train, valid):
+        dataset.verify_once()
     return RunData(tokenizer=tokenizer, train=train, valid=valid)
 
 

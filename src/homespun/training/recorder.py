@@ -6,7 +6,7 @@ from dataclasses import asdict
 from types import TracebackType
 
 from homespun.files import make_directory, storage_errors, write_text_atomically
-from homespun.records import RunDirectory, TrainRecord, ValidationRecord, parse_record, write_json_record
+from homespun.records import RunDirectory, TrainRecord, ValidationRecord, write_json_record
 from homespun.training.events import Event, RunFinished, Sampled, StepLogged, Validated
 
 SAMPLE_RULE = "\n" + "-" * 72 + "\n"
@@ -50,22 +50,3 @@ class Recorder:
         with storage_errors(self._directory.metrics):
             self._metrics.write(json.dumps(asdict(record)) + "\n")
             self._metrics.flush()
-
-
-def cut_metrics(directory: RunDirectory, step: int) -> None:
-    """Remove from `metrics.jsonl` every record past `step`, and a last line that was never finished.
-
-    The steps past a checkpoint are taken again after it is loaded; without the cut they would be on record twice.
-
-    Raises:
-        RunError: a line other than the last is no record; the message names the line.
-    """
-    if not directory.metrics.exists():
-        return
-    # Bytes, and line feeds alone: a damaged byte need not be UTF-8, and other line ends may stand in a record.
-    lines = directory.metrics.read_bytes().split(b"\n")
-    unfinished = lines.pop()
-    records = [parse_record(line, where=f"{directory.metrics}:{n}") for n, line in enumerate(lines, start=1)]
-    kept = [line + b"\n" for line, record in zip(lines, records, strict=True) if record.step <= step]
-    if unfinished or len(kept) < len(lines):
-        write_text_atomically(directory.metrics, b"".join(kept).decode())

@@ -11,19 +11,19 @@ from homespun.checkpoint.checkpoint import Checkpoint, save_checkpoint
 from homespun.data.sampler import WindowSampler
 from homespun.errors import CheckpointError, RunError
 from homespun.evaluation.evaluate import Evaluation, evaluate_dataset
-from homespun.files import make_directory, storage_errors
-from homespun.generation.generate import END_OF_TEXT, decode
+from homespun.files import atomic_directory, make_directory, storage_errors
+from homespun.generation.generate import decode
 from homespun.locks import hold
 from homespun.recipe.config import RunConfig
 from homespun.records import RunDirectory, write_json_record
 from homespun.runs.claim import claim_run_directory
-from homespun.runs.device import resolve
+from homespun.runs.device import check_memory, resolve
+from homespun.runs.load import begin_with_weights
 from homespun.seeding import derive_seed
 from homespun.training.data import Fingerprints, RunData, open_data
 from homespun.training.engine import Engine, StepOutcome
 from homespun.training.environment import keep_environment
 from homespun.training.meter import Meter, MeterState
-from homespun.training.recorder import cut_metrics
 from homespun.training.rng import RngState, undisturbed_rng
 from homespun.typed_json import build_from_json
 
@@ -98,7 +98,8 @@ class Run:
                     sampling.temperature,
                     sampling.top_p,
                     seed=derive_seed(self.config.seed, f"sample {index} after step {self.steps_done}"),
-                    document_start=END_OF_TEXT in self.data.tokenizer.special_tokens,
+                    separator=self.config.source.separator,
+                    document_start=True,
                 )
                 for index, prompt in enumerate(sampling.prompts)
             ]
@@ -172,13 +173,13 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
         StorageError: the run directory cannot be written to.
     """
     config, device, precision = resolve(config)
+    check_memory(config)
     # Before the directory is claimed: a run whose data are not there leaves nothing behind.
     data = open_data(config)
     sampler = WindowSampler(data.train, config.model.context_length, derive_seed(config.seed, "data"))
     with hold(root):
-        directory = claim_run_directory(root, config)
+        directory, changes = claim_run_directory(root, config)
         peak = keep_environment(directory, device, precision)
-        _keep_data(directory, data)
         run = Run(
             config=config,
             directory=directory,
@@ -190,18 +191,27 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
                 flops_per_token=training_flops(config.model, config.model.context_length) / config.model.context_length,
                 peak_flops=peak.flops,
             ),
-            explanation=[f"device {device}", f"precision {precision}", f"peak {peak}"],
+            explanation=[
+                f"device {device}",
+                f"precision {precision}",
+                f"peak {peak}",
+                *(f"changed {change.key}: {change.before} -> {change.after}" for change in changes),
+            ],
         )
         checkpoints = directory.list_checkpoints()
         if checkpoints:
             run.restore(checkpoints[-1])
-        cut_metrics(directory, run.steps_done)
+        elif config.training.from_run is not None:
+            run.explanation.append(begin_with_weights(directory, config, run.engine.model, data.tokenizer))
+        # After restoring, which refuses data that have changed.
+        _keep_data(directory, data)
         yield run
 
 
 def _keep_data(directory: RunDirectory, data: RunData) -> None:
     """Copy into the run directory what its readers need of the data: the tokenizer and the exact entropy."""
     if not directory.tokenizer.exists():
-        data.tokenizer.save(directory.tokenizer)
+        with atomic_directory(directory.tokenizer) as temporary:
+            data.tokenizer.save(temporary)
     if data.entropy is not None and not directory.entropy.exists():
         write_json_record(directory.entropy, data.entropy)
