@@ -91,7 +91,7 @@ def test_strings_train_what_their_file_trains(num_threads, tmp_path):
 
 
 def test_special_tokens_take_no_part(corpus):
-    """Oracle: the slow reference, and that no merge holds a piece of the special token."""
+    """Oracle: the slow reference, and that no merge holds characters of the special token."""
     vocab, merges = train_bpe(corpus, 280, ["<|endoftext|>"])
     assert (vocab, merges) == reference.train_bpe(corpus.read_text(), 280, ["<|endoftext|>"])
     assert not any(b"<" in left + right or b"|" in left + right for left, right in merges)

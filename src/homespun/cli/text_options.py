@@ -39,7 +39,7 @@ def add_text_key(parser: argparse._ActionsContainer) -> None:
 
 
 def add_separator(parser: argparse._ActionsContainer) -> None:
-    """Add what stands between documents, as `separator`."""
+    """Add the text between documents, as `separator`."""
     parser.add_argument(
         "--separator",
         default="<|endoftext|>",

@@ -1,5 +1,7 @@
 """`homespun tokenizer count` from the command line: what it prints, what it writes, what it refuses."""
 
+import os
+
 import pytest
 
 from homespun.cli.main import main
@@ -66,3 +68,15 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, corpus, tm
     assert message in said
     assert said.count("\n") == 1
     assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+@pytest.mark.parametrize("command", [["count"], ["train", "--vocab-size", "300"]])
+def test_a_pipe_is_refused_before_it_is_opened(command, tmp_path, capsys):
+    """Oracle: exit code 2; opening a pipe that nobody writes to would wait for ever."""
+    os.mkfifo(tmp_path / "pipe.txt")
+    assert main(["tokenizer", *command, str(tmp_path / "pipe.txt"), "--out", str(tmp_path / "out.counts")]) == 2
+    said = capsys.readouterr().err
+    assert str(tmp_path / "pipe.txt") in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out.counts").exists()

@@ -120,6 +120,17 @@ def test_little_memory_changes_nothing(corpus, monkeypatch):
     assert (corpus / "little.counts").read_bytes() == (corpus / "much.counts").read_bytes()
 
 
+def test_a_file_named_twice_is_counted_once(corpus):
+    """Oracle: counting the file itself. It is named by a link, by another path, and as a string."""
+    (corpus / "link.txt").symlink_to(corpus / "a.txt")
+    (corpus / "in").mkdir()
+    names = [corpus / "a.txt", corpus / "link.txt", str(corpus / "in" / ".." / "a.txt")]
+    assert count_pretokens(names, [END]).items() == count_pretokens(corpus / "a.txt", [END]).items()
+    count_corpus(names, str(corpus / "twice.counts"), [END])
+    count(corpus)
+    assert (corpus / "twice.counts").read_bytes() == (corpus / "a.counts").read_bytes()
+
+
 def test_a_json_line_beyond_the_memory_is_refused(tmp_path):
     """Oracle: its place. Compressed it is small, but a line is held whole; without a limit it is counted."""
     path = tmp_path / "long.jsonl.gz"
