@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from homespun.errors import BusyError, ConfigError, RunError, StorageError
 from homespun.locks import hold
@@ -193,12 +195,34 @@ def test_cut_drops_a_line_that_was_never_finished(directory, length):
     assert directory.metrics.read_text() == whole
 
 
-def test_cut_refuses_a_broken_line_in_the_middle(directory):
+@pytest.mark.parametrize("damaged", [b"{}", b'{"kind": "tr\xffin"}', b"\x80", b'{"kind": "train"}'])
+def test_cut_names_a_damaged_line_and_leaves_the_file(directory, damaged):
     directory.root.mkdir()
     write_metrics(directory, 1)
-    directory.metrics.write_text("{}\n" + directory.metrics.read_text())
+    content = damaged + b"\n" + directory.metrics.read_bytes()
+    directory.metrics.write_bytes(content)
     with refuses(RunError, f"{directory.metrics}:1"):
         cut_metrics(directory, 1)
+    assert directory.metrics.read_bytes() == content
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_flipped_bit_in_the_metrics_is_one_line_or_no_harm(directory, data):
+    """Any bit of three records: the cut refuses the file by its line, or leaves records that can be read."""
+    directory.root.mkdir(exist_ok=True)
+    directory.metrics.unlink(missing_ok=True)
+    write_metrics(directory, 1, 2, 3)
+    content = bytearray(directory.metrics.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    directory.metrics.write_bytes(content)
+    message = None
+    try:
+        cut_metrics(directory, 2)
+        directory.read_metrics()
+    except RunError as error:
+        message = str(error)
+    assert message is None or (message.startswith(f"{directory.metrics}:") and "\n" not in message)
 
 
 def test_cut_without_metrics_is_nothing(directory):

@@ -124,23 +124,17 @@ def cut_metrics(directory: RunDirectory, step: int) -> None:
     The steps past a checkpoint are taken again after it is loaded; without the cut they would be recorded twice.
 
     Raises:
-        RunError: a line other than the last is no record.
+        RunError: a finished line is no record; the message names it, and the file stays as it is.
     """
     if not directory.metrics.exists():
         return
-    lines = directory.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept: list[str] = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            record = parse_record(line, where=f"{directory.metrics}:{number}")
-        except RunError:
-            if number == len(lines):
-                break
-            raise
-        if record.step <= step and line.endswith("\n"):
-            kept.append(line)
-    if len(kept) < len(lines):
-        write_text_atomically(directory.metrics, "".join(kept))
+    # Bytes, and line feeds alone: a damaged byte need not be UTF-8, and a record may contain other line ends.
+    lines = directory.metrics.read_bytes().split(b"\n")
+    unfinished = lines.pop()
+    records = [parse_record(line, where=f"{directory.metrics}:{n}") for n, line in enumerate(lines, start=1)]
+    kept = [line + b"\n" for line, record in zip(lines, records, strict=True) if record.step <= step]
+    if unfinished or len(kept) < len(lines):
+        write_text_atomically(directory.metrics, b"".join(kept).decode())
 
 
 def record_changes(directory: RunDirectory, changes: list[ChangeRecord]) -> None:

@@ -32,9 +32,9 @@ class MeterState:
             ValueError: there is one.
         """
         if not all(isfinite(value) for value in (self.seconds, self.training_seconds, *self.losses)):
-            raise ValueError("meter: a time or a loss is not finite")
+            raise ValueError("meter.seconds, meter.training_seconds or one of meter.losses is not finite")
         if min(self.seconds, self.training_seconds) < 0:
-            raise ValueError("meter: a time is negative")
+            raise ValueError("meter.seconds or meter.training_seconds is negative")
 
 
 class Meter:

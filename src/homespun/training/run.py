@@ -38,6 +38,24 @@ class RunState:
     meter: MeterState
     data: Fingerprints
 
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> "RunState":
+        """Read the state of a checkpoint that `Run.save` wrote.
+
+        Raises:
+            CheckpointError: a key or a value is not one that a run has.
+        """
+        try:
+            state: RunState = build_from_json(cls, checkpoint.state)
+            state.rng.check()
+            state.meter.check()
+        except ValueError as error:
+            raise CheckpointError(
+                f"{checkpoint.where}: its state is not what a run needs to resume: {error}; delete it and use the "
+                "checkpoint before it"
+            ) from error
+        return state
+
 
 @dataclass(kw_only=True)
 class Run:
@@ -134,15 +152,7 @@ class Run:
             RunError: the data are not those the run began with.
         """
         checkpoint = Checkpoint.open(path)
-        try:
-            state: RunState = build_from_json(RunState, checkpoint.state)
-            state.rng.check()
-            state.meter.check()
-        except ValueError as error:
-            raise CheckpointError(
-                f"{path}: its state is not what a run needs to resume: {error}; delete it and use the checkpoint "
-                "before it"
-            ) from error
+        state = RunState.of(checkpoint)
         found, expected = asdict(self.data.fingerprints()), asdict(state.data)
         changed = ", ".join(f"data.{name}" for name in found if found[name] != expected[name])
         if changed:
