@@ -59,6 +59,7 @@ def _seed():
 def _blocks(request, monkeypatch):
     """Blocks and tiles that end inside, at and after the end of the inputs above."""
     monkeypatch.setattr(eager_attention, "QUERIES_PER_BLOCK", 4)
+    monkeypatch.setattr(eager_attention, "MIN_QUERIES", 2)
     monkeypatch.setattr(eager_attention, "BYTES_PER_BLOCK", 4 * 4 * 8 * request.param)
     monkeypatch.setattr(eager_cross_entropy, "BYTES_PER_TILE", 4 * 11 * request.param)
 

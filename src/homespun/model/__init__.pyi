@@ -1,11 +1,11 @@
 from homespun.model.attention import CausalMultiHeadSelfAttention as CausalMultiHeadSelfAttention
 from homespun.model.attention import KeyValueStore as KeyValueStore
 from homespun.model.config import ModelConfig as ModelConfig
-from homespun.model.init import initialise as initialise
 from homespun.model.layers import Embedding as Embedding
 from homespun.model.layers import Linear as Linear
 from homespun.model.layers import RMSNorm as RMSNorm
 from homespun.model.layers import SwiGLU as SwiGLU
+from homespun.model.layers import initialise as initialise
 from homespun.model.ops.reference import cross_entropy as cross_entropy
 from homespun.model.ops.reference import perplexity as perplexity
 from homespun.model.ops.reference import scaled_dot_product_attention as scaled_dot_product_attention

@@ -3,14 +3,30 @@
 d_in, d_out widths of a matrix's input and output; the other letters are those of `homespun.shapes`.
 """
 
+from math import sqrt
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from homespun.model import ops
 from homespun.model.config import ModelConfig
-from homespun.model.init import fill_truncated_normal, linear_std
 from homespun.model.ops.reference import silu
+
+
+def linear_std(in_features: int, out_features: int) -> float:
+    """Return the standard deviation that keeps variance steady through a linear layer, forward and backward on average.
+
+        sqrt(2 / (in_features + out_features))
+
+    Source: Glorot & Bengio 2010, eq. 16.
+    """
+    return sqrt(2 / (in_features + out_features))
+
+
+def fill_truncated_normal(weight: torch.Tensor, std: float, generator: torch.Generator | None = None) -> None:
+    """Draw every element of `weight` from a normal of mean 0, truncated at three standard deviations."""
+    nn.init.trunc_normal_(weight, std=std, a=-3 * std, b=3 * std, generator=generator)
 
 
 class Linear(nn.Module):
@@ -165,6 +181,18 @@ class Identity(nn.Module):
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         return x
+
+
+def initialise(model: nn.Module, generator: torch.Generator | None = None) -> None:
+    """Draw all parameters of `model` again, in the order of `model.modules()`.
+
+    Layers draw their own parameters when they are built, from torch's global generator. This is for a model built
+    without values (on the device "meta", then `to_empty`), or for values from a generator of one's own.
+    """
+    for module in model.modules():
+        reset = getattr(module, "reset_parameters", None)
+        if reset is not None:
+            reset(generator)
 
 
 def build_norm(

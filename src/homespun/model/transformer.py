@@ -8,8 +8,7 @@ from homespun.errors import DataError
 from homespun.model.attention import CausalMultiHeadSelfAttention, KeyValueStore
 from homespun.model.config import ModelConfig
 from homespun.model.head import Head, TiedHead
-from homespun.model.init import linear_std
-from homespun.model.layers import Embedding, Identity, build_feed_forward, build_norm
+from homespun.model.layers import Embedding, Identity, build_feed_forward, build_norm, linear_std
 from homespun.model.rope import RotaryPositionalEmbedding, build_rope
 from homespun.shapes import HiddenBTD, LogitsBTV, TokensBT
 
