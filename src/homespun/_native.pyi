@@ -199,6 +199,7 @@ def encode_text_files(
     closes_last: bool,
     num_threads: int,
     chunk_bytes: int,
+    id_bytes: int,
     on_block: Callable[[tuple[int, int, int], npt.NDArray[np.unsignedinteger], tuple[int, int]], None],
 ) -> None:
     """Encode UTF-8 files one after the other, from the byte `start` of the first to the byte `end` of the last.
@@ -209,17 +210,21 @@ def encode_text_files(
     one where `closes_last`, or where the file has one. `on_block` is called on this thread, while others encode, with
 
     - the file's place in the list, the byte at which the block begins in it, and the byte after its end;
-    - the ids, uint16 where all ids of the vocabulary fit, otherwise uint32;
+    - the ids, uint16 where `id_bytes` is 2, uint32 where it is 4;
     - the bytes that the ids spell, and how many of them are separators.
 
     Encoding from the beginning of a block on gives the same ids from there on, for any threads and `chunk_bytes`.
     """
 
 def encode_documents(
-    encoder: Encoder, documents: Sequence[str], separator: tuple[str, int], closes_last: bool, num_threads: int
+    encoder: Encoder,
+    documents: Sequence[str],
+    separator: tuple[str, int],
+    closes_last: bool,
+    num_threads: int,
+    id_bytes: int,
 ) -> tuple[npt.NDArray[np.unsignedinteger], int, int]:
     """The ids of ordinary texts with a separator after each, after the last one only where `closes_last`.
 
-    uint16 where all ids of the vocabulary fit, otherwise uint32; with the bytes that they spell and the number of
-    separators.
+    uint16 where `id_bytes` is 2, uint32 where it is 4; with the bytes of their text and the number of separators.
     """

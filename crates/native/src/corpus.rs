@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use homespun_bpe::corpus::{self, Documents, Separator, TextFiles};
 use homespun_bpe::{BpeError, Vocabulary};
 use numpy::IntoPyArray;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -24,6 +25,7 @@ pub fn encode_text_files(
     closes_last: bool,
     num_threads: usize,
     chunk_bytes: usize,
+    id_bytes: usize,
     on_block: Py<PyAny>,
 ) -> PyResult<()> {
     let files = TextFiles {
@@ -44,7 +46,7 @@ pub fn encode_text_files(
             Python::attach(|py| {
                 py.check_signals()?;
                 let place = (stretch.file_index, stretch.start, stretch.end);
-                let mut ids = NarrowIds::new(encoder.0.vocabulary());
+                let mut ids = NarrowIds::new(id_bytes, encoder.0.vocabulary())?;
                 ids.extend(block.ids);
                 let counts = (block.num_bytes, block.num_separators);
                 on_block.call1(py, (place, ids.into_array(py), counts)).map(drop)
@@ -70,6 +72,7 @@ pub fn encode_documents<'py>(
     separator: (String, u32),
     closes_last: bool,
     num_threads: usize,
+    id_bytes: usize,
 ) -> PyResult<(Bound<'py, PyAny>, u64, u64)> {
     let texts = documents
         .iter()
@@ -84,7 +87,7 @@ pub fn encode_documents<'py>(
         closes_last,
         num_threads,
     };
-    let mut ids = NarrowIds::new(encoder.0.vocabulary());
+    let mut ids = NarrowIds::new(id_bytes, encoder.0.vocabulary())?;
     let (mut num_bytes, mut num_separators) = (0, 0);
     py.detach(|| {
         corpus::encode_documents(&encoder.0, &documents, |block| {
@@ -98,18 +101,22 @@ pub fn encode_documents<'py>(
     Ok((ids.into_array(py), num_bytes, num_separators))
 }
 
-/// Ids in the narrower of two types that holds every id of a vocabulary.
+/// Ids in the type in which the caller stores them.
 enum NarrowIds {
     Two(Vec<u16>),
     Four(Vec<u32>),
 }
 
 impl NarrowIds {
-    fn new(vocabulary: &Vocabulary) -> Self {
-        if vocabulary.largest_id().is_none_or(|id| id <= u32::from(u16::MAX)) {
-            Self::Two(Vec::new())
-        } else {
-            Self::Four(Vec::new())
+    /// Returns an empty list of ids of `id_bytes` bytes each, which the vocabulary's ids must fit in.
+    fn new(id_bytes: usize, vocabulary: &Vocabulary) -> PyResult<Self> {
+        let fits_two = vocabulary.largest_id().is_none_or(|id| id <= u32::from(u16::MAX));
+        match id_bytes {
+            2 if fits_two => Ok(Self::Two(Vec::new())),
+            4 => Ok(Self::Four(Vec::new())),
+            _ => Err(PyValueError::new_err(format!(
+                "the vocabulary's ids do not fit in {id_bytes} bytes"
+            ))),
         }
     }
 

@@ -16,7 +16,7 @@ from homespun.corpus.division import FileRange
 from homespun.corpus.documents import DocumentBatch, DocumentChunk
 from homespun.corpus.inputs import InputFile
 from homespun.corpus.reader import DocumentReader
-from homespun.data.shard import Ids
+from homespun.data.shard import Ids, id_dtype
 from homespun.errors import ConfigError, DataError
 from homespun.progress import ProgressCallback
 from homespun.tokenizer.tokenizer import Tokenizer
@@ -60,6 +60,11 @@ class RangeEncoder:
                 f"{known}); name one of them, or train a tokenizer with this one"
             )
         return self.tokenizer.special_tokens[self.separator]
+
+    @property
+    def id_bytes(self) -> int:
+        """Bytes of an id as stored."""
+        return id_dtype(self.tokenizer.vocab_size).itemsize
 
     @cached_property
     def token_bytes(self) -> npt.NDArray[np.uint32]:
@@ -131,6 +136,7 @@ class RangeEncoder:
             closes_last=closes_last,
             num_threads=self.num_threads,
             chunk_bytes=CHUNK_BYTES,
+            id_bytes=self.id_bytes,
             on_block=take,
         )
 
@@ -164,6 +170,7 @@ class RangeEncoder:
                     (self.separator, self.separator_id),
                     closes_last=batch.is_closed or closes_last,
                     num_threads=self.num_threads,
+                    id_bytes=self.id_bytes,
                 )
             else:
                 yield from self._blocks_of_long_document(file, batch, batches, closes_last)

@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
     import numpy as np
 
     from homespun.config import check_choice
+    from homespun.data.shard import id_dtype
     from homespun.files import write_atomically
     from homespun.tokenizer.tokenizer import SPECIAL_POLICIES, Tokenizer
 
@@ -39,10 +40,10 @@ def main(arguments: list[str]) -> int:
     if asked.out is None:
         print(*ids.tolist())
         return 0
-    dtype = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
+    dtype = id_dtype(tokenizer.vocab_size)
     with write_atomically(asked.out) as file:
         np.save(file, ids.astype(dtype))
-    print(f"{len(ids):,} ids written to {asked.out} as {np.dtype(dtype)}")
+    print(f"{len(ids):,} ids written to {asked.out} as {dtype}")
     return 0
 
 
