@@ -78,7 +78,11 @@ def test_without_a_prompt_it_begins_a_document(run, arguments, capsys):
 
 def test_the_runs_own_separator_begins_and_ends_documents(tmp_path, capsys):
     """A run trained on documents that <|eot|> separates: a model that writes it at once ends at once."""
-    recipe = {**RECIPE, "source": {**RECIPE["source"], "separator": "<|eot|>"}}
+    recipe = {
+        **RECIPE,
+        "source": {**RECIPE["source"], "separator": "<|eot|>"},
+        "tokenizer": {**RECIPE["tokenizer"], "special_tokens": ["<|eot|>"]},
+    }
     directory, model, _ = make_run(tmp_path / "eot", recipe, "<|eot|>")
     with torch.no_grad():
         model.lm_head.weight.zero_()
