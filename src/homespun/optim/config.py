@@ -18,11 +18,22 @@ _MAX_LR = 1e6
 
 
 @dataclass(frozen=True, kw_only=True)
-class SGDConfig:
+class _Settings:
+    """What the settings of all optimizers have."""
+
+    STATE_PER_PARAMETER: ClassVar[int]
+    """Numbers of optimizer state for each trained parameter, in at least float32."""
+
+    def check(self, section: str) -> None:
+        """Refuse values that cannot work; `section` is what the field names begin with, such as "optim."."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGDConfig(_Settings):
     """Gradient descent with learning rate lr / sqrt(step + 1), without momentum or weight decay."""
 
-    STATE_PER_PARAMETER: ClassVar[int] = 0
-    """Numbers of optimizer state for each trained parameter, in at least float32."""
+    STATE_PER_PARAMETER = 0
 
     kind: Literal["sgd"] = "sgd"
 
@@ -30,15 +41,14 @@ class SGDConfig:
     """Peak learning rate."""
 
     def check(self, section: str) -> None:
-        """Refuse values that cannot work; `section` is what the field names begin with, such as "optim."."""
         _check_lr(section, self.lr)
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdamWConfig:
+class AdamWConfig(_Settings):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2017)."""
 
-    STATE_PER_PARAMETER: ClassVar[int] = 2  # the moments
+    STATE_PER_PARAMETER = 2  # the moments
 
     kind: Literal["adamw"] = "adamw"
     """Which optimizer."""
@@ -59,7 +69,6 @@ class AdamWConfig:
     """Whether vectors, such as the gains of norms, decay too, rather than matrices and the embedding table alone."""
 
     def check(self, section: str) -> None:
-        """Refuse values that cannot work; `section` is what the field names begin with, such as "optim."."""
         _check_lr(section, self.lr)
         for i, beta in enumerate(self.betas):
             check_fraction(f"{section}betas[{i}]", beta, below_one=True)
@@ -70,13 +79,13 @@ class AdamWConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MuonConfig:
+class MuonConfig(_Settings):
     """Momentum, orthogonalized by Newton-Schulz iterations (Jordan et al. 2024); for matrices only.
 
     Steps are scaled to the root mean square of AdamW's (Liu et al. 2025), so its learning rates and weight decay fit.
     """
 
-    STATE_PER_PARAMETER: ClassVar[int] = 1  # the momentum
+    STATE_PER_PARAMETER = 1  # the momentum
 
     kind: Literal["muon"] = "muon"
 
@@ -93,7 +102,6 @@ class MuonConfig:
     """Decoupled weight decay; multiplied by the learning rate."""
 
     def check(self, section: str) -> None:
-        """Refuse values that cannot work; `section` is what the field names begin with, such as "optim."."""
         _check_lr(section, self.lr)
         check_fraction(f"{section}momentum", self.momentum, below_one=True)
         check_at_least(f"{section}newton_schulz_steps", self.newton_schulz_steps, 1)
@@ -115,7 +123,7 @@ class GroupRule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Section:
+class _Section(_Settings):
     """What the `optim` section has beside the settings of the main optimizer."""
 
     groups: list[GroupRule] = field(default_factory=list)
@@ -140,28 +148,20 @@ class _Section:
         if self.max_grad_norm != inf:
             check_positive("optim.max_grad_norm", self.max_grad_norm)
 
-    def check(self, section: str) -> None:
-        """Check the main optimizer's settings; its class overrides this."""
-        raise NotImplementedError
-
     def rule_of(self, name: str) -> int:
         """Return the index of the first rule that matches a parameter's name; -1 for the main optimizer."""
         return next((i for i, rule in enumerate(self.groups) if re.search(rule.pattern, name)), -1)
 
     def state_size(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
         """Return the numbers of optimizer state kept for parameters of such names and shapes."""
-        optimizers = [*(rule.optimizer for rule in self.groups), self]
-        return sum(
-            prod(shape) * getattr(optimizers[self.rule_of(name)], "STATE_PER_PARAMETER", 0)
-            for name, shape in shapes.items()
-        )
+        # The main optimizer stands last: `rule_of` returns -1 for it.
+        sizes = [*(rule.optimizer.STATE_PER_PARAMETER for rule in self.groups), self.STATE_PER_PARAMETER]
+        return sum(prod(shape) * sizes[self.rule_of(name)] for name, shape in shapes.items())
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdamWOptim(_Section, AdamWConfig):
     """AdamW for every parameter that no group names."""
-
-    check = AdamWConfig.check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,14 +173,10 @@ class MuonOptim(_Section, MuonConfig):
     )
     """Parameters with settings of their own; those that are no matrices need another optimizer than Muon."""
 
-    check = MuonConfig.check
-
 
 @dataclass(frozen=True, kw_only=True)
 class SGDOptim(_Section, SGDConfig):
     """Gradient descent for every parameter that no group names."""
-
-    check = SGDConfig.check
 
 
 OptimConfig = AdamWOptim | MuonOptim | SGDOptim
