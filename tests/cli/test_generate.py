@@ -11,6 +11,7 @@ from homespun.generation import decode
 from homespun.model.config import ModelConfig
 from homespun.model.transformer import TransformerLM
 from homespun.records import RunDirectory
+from homespun.runs.load import load_run
 from homespun.seeding import derive_seed
 from homespun.tokenizer.tokenizer import Tokenizer
 
@@ -129,3 +130,12 @@ def test_a_truncated_checkpoint(run, capsys):
     path.write_bytes(path.read_bytes()[:-100])
     assert main(["generate", str(run[0].root), "--prompt", "a"]) == 2
     assert re.search(r"step-000001.safetensors: truncated: 100 bytes are missing", capsys.readouterr().err)
+
+
+def test_a_loaded_run_is_shown_in_one_line(run):
+    """Oracle: the sizes that the fixture has; the path may be a string."""
+    directory, model, _ = run
+    num_parameters = sum(parameter.numel() for parameter in model.parameters())
+    assert repr(load_run(str(directory.root), device="cpu")) == (
+        f"TrainedRun({str(directory.root)!r}, step=1, {num_parameters:,} parameters, 257 tokens, device='cpu')"
+    )

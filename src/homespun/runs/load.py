@@ -29,6 +29,13 @@ class TrainedRun:
     device: str
     """Where the model is."""
 
+    def __repr__(self) -> str:
+        num_parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        return (
+            f"TrainedRun({str(self.directory.root)!r}, step={self.step}, {num_parameters:,} parameters, "
+            f"{len(self.tokenizer.vocab):,} tokens, device={self.device!r})"
+        )
+
 
 def load_run(
     root: str | PathLike[str], checkpoint: str | PathLike[str] | None = None, device: Device = "auto"
