@@ -1,4 +1,4 @@
-"""Directories that one process writes, held against others by a lock that ends with its process, however that ends."""
+"""Exclusive directory locks, released by the operating system when the process exits."""
 
 import errno
 import os
@@ -30,14 +30,14 @@ _NO_LOCKS_THERE = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 @contextmanager
 def hold(directory: Path) -> Iterator[None]:
-    """Hold `directory`, made where it is absent, against other processes while the block lasts.
+    """Lock `directory` (created if missing) against other processes for the duration of the block.
 
-    What is held is a file in it, `LOCK_NAME`, that the operating system has locked: once the process is gone, killed or
-    not, so is the lock. The block's end removes the file, the directory where nothing else is in it, and then parents
-    that were made for it. On file systems without locks, as some networks' are, nothing is held.
+    The lock is on a file in it, `LOCK_NAME`, and ends with the process, killed or not. The end of the block removes the
+    file, the directory if nothing else is in it, and then parents that were created for it. On file systems without
+    locks, as on some networks, nothing is locked.
 
-    Why not a library: filelock leaves its file, but a data set that is finished holds the same files wherever and
-    however often it was made.
+    Why not a library: filelock leaves its file, but a finished data set holds the same files wherever and however often
+    it was made.
 
     Raises:
         BusyError: another process holds it.
@@ -56,11 +56,11 @@ def hold(directory: Path) -> Iterator[None]:
 
 
 def hold_until_made(result: Path, directory: Path) -> AbstractContextManager[None]:
-    """As `hold`; but what is finished, and left no lock, is not held: it may lie where nothing can be written.
+    """Lock as `hold` does, unless the work is finished: a result may lie where nothing can be written.
 
     Args:
-        result: The file with which the work is done.
-        directory: Where the work goes on until then.
+        result: The file whose existence says that the work is finished.
+        directory: Where the work is done until then.
     """
     return nullcontext() if result.exists() and not (directory / LOCK_NAME).exists() else hold(directory)
 

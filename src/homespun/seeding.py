@@ -1,10 +1,10 @@
-"""One seed a run, from which every part of it derives its own: no part's draws disturb another's."""
+"""Derive independent seeds from the seed of a run, so that no random stream disturbs another."""
 
 import hashlib
 
 
 def derive_seed(seed: int, purpose: str) -> int:
-    """A 63-bit seed for one purpose, such as "init" or "data", that is a function of both arguments alone.
+    """Return a 63-bit seed for one purpose, such as "init" or "data".
 
     Source: the first 8 bytes of sha256("{seed}/{purpose}"), top bit cleared.
     """

@@ -1,6 +1,6 @@
 import pytest
 
-from homespun.errors import ConfigError, MissingFileError
+from homespun.errors import ConfigError, DataError, MissingFileError
 from homespun.optim import AdamWConfig, Constant, GroupRule, MuonOptim
 from homespun.recipe.keys import field_docs, recipe_help, recipe_keys
 from homespun.recipe.load import differing_keys, load_recipe, save_recipe
@@ -124,6 +124,21 @@ def test_a_text_in_place_of_a_recipe_is_refused_with_what_to_do(tmp_path, text):
 def test_missing_recipe(tmp_path):
     with refuses(MissingFileError, "none.yaml"):
         load_recipe(tmp_path / "none.yaml")
+
+
+def test_what_cannot_be_a_file_name_is_refused():
+    """Oracle: file systems allow 255 bytes."""
+    with refuses(DataError, "file name"):
+        load_recipe("a" * 300)
+
+
+def test_a_corpus_in_place_of_a_recipe_is_not_read(tmp_path):
+    """Oracle: the file is sparse and larger than any memory; its size is in the message."""
+    path = tmp_path / "train.txt"
+    with path.open("wb") as file:
+        file.truncate(2**42)
+    with refuses(ConfigError, path, "4,398,046,511,104 bytes", "source.train"):
+        load_recipe(path)
 
 
 def test_binary_file_is_no_recipe(tmp_path):

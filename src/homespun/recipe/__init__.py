@@ -1,4 +1,4 @@
-"""What a run is: its configuration, how a recipe is read and what its data need; no torch."""
+"""Recipes: the configuration of a run, reading and writing it, and preparing its data; torch-free."""
 
 from homespun.lazy import exports
 

@@ -1,4 +1,4 @@
-"""A run directory: who may write it, and loading what was trained there."""
+"""Run directories: claiming one, and loading the model trained there."""
 
 from homespun.lazy import exports
 

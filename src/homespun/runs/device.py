@@ -27,7 +27,7 @@ class Choice:
 
 
 def choose_device(asked: Device) -> Choice:
-    """The device to compute on: a function of what is asked and of the machine alone.
+    """Return the device to compute on, a function of the request and the machine alone.
 
     Raises:
         ConfigError: a device is asked for that this machine, or this build of torch, does not have.
@@ -48,9 +48,9 @@ def choose_device(asked: Device) -> Choice:
 
 
 def choose_precision(asked: Precision, device: str) -> Choice:
-    """The format of matrix products on `device`.
+    """Return the format of matrix products on `device`.
 
-    Hardware flags decide, never a stopwatch, so that a run that resumes decides alike. Weights, their gradients and
+    Hardware flags decide, not a timing, so that a resumed run decides the same way. Weights, their gradients and
     the optimizer's state are float32 in either case.
     """
     if asked != "auto":
@@ -72,7 +72,7 @@ _BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 
 
 def resolve(config: RunConfig) -> tuple[RunConfig, Choice, Choice]:
-    """The same run with no "auto" left, and what was chosen for device and precision.
+    """Return the run with no "auto" left, and what was chosen for device and precision.
 
     Raises:
         ConfigError: the device asked for is not there.
@@ -84,7 +84,7 @@ def resolve(config: RunConfig) -> tuple[RunConfig, Choice, Choice]:
 
 
 def autocast(device: str, precision: str) -> AbstractContextManager[object]:
-    """The context in which forward passes run: matrix products in `precision`, everything delicate in float32."""
+    """The context in which forward passes run: matrix products in `precision`, the rest in float32."""
     return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 

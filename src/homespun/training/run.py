@@ -139,10 +139,14 @@ class Run:
         save_checkpoint(
             self.engine.model, self.engine.optimizer, self.steps_done, path, state=json.loads(json.dumps(asdict(state)))
         )
+        self.remove_old_checkpoints()
+        return path
+
+    def remove_old_checkpoints(self) -> None:
+        """Keep the latest `logging.keep_checkpoints` checkpoints."""
         with storage_errors(self.directory.checkpoints):
             for old in self.directory.list_checkpoints()[: -self.config.logging.keep_checkpoints]:
                 old.unlink()
-        return path
 
     def restore(self, path: Path) -> None:
         """Restore everything as it was when the checkpoint at `path` was saved, or change nothing.
@@ -211,6 +215,8 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
         checkpoints = directory.list_checkpoints()
         if checkpoints:
             run.restore(checkpoints[-1])
+            # A kill between saving a checkpoint and removing an older one leaves both.
+            run.remove_old_checkpoints()
         elif config.training.from_run is not None:
             run.explanation.append(begin_with_weights(directory, config, run.engine.model, data.tokenizer))
         # After restoring, which refuses data that have changed.
