@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::BpeError;
+use crate::memory::{extend, reserve};
 use crate::special::SpecialTokens;
 use crate::split::Splitter;
 use crate::stable::{cut_context_bytes, last_cut, stable_prefix};
@@ -130,7 +131,7 @@ impl<R: Read> ChunkReader<R> {
             }
             target = chunk.bytes.len() * 2;
         }
-        self.carry.extend_from_slice(&chunk.bytes[chunk.text_len..]);
+        extend(&mut self.carry, &chunk.bytes[chunk.text_len..])?;
         if self.carry.is_empty() {
             // A look further, so that the last chunk is known to be the last.
             let mut carry = std::mem::take(&mut self.carry);
@@ -151,6 +152,7 @@ impl<R: Read> ChunkReader<R> {
     /// Reads until `bytes` holds `target` bytes or the file ends.
     fn fill(&mut self, bytes: &mut Vec<u8>, target: usize) -> Result<(), BpeError> {
         let mut filled = bytes.len();
+        reserve(bytes, target.saturating_sub(filled))?;
         bytes.resize(target.max(filled), 0);
         while filled < target && !self.is_at_end {
             match self.source.read(&mut bytes[filled..]) {

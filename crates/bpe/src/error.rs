@@ -123,9 +123,16 @@ pub enum BpeError {
         max_bytes: usize,
     },
 
-    /// The caller's progress callback asked to stop.
-    #[error("stopped by the progress callback; nothing was kept")]
+    /// The caller asked to stop.
+    #[error("stopped by the caller; nothing was kept")]
     Interrupted,
+
+    /// The operating system refused memory whose size depends on the input.
+    #[error("out of memory: {num_bytes} bytes more could not be had; break the text up, or allow more memory")]
+    OutOfMemory {
+        /// Bytes asked for at once.
+        num_bytes: usize,
+    },
 
     /// A token that spells nothing.
     #[error("token {id} of the vocabulary is empty; remove it")]

@@ -1,4 +1,4 @@
-//! Encoding a text that arrives in pieces.
+//! Encoding a text that arrives in chunks.
 
 use std::sync::Arc;
 
@@ -60,6 +60,8 @@ impl EncodeStream {
             let used = self.encode_certain(text, out)?;
             held.push_str(&text[used..]);
         } else {
+            held.try_reserve(text.len())
+                .map_err(|_| BpeError::OutOfMemory { num_bytes: text.len() })?;
             held.push_str(text);
             if held.len() >= self.try_again_bytes {
                 let used = self.encode_certain(&held, out)?;

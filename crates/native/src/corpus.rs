@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use homespun_bpe::corpus::{self, Documents, Separator, TextFiles};
 use homespun_bpe::{BpeError, Vocabulary};
 use numpy::IntoPyArray;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -47,7 +47,7 @@ pub fn encode_text_files(
                 py.check_signals()?;
                 let place = (stretch.file_index, stretch.start, stretch.end);
                 let mut ids = NarrowIds::new(id_bytes, encoder.0.vocabulary())?;
-                ids.extend(block.ids);
+                ids.extend(block.ids)?;
                 let counts = (block.num_bytes, block.num_separators);
                 on_block.call1(py, (place, ids.into_array(py), counts)).map(drop)
             })
@@ -89,15 +89,24 @@ pub fn encode_documents<'py>(
     };
     let mut ids = NarrowIds::new(id_bytes, encoder.0.vocabulary())?;
     let (mut num_bytes, mut num_separators) = (0, 0);
-    py.detach(|| {
+    let mut raised = None;
+    let outcome = py.detach(|| {
         corpus::encode_documents(&encoder.0, &documents, |block| {
-            ids.extend(block.ids);
+            let extended = ids.extend(block.ids);
             num_bytes += block.num_bytes;
             num_separators += block.num_separators;
-            Ok(())
+            extended
+                .and_then(|()| Python::attach(|py| py.check_signals()))
+                .map_err(|error| {
+                    raised = Some(error);
+                    BpeError::Interrupted
+                })
         })
-    })
-    .map_err(|error| to_py(py, &error))?;
+    });
+    match raised {
+        Some(error) => return Err(error),
+        None => outcome.map_err(|error| to_py(py, &error))?,
+    }
     Ok((ids.into_array(py), num_bytes, num_separators))
 }
 
@@ -120,11 +129,17 @@ impl NarrowIds {
         }
     }
 
-    fn extend(&mut self, ids: &[u32]) {
+    fn extend(&mut self, ids: &[u32]) -> PyResult<()> {
+        let reserved = match self {
+            Self::Two(narrow) => narrow.try_reserve(ids.len()),
+            Self::Four(narrow) => narrow.try_reserve(ids.len()),
+        };
+        reserved.map_err(|error| PyMemoryError::new_err(error.to_string()))?;
         match self {
             Self::Two(narrow) => narrow.extend(ids.iter().map(|&id| id as u16)),
             Self::Four(narrow) => narrow.extend_from_slice(ids),
         }
+        Ok(())
     }
 
     fn into_array(self, py: Python<'_>) -> Bound<'_, PyAny> {

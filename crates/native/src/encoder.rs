@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use homespun_bpe::encode::spans_in_characters;
+use homespun_bpe::progress::Stop;
 use homespun_bpe::{BpeError, SpecialPolicy};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
@@ -10,12 +11,19 @@ use pyo3::types::{PyBytes, PyString};
 
 use crate::errors::{new_error, to_py};
 use crate::ids::Ids;
+use crate::progress::interruptible;
 
 /// Ids as NumPy holds them.
 type IdArray<'py> = Bound<'py, PyArray1<u32>>;
 
 /// The interpreter is released for texts from this size on.
 const MIN_RELEASED_BYTES: usize = 1 << 10;
+
+/// Lists from this length on are made by NumPy, which raises a MemoryError where PyO3 panics.
+const MIN_NUMPY_LIST: usize = 1 << 12;
+
+/// Ctrl-C is noticed within texts from this size on; smaller ones take milliseconds.
+const MIN_INTERRUPTIBLE_BYTES: usize = 1 << 20;
 
 /// Text to ids and back for one vocabulary.
 #[pyclass(frozen, module = "homespun._native")]
@@ -32,6 +40,7 @@ impl Encoder {
         pattern: &str,
         cache_bytes: usize,
     ) -> PyResult<Self> {
+        load_numpy(py)?;
         let tokens: Vec<_> = tokens.iter().map(|(id, token)| (*id, token.as_bytes())).collect();
         let merges: Vec<_> = merges
             .iter()
@@ -43,8 +52,18 @@ impl Encoder {
     }
 
     #[pyo3(signature = (text, special, num_threads=1))]
-    fn encode(&self, py: Python<'_>, text: &str, special: &str, num_threads: usize) -> PyResult<Vec<u32>> {
-        self.ids_of(py, text, special, num_threads)
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        text: &str,
+        special: &str,
+        num_threads: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let ids = self.ids_of(py, text, special, num_threads)?;
+        if ids.len() < MIN_NUMPY_LIST {
+            return ids.into_pyobject(py);
+        }
+        ids.into_pyarray(py).call_method0("tolist")
     }
 
     #[pyo3(signature = (text, special, num_threads=1))]
@@ -69,19 +88,21 @@ impl Encoder {
     ) -> PyResult<(IdArray<'py>, Bound<'py, PyArray2<i64>>)> {
         let special = policy(py, special)?;
         let text = text_of(text)?;
-        let (ids, offsets) = py
-            .detach(|| {
-                let (ids, mut spans) = self.0.encode_with_spans(text, special)?;
-                if in_characters {
-                    spans_in_characters(text, &mut spans);
-                }
-                let offsets: Vec<i64> = spans
-                    .iter()
-                    .flat_map(|&(start, end)| [start as i64, end as i64])
-                    .collect();
-                Ok((ids, offsets))
-            })
-            .map_err(|error: BpeError| to_py(py, &error))?;
+        let encode = |stop: &Stop| {
+            let (ids, mut spans) = self.0.encode_with_spans(text, special, stop)?;
+            if in_characters {
+                spans_in_characters(text, &mut spans);
+            }
+            let mut offsets: Vec<i64> = Vec::new();
+            offsets
+                .try_reserve_exact(2 * spans.len())
+                .map_err(|_| BpeError::OutOfMemory {
+                    num_bytes: 16 * spans.len(),
+                })?;
+            offsets.extend(spans.iter().flat_map(|&(start, end)| [start as i64, end as i64]));
+            Ok((ids, offsets))
+        };
+        let (ids, offsets) = released(py, text.len(), encode)?;
         let shape = [ids.len(), 2];
         Ok((ids.into_pyarray(py), offsets.into_pyarray(py).reshape(shape)?))
     }
@@ -95,9 +116,10 @@ impl Encoder {
     ) -> PyResult<Vec<IdArray<'py>>> {
         let special = policy(py, special)?;
         let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<_>>>()?;
-        let ids = py
-            .detach(|| self.0.encode_batch(&texts, special, num_threads))
-            .map_err(|error| to_py(py, &error))?;
+        let num_bytes = texts.iter().map(|text| text.len()).sum();
+        let ids = released(py, num_bytes, |stop| {
+            self.0.encode_batch(&texts, special, num_threads, stop)
+        })?;
         Ok(ids.into_iter().map(|ids| ids.into_pyarray(py)).collect())
     }
 
@@ -122,13 +144,34 @@ impl Encoder {
     fn ids_of(&self, py: Python<'_>, text: &str, special: &str, num_threads: usize) -> PyResult<Vec<u32>> {
         let special = policy(py, special)?;
         // Letting the interpreter go and waiting for it takes longer than encoding a few sentences.
-        let encoded = if text.len() < MIN_RELEASED_BYTES {
-            self.0.encode(text, special)
-        } else {
-            py.detach(|| self.0.encode_on_threads(text, special, num_threads))
-        };
-        encoded.map_err(|error| to_py(py, &error))
+        if text.len() < MIN_RELEASED_BYTES {
+            return self.0.encode(text, special).map_err(|error| to_py(py, &error));
+        }
+        released(py, text.len(), |stop| {
+            self.0.encode_on_threads(text, special, num_threads, stop)
+        })
     }
+}
+
+/// Works without the interpreter on `num_bytes` of text, and notices Ctrl-C where they take long.
+fn released<T: Send>(
+    py: Python<'_>,
+    num_bytes: usize,
+    work: impl FnOnce(&Stop) -> Result<T, BpeError> + Send,
+) -> PyResult<T> {
+    if num_bytes < MIN_INTERRUPTIBLE_BYTES {
+        return py.detach(|| work(&Stop::default())).map_err(|error| to_py(py, &error));
+    }
+    interruptible(py, work)
+}
+
+/// Fetches NumPy's C interface. rust-numpy fetches it at its first use and panics where that fails, which a Ctrl-C during
+/// long work would make it do; so it is used here, before any work.
+fn load_numpy(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()?;
+    py.import("numpy")?;
+    PyArray1::<u32>::zeros(py, 0, false).try_readonly().map(drop)?;
+    Ok(())
 }
 
 /// A text given as a string or as its UTF-8 bytes.

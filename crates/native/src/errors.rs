@@ -1,6 +1,7 @@
 //! Rust's errors as homespun's.
 
 use homespun_bpe::BpeError;
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
 /// The Python exception for an error of the core: one class a variant, the message unchanged.
@@ -30,6 +31,7 @@ pub fn to_py(py: Python<'_>, error: &BpeError) -> PyErr {
         | BpeError::InFile { .. }
         | BpeError::InText { .. }
         | BpeError::Interrupted => "TokenizerError",
+        BpeError::OutOfMemory { .. } => return PyMemoryError::new_err(error.to_string()),
         BpeError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => "MissingFileError",
         BpeError::Io { .. } => "StorageError",
     };

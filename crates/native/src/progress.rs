@@ -1,11 +1,13 @@
-//! Progress from Rust threads to a Python callback.
+//! Long work without the interpreter: its progress to a Python callback, and Ctrl-C to it.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{sync_channel, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
+use homespun_bpe::progress::Stop;
 use homespun_bpe::BpeError;
 use pyo3::prelude::*;
 
@@ -92,4 +94,36 @@ pub fn working<T: Send>(
         Err(_) => {}
     }
     result.map_err(|error| to_py(py, &error))
+}
+
+/// Does work that takes no callback without the interpreter, until Python has a signal to handle: then what the signal's
+/// handler raised is returned, as soon as the work has noticed its [`Stop`].
+///
+/// The work is done on another thread, because Python runs handlers only on the main thread, which may be this one.
+pub fn interruptible<T: Send>(py: Python<'_>, work: impl FnOnce(&Stop) -> Result<T, BpeError> + Send) -> PyResult<T> {
+    let stop = Stop::new();
+    let mut raised = None;
+    let result = py.detach(|| {
+        thread::scope(|scope| {
+            let (done, is_done) = sync_channel::<()>(0);
+            let worker = scope.spawn(|| {
+                // Dropped when the work ends, in a panic too.
+                let _done = done;
+                work(&stop)
+            });
+            while is_done.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                if raised.is_none() {
+                    raised = Python::attach(|py| py.check_signals()).err();
+                }
+                if raised.is_some() {
+                    stop.set();
+                }
+            }
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    });
+    match raised {
+        Some(error) => Err(error),
+        None => result.map_err(|error| to_py(py, &error)),
+    }
 }

@@ -1,6 +1,6 @@
-//! Splitting: every way gives the pattern's own matches, and texts are cut only where nothing changes.
+//! Splitting: every backend gives the pattern's own matches, and texts are cut only where nothing changes.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::LazyLock;
 
 use homespun_bpe::special::Piece;
@@ -44,8 +44,8 @@ pub fn check(data: &[u8]) {
     let cut = usize::from(input.byte()) << 8 | usize::from(input.byte());
     let text = input.text();
     let expected = split_by(by_hand, Backend::Scalar, &text);
-    for way in Backend::ALL.into_iter().filter(|way| way.is_supported()) {
-        assert_eq!(split_by(by_hand, way, &text), expected, "{way:?}");
+    for backend in Backend::ALL.into_iter().filter(|backend| backend.is_supported()) {
+        assert_eq!(split_by(by_hand, backend, &text), expected, "{backend:?}");
     }
     if choice >> 5 == 0 && text.len() <= MAX_ENGINE_BYTES {
         assert_eq!(by_engine.split(&text).unwrap(), expected, "the pattern itself");
@@ -69,15 +69,16 @@ pub fn check(data: &[u8]) {
     );
 }
 
-fn split_by(splitter: &Splitter, way: Backend, text: &str) -> Vec<Range<usize>> {
+fn split_by(splitter: &Splitter, backend: Backend, text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let on_batch = |mut start, ends: &[usize]| {
         for &end in ends {
             ranges.push(start..end);
             start = end;
         }
+        ControlFlow::Continue(())
     };
-    splitter.for_each_batch_by(way, text, on_batch).unwrap();
+    splitter.try_for_each_batch(backend, text, on_batch).unwrap();
     ranges
 }
 

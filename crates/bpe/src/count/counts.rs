@@ -3,6 +3,7 @@
 use super::entries::{merge, Entries};
 use super::file::Sums;
 use crate::error::BpeError;
+use crate::memory::reserve;
 
 /// Distinct pre-tokens in ascending order of their bytes, with how often each occurs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +43,9 @@ impl Counts {
             sums.add(word, count)?;
             needed = Self::memory_bytes(sums.num_entries as usize, sums.num_bytes as usize);
             if needed <= max_bytes {
+                reserve(&mut counts.bytes, word.len())?;
+                reserve(&mut counts.ends, 1)?;
+                reserve(&mut counts.counts, 1)?;
                 counts.push(word, count);
             } else if !counts.is_empty() {
                 counts = Self::default();

@@ -1,6 +1,7 @@
 //! Sorted entries from many sources, added up as one sorted sequence.
 
 use crate::error::BpeError;
+use crate::memory::extend;
 
 /// Pre-tokens in strictly ascending order of their bytes, each with its count: a walk that begins before the first.
 pub(super) trait Entries {
@@ -25,7 +26,7 @@ pub(super) fn merge(
     let mut word = Vec::new();
     while let Some(first) = heap.0.first() {
         word.clear();
-        word.extend_from_slice(first.source.word());
+        extend(&mut word, first.source.word())?;
         let prefix = first.prefix;
         let mut count = 0u64;
         while let Some(first) = heap.0.first().filter(|f| f.prefix == prefix && f.source.word() == word) {

@@ -1,6 +1,8 @@
 //! One thread's counts: an open-addressing table with short keys inline, kept under a stated size.
 
+use crate::error::BpeError;
 use crate::hash::{hash_bytes, hash_word};
+use crate::memory::{filled, reserve, reserve_exact};
 use crate::prefetch::prefetch;
 use crate::split::MAX_BATCH;
 
@@ -119,27 +121,34 @@ impl Table {
             if 2 * size_of_val(&self.slots[..]) > allowed {
                 return false;
             }
-            self.grow_short();
+            if !self.grow_short() {
+                return false;
+            }
         }
         let allowed = self.max_bytes.saturating_sub(self.num_bytes());
         if (self.num_long + MAX_BATCH) * 4 > self.long_slots.len() * 3 {
             if 2 * size_of_val(&self.long_slots[..]) > allowed {
                 return false;
             }
-            self.grow_long();
+            if !self.grow_long() {
+                return false;
+            }
         }
         let allowed = self.max_bytes.saturating_sub(self.num_bytes());
         if self.arena.len() + ARENA_ROOM > self.arena.capacity() {
             if 2 * self.arena.capacity() > allowed {
                 return false;
             }
-            self.arena.reserve_exact(self.arena.capacity() * 2 - self.arena.len());
+            let added = self.arena.capacity() * 2 - self.arena.len();
+            return reserve_exact(&mut self.arena, added).is_ok();
         }
         true
     }
 
-    fn grow_short(&mut self) {
-        let larger = vec![Slot::default(); self.slots.len() * 2];
+    fn grow_short(&mut self) -> bool {
+        let Ok(larger) = filled(Slot::default(), self.slots.len() * 2) else {
+            return false;
+        };
         let mask = larger.len() - 1;
         let smaller = std::mem::replace(&mut self.slots, larger);
         for slot in smaller.into_iter().filter(|slot| slot.count > 0) {
@@ -149,10 +158,13 @@ impl Table {
             }
             self.slots[index] = slot;
         }
+        true
     }
 
-    fn grow_long(&mut self) {
-        let larger = vec![LongSlot::default(); self.long_slots.len() * 2];
+    fn grow_long(&mut self) -> bool {
+        let Ok(larger) = filled(LongSlot::default(), self.long_slots.len() * 2) else {
+            return false;
+        };
         let mask = larger.len() - 1;
         let smaller = std::mem::replace(&mut self.long_slots, larger);
         for slot in smaller.into_iter().filter(|slot| slot.count > 0) {
@@ -162,12 +174,16 @@ impl Table {
             }
             self.long_slots[index] = slot;
         }
+        true
     }
 
     /// Counts pre-tokens once more: the first begins at `start` in `padded`, each other where the one before it ends, and 16
     /// bytes can be read from the start of each. There must be room: see [`Table::make_room`].
+    ///
+    /// # Errors
+    /// [`BpeError::OutOfMemory`] for a long pre-token.
     #[inline]
-    pub fn add_batch(&mut self, padded: &[u8], mut start: usize, ends: &[usize]) {
+    pub fn add_batch(&mut self, padded: &[u8], mut start: usize, ends: &[usize]) -> Result<(), BpeError> {
         let mut keys = [([0; 2], 0); MAX_BATCH];
         let mut num_keys = 0;
         for &end in ends {
@@ -182,13 +198,14 @@ impl Table {
                 keys[num_keys] = (key, hash);
                 num_keys += 1;
             } else {
-                self.add_long(&padded[start..end]);
+                self.add_long(&padded[start..end])?;
             }
             start = end;
         }
         for &(key, hash) in &keys[..num_keys] {
             self.add_short(key, hash);
         }
+        Ok(())
     }
 
     #[inline(always)]
@@ -211,7 +228,7 @@ impl Table {
     }
 
     #[inline(never)]
-    fn add_long(&mut self, bytes: &[u8]) {
+    fn add_long(&mut self, bytes: &[u8]) -> Result<(), BpeError> {
         let hash = hash_bytes(bytes);
         let mask = self.long_slots.len() - 1;
         let mut index = hash as usize & mask;
@@ -222,10 +239,11 @@ impl Table {
             }
             if slot.hash == hash && self.arena[slot.start..slot.start + slot.len] == *bytes {
                 slot.count += 1;
-                return;
+                return Ok(());
             }
             index = (index + 1) & mask;
         }
+        reserve(&mut self.arena, bytes.len())?;
         self.long_slots[index] = LongSlot {
             hash,
             start: self.arena.len(),
@@ -234,6 +252,7 @@ impl Table {
         };
         self.arena.extend_from_slice(bytes);
         self.num_long += 1;
+        Ok(())
     }
 
     /// Forgets everything and keeps the memory. Slots that were too few become more where that is allowed now that there is

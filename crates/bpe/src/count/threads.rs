@@ -102,7 +102,7 @@ impl Shared {
                 spilled = self.spill(table);
             }
             if spilled.is_ok() {
-                table.add_batch(padded, start, ends);
+                spilled = table.add_batch(padded, start, ends);
             }
         })?;
         spilled

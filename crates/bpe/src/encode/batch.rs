@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::{Encoder, SpecialPolicy};
 use crate::error::BpeError;
 use crate::parallel;
+use crate::progress::Stop;
 
 /// Less text than this is encoded before another thread would have started.
 const MIN_BYTES_PER_THREAD: usize = 1 << 16;
@@ -25,6 +26,7 @@ impl Encoder {
         texts: &[&str],
         special: SpecialPolicy,
         num_threads: usize,
+        stop: &Stop,
     ) -> Result<Vec<Vec<u32>>, BpeError> {
         let num_bytes: usize = texts.iter().map(|text| text.len()).sum();
         let num_asked = num_threads;
@@ -35,11 +37,14 @@ impl Encoder {
         // Texts are handed out a few at a time, so that short ones cost no contention and long ones spread.
         let stride = (texts.len() / (num_threads * 16)).clamp(1, 64);
         let next = AtomicUsize::new(0);
-        let placed = parallel::map(0..num_threads, |_| self.encode_some(texts, special, &next, stride));
+        let placed = parallel::map(0..num_threads, |_| {
+            self.encode_some(texts, special, &next, stride, stop)
+        });
         let mut placed: Placed = placed.into_iter().flatten().collect();
         for (index, text) in texts.iter().enumerate().filter(|(_, text)| is_large(text)) {
-            placed.push((index, self.encode_on_threads(text, special, num_asked)));
+            placed.push((index, self.encode_on_threads(text, special, num_asked, stop)));
         }
+        stop.check()?;
         placed.sort_by_key(|&(index, _)| index);
         placed
             .into_iter()
@@ -53,11 +58,18 @@ impl Encoder {
     }
 
     /// Encode texts from `next` on until none is left.
-    fn encode_some(&self, texts: &[&str], special: SpecialPolicy, next: &AtomicUsize, stride: usize) -> Placed {
+    fn encode_some(
+        &self,
+        texts: &[&str],
+        special: SpecialPolicy,
+        next: &AtomicUsize,
+        stride: usize,
+        stop: &Stop,
+    ) -> Placed {
         let mut placed = Vec::new();
-        self.workers.with(|worker| loop {
+        self.workers.with(stop, |worker| loop {
             let first = next.fetch_add(stride, Ordering::Relaxed);
-            if first >= texts.len() {
+            if first >= texts.len() || stop.is_set() {
                 return;
             }
             for (index, text) in texts.iter().enumerate().skip(first).take(stride) {

@@ -12,10 +12,13 @@ mod pretokens;
 mod threads;
 mod workers;
 
+use std::ops::ControlFlow;
+
 use crate::error::BpeError;
 use crate::merge::{Boundaries, Mergers, PairTable};
+use crate::progress::Stop;
 use crate::special::SpecialTokens;
-use crate::split::Splitter;
+use crate::split::{Backend, Splitter};
 use crate::vocab::{Symbol, Vocabulary};
 
 use cache::Cache;
@@ -122,7 +125,7 @@ impl Encoder {
 
     /// Lends out a worker that remembers earlier texts.
     pub(crate) fn with_worker<T>(&self, work: impl FnOnce(&mut Worker) -> T) -> T {
-        self.workers.with(work)
+        self.workers.with(&Stop::default(), work)
     }
 
     /// The ids of `text`, by a worker that remembers earlier texts.
@@ -130,8 +133,14 @@ impl Encoder {
     /// # Errors
     /// See [`Encoder::encode_into`].
     pub fn encode(&self, text: &str, special: SpecialPolicy) -> Result<Vec<u32>, BpeError> {
+        self.encode_until(text, special, &Stop::default())
+    }
+
+    /// [`Encoder::encode`], until `stop` is set.
+    fn encode_until(&self, text: &str, special: SpecialPolicy, stop: &Stop) -> Result<Vec<u32>, BpeError> {
         let mut ids = Vec::new();
-        self.encode_at(text, special, 0, &mut ids)?;
+        self.workers
+            .with(stop, |worker| self.encode_by(worker, text, special, 0, &mut ids))?;
         Ok(ids)
     }
 
@@ -158,8 +167,9 @@ impl Encoder {
         offset: usize,
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
-        self.workers
-            .with(|worker| self.encode_by(worker, text, special, offset, out))
+        self.workers.with(&Stop::default(), |worker| {
+            self.encode_by(worker, text, special, offset, out)
+        })
     }
 
     /// `encode_into` for a text that stands at `offset` of what the caller knows.
@@ -218,8 +228,8 @@ impl Encoder {
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
         let mut outcome = Ok(());
-        self.splitter.for_each_batch(text, |start, ends| {
-            if outcome.is_ok() {
+        self.splitter
+            .try_for_each_batch(Backend::detect(), text, |start, ends| {
                 let text = text.as_bytes();
                 let pretokens = Pretokens {
                     text,
@@ -228,8 +238,11 @@ impl Encoder {
                     ends,
                 };
                 outcome = self.encode_pretokens(worker, pretokens, out);
-            }
-        })?;
+                match outcome {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            })?;
         outcome
     }
 

@@ -1,7 +1,12 @@
 //! Where in the text each id comes from.
 
+use std::ops::ControlFlow;
+
 use super::{Encoder, Pretokens, SpecialPolicy, Worker};
 use crate::error::BpeError;
+use crate::memory::reserve;
+use crate::progress::Stop;
+use crate::split::Backend;
 
 /// Start and end in bytes of what an id spells.
 pub type Span = (usize, usize);
@@ -12,10 +17,15 @@ impl Encoder {
     ///
     /// # Errors
     /// See [`Encoder::encode_into`].
-    pub fn encode_with_spans(&self, text: &str, special: SpecialPolicy) -> Result<(Vec<u32>, Vec<Span>), BpeError> {
+    pub fn encode_with_spans(
+        &self,
+        text: &str,
+        special: SpecialPolicy,
+        stop: &Stop,
+    ) -> Result<(Vec<u32>, Vec<Span>), BpeError> {
         let mut ids = Vec::new();
         let mut spans = Vec::new();
-        self.workers.with(|worker| {
+        self.workers.with(stop, |worker| {
             let mut at = 0;
             if special != SpecialPolicy::Text {
                 while let Some((found, index)) = self.special_tokens.find(text.as_bytes(), at) {
@@ -45,26 +55,31 @@ impl Encoder {
         let offset = part.start;
         let text = &text[part];
         let mut outcome = Ok(());
-        self.splitter.for_each_batch(text, |start, ends| {
-            if outcome.is_err() {
-                return;
-            }
-            let num_known = ids.len();
-            let pretokens = Pretokens {
-                text: text.as_bytes(),
-                offset,
-                start,
-                ends,
-            };
-            outcome = self.encode_pretokens(worker, pretokens, ids);
-            // The pre-tokens of a batch lie side by side, and so do what their ids spell.
-            let mut at = offset + start;
-            for &id in &ids[num_known..] {
-                let len = self.vocabulary.bytes_of(id).map_or(0, <[u8]>::len);
-                spans.push((at, at + len));
-                at += len;
-            }
-        })?;
+        self.splitter
+            .try_for_each_batch(Backend::detect(), text, |start, ends| {
+                let num_known = ids.len();
+                let pretokens = Pretokens {
+                    text: text.as_bytes(),
+                    offset,
+                    start,
+                    ends,
+                };
+                outcome = self.encode_pretokens(worker, pretokens, ids);
+                if outcome.is_ok() {
+                    outcome = reserve(spans, ids.len() - num_known);
+                }
+                if outcome.is_err() {
+                    return ControlFlow::Break(());
+                }
+                // The pre-tokens of a batch lie side by side, and so do what their ids spell.
+                let mut at = offset + start;
+                for &id in &ids[num_known..] {
+                    let len = self.vocabulary.bytes_of(id).map_or(0, <[u8]>::len);
+                    spans.push((at, at + len));
+                    at += len;
+                }
+                ControlFlow::Continue(())
+            })?;
         outcome
     }
 }
@@ -111,7 +126,7 @@ mod tests {
     fn parts_of_characters_have_the_whole_character() {
         let text = "a\u{4e2d} ab<s>";
         let (ids, mut spans) = encoder(GPT2_PATTERN)
-            .encode_with_spans(text, SpecialPolicy::Encode)
+            .encode_with_spans(text, SpecialPolicy::Encode, &Stop::default())
             .unwrap();
         assert_eq!(ids, [97, 259, 0xad, 257, 1000]);
         assert_eq!(spans, [(0, 1), (1, 3), (3, 4), (4, 7), (7, 10)]);
@@ -126,7 +141,7 @@ mod tests {
             for pattern in [GPT2_PATTERN, GPT4_PATTERN, "a+b|[^a]"] {
                 let encoder = encoder(pattern);
                 for special in [SpecialPolicy::Encode, SpecialPolicy::Text] {
-                    let (ids, spans) = encoder.encode_with_spans(&text, special).unwrap();
+                    let (ids, spans) = encoder.encode_with_spans(&text, special, &Stop::default()).unwrap();
                     prop_assert_eq!(&ids, &encoder.encode(&text, special).unwrap());
                     let mut in_characters = spans.clone();
                     spans_in_characters(&text, &mut in_characters);

@@ -1,10 +1,11 @@
 //! From pre-tokens to ids, many at a time.
 
-#![allow(unsafe_code, reason = "calls of functions that are compiled for wider instructions")]
+#![allow(unsafe_code, reason = "calls functions compiled for wider instructions")]
 
 use super::cache::{Cache, Value, MAX_KEY, MAX_PACKED, SLACK_IDS};
 use super::{Encoder, Worker};
 use crate::error::BpeError;
+use crate::memory::reserve;
 #[cfg(target_arch = "x86_64")]
 use crate::processor;
 use crate::split::MAX_BATCH;
@@ -41,7 +42,7 @@ fn emit(cache: &Cache, values: &[Value], out: &mut Vec<u32>) {
     out.extend_from_slice(&gathered[..len]);
 }
 
-/// The longest pre-token that is looked up whole, its seams unseen: what a table of the cache holds as it is.
+/// The longest pre-token that is looked up whole, without a search for boundaries: it fits an entry of the cache.
 const MAX_WHOLE: usize = 15;
 
 /// Pre-tokens of a text: the first begins at `start`, each other where the one before it ends.
@@ -165,6 +166,10 @@ impl Encoder {
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
         let Pretokens { text, offset, ends, .. } = pretokens;
+        worker.mergers.stop.check()?;
+        // What `emit` appends below, so that it cannot fail; longer pre-tokens make room themselves.
+        let num_bytes = ends.last().map_or(0, |end| end - pretokens.start);
+        reserve(out, num_bytes.min(MAX_BATCH * MAX_KEY))?;
         worker.batch.look_up(&worker.cache, pretokens);
         let num_missing = worker.batch.pick_missing(ends.len());
         let mut num_done = 0;
@@ -174,7 +179,18 @@ impl Encoder {
             let pretoken = &text[start..ends[k]];
             if pretoken.len() > MAX_KEY {
                 emit(&worker.cache, &worker.batch.values[num_done..k], out);
-                self.merge(&mut worker.mergers, pretoken, offset + start, |id| out.push(id))?;
+                let mut room = Ok(());
+                self.merge(&mut worker.mergers, pretoken, offset + start, |id| {
+                    if out.len() == out.capacity() && room.is_ok() {
+                        room = reserve(out, 1);
+                    }
+                    if room.is_ok() {
+                        out.push(id);
+                    }
+                })?;
+                room?;
+                // The pre-tokens behind it need the room made for them.
+                reserve(out, num_bytes.min(MAX_BATCH * MAX_KEY))?;
                 num_done = k + 1;
                 continue;
             }

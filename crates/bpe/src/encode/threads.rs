@@ -4,7 +4,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Encoder, SpecialPolicy, Worker};
 use crate::error::BpeError;
+use crate::memory;
 use crate::parallel::{in_order, Outlet};
+use crate::progress::Stop;
 
 /// A text is cut into parts of about so many bytes: its ids fit the second-level cache.
 const PART_BYTES: usize = 1 << 18;
@@ -16,7 +18,8 @@ const LOOK_BACK_BYTES: usize = 1 << 10;
 const PARTS_PER_THREAD: usize = 4;
 
 impl Encoder {
-    /// [`Encoder::encode`], on up to `num_threads` threads beside the caller's where the text is worth it.
+    /// [`Encoder::encode`], on up to `num_threads` threads beside the caller's where the text is worth it,
+    /// until `stop` is set.
     ///
     /// Cut where special tokens and pre-tokens are the same on either side, so the ids are the same for any number.
     ///
@@ -27,10 +30,11 @@ impl Encoder {
         text: &str,
         special: SpecialPolicy,
         num_threads: usize,
+        stop: &Stop,
     ) -> Result<Vec<u32>, BpeError> {
         let num_threads = num_threads.min(text.len() / PART_BYTES);
         if num_threads <= 1 || !self.splitter.is_streamable() {
-            return self.encode(text, special);
+            return self.encode_until(text, special, stop);
         }
         let job = Job {
             encoder: self,
@@ -43,10 +47,10 @@ impl Encoder {
         in_order(
             num_threads,
             num_threads * PARTS_PER_THREAD,
-            |outlet| self.workers.with(|worker| job.work(worker, outlet)),
+            |outlet| self.workers.with(stop, |worker| job.work(worker, outlet)),
             |part: Result<Vec<u32>, BpeError>| {
                 let mut part = part?;
-                ids.extend_from_slice(&part);
+                memory::extend(&mut ids, &part)?;
                 part.clear();
                 lock(&job.spare).push(part);
                 Ok(())
@@ -154,16 +158,41 @@ mod tests {
                 for special in [SpecialPolicy::Encode, SpecialPolicy::Text] {
                     let expected = encoder.encode(text, special).unwrap();
                     for num_threads in [0, 1, 2, 5] {
-                        let ids = encoder.encode_on_threads(text, special, num_threads).unwrap();
+                        let ids = encoder
+                            .encode_on_threads(text, special, num_threads, &Stop::default())
+                            .unwrap();
                         assert!(ids == expected, "{num_threads} threads, {:.20}", text);
                     }
                 }
                 let batch = encoder
-                    .encode_batch(&["a", text, " b"], SpecialPolicy::Encode, 3)
+                    .encode_batch(&["a", text, " b"], SpecialPolicy::Encode, 3, &Stop::default())
                     .unwrap();
                 assert!(batch[1] == encoder.encode(text, SpecialPolicy::Encode).unwrap());
                 assert_eq!(batch[2], [1002]);
             }
+        }
+    }
+
+    /// Oracle: the error; whatever the method, the threads, and the merger of a long pre-token.
+    #[test]
+    fn work_stops_on_request() {
+        let encoder = encoder(GPT2_PATTERN);
+        let stop = Stop::new();
+        stop.set();
+        for text in ["aa a ".repeat(200_000), "aab".repeat(1000)] {
+            for num_threads in [1, 3] {
+                let special = SpecialPolicy::Encode;
+                let outcomes = [
+                    encoder.encode_on_threads(&text, special, num_threads, &stop).map(drop),
+                    encoder.encode_batch(&[&text], special, num_threads, &stop).map(drop),
+                    encoder.encode_with_spans(&text, special, &stop).map(drop),
+                ];
+                assert!(outcomes
+                    .iter()
+                    .all(|outcome| matches!(outcome, Err(BpeError::Interrupted))));
+            }
+            let expected = encoder.encode(&text, SpecialPolicy::Encode).unwrap();
+            assert_eq!(encoder.vocabulary().decode(&expected).unwrap(), text.as_bytes());
         }
     }
 
@@ -174,7 +203,7 @@ mod tests {
         let text = "aa a ".repeat(200_000);
         let with_errors = [&text[..700_000], "<|end|>", &text, "<|end|>"].concat();
         let error = encoder
-            .encode_on_threads(&with_errors, SpecialPolicy::Reject, 3)
+            .encode_on_threads(&with_errors, SpecialPolicy::Reject, 3, &Stop::default())
             .unwrap_err();
         assert!(matches!(error, BpeError::SpecialTokenInText { offset: 700_000, .. }));
     }

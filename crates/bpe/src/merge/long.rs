@@ -12,6 +12,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::pair_table::{PairTable, Rank, Step};
+use crate::error::BpeError;
+use crate::memory::{filled, reserve, reserve_exact};
+use crate::progress::Stop;
 use crate::vocab::Symbol;
 
 /// Marks a cell inside a symbol; symbols themselves are below.
@@ -25,6 +28,9 @@ const NO_BUCKET: u32 = u32::MAX;
 /// The memory of a longer piece is computed beforehand and released afterwards.
 const KEPT_LEN: usize = 1 << 16;
 
+/// Places between two looks at [`Stop`]: milliseconds.
+const CHECK_EVERY: usize = 1 << 18;
+
 /// Scratch space of `merge`, reused from piece to piece.
 #[derive(Debug, Default)]
 pub struct LongMerger {
@@ -35,22 +41,49 @@ pub struct LongMerger {
 impl LongMerger {
     /// Applies all merges to `bytes`, at most [`MAX_LONG`] of them and each a token; passes the remaining symbols to `emit`,
     /// from left to right.
-    pub fn merge(&mut self, pairs: &PairTable, bytes: &[u8], mut emit: impl FnMut(Symbol)) {
+    ///
+    /// # Errors
+    /// [`BpeError::OutOfMemory`], [`BpeError::Interrupted`].
+    pub fn merge(
+        &mut self,
+        pairs: &PairTable,
+        bytes: &[u8],
+        stop: &Stop,
+        emit: impl FnMut(Symbol),
+    ) -> Result<(), BpeError> {
+        let merged = self.try_merge(pairs, bytes, stop, emit);
+        if merged.is_err() {
+            // The buckets are not empty.
+            *self = Self::default();
+        }
+        merged
+    }
+
+    fn try_merge(
+        &mut self,
+        pairs: &PairTable,
+        bytes: &[u8],
+        stop: &Stop,
+        mut emit: impl FnMut(Symbol),
+    ) -> Result<(), BpeError> {
         debug_assert!(bytes.len() <= MAX_LONG);
         self.cells.clear();
-        self.cells.reserve_exact(bytes.len());
+        reserve_exact(&mut self.cells, bytes.len())?;
         self.cells.extend(bytes.iter().map(|&byte| pairs.byte_symbol(byte)));
         self.buckets.prepare(pairs.num_merges());
         if bytes.len() > KEPT_LEN {
-            self.buckets.reserve(pairs, bytes);
+            self.buckets.reserve(pairs, bytes)?;
         }
         for (at, pair) in bytes.windows(2).enumerate() {
-            self.buckets.push(pairs.byte_step(pair[0], pair[1]), at);
+            if at % CHECK_EVERY == 0 {
+                stop.check()?;
+            }
+            self.buckets.push(pairs.byte_step(pair[0], pair[1]), at)?;
         }
         while let Some((rank, mut places)) = self.buckets.pop() {
             let merge = pairs.merge(rank);
             places.retain(|&at| self.join(at as usize, merge.left, merge.right, merge.merged));
-            self.find_new_pairs(pairs, rank, &places);
+            self.find_new_pairs(pairs, rank, &places, stop)?;
             self.buckets.recycle(places);
         }
         let mut at = 0;
@@ -59,6 +92,7 @@ impl LongMerger {
             at = self.next(at);
         }
         self.release();
+        Ok(())
     }
 
     /// Replaces `left` at `at` and `right` behind it by `merged`, if both are (still) there.
@@ -80,22 +114,26 @@ impl LongMerger {
     }
 
     /// Puts the pairs that the new symbols at `places` form with their neighbours into their buckets.
-    fn find_new_pairs(&mut self, pairs: &PairTable, rank: Rank, places: &[u32]) {
+    fn find_new_pairs(&mut self, pairs: &PairTable, rank: Rank, places: &[u32], stop: &Stop) -> Result<(), BpeError> {
         for (k, &place) in places.iter().enumerate() {
+            if k % CHECK_EVERY == 0 {
+                stop.check()?;
+            }
             let at = place as usize;
             if at > 0 {
                 let before = self.previous(at);
                 self.buckets
-                    .push(pairs.step(self.cells[before], self.cells[at], rank), before);
+                    .push(pairs.step(self.cells[before], self.cells[at], rank), before)?;
             }
             let behind = self.next(at);
             // The pair of two new neighbours is pushed once, by the right one.
             let neighbour_is_new = places.get(k + 1).is_some_and(|&other| other as usize == behind);
             if behind < self.cells.len() && !neighbour_is_new {
                 self.buckets
-                    .push(pairs.step(self.cells[at], self.cells[behind], rank), at);
+                    .push(pairs.step(self.cells[at], self.cells[behind], rank), at)?;
             }
         }
+        Ok(())
     }
 
     fn next(&self, at: usize) -> usize {
@@ -143,23 +181,27 @@ impl Buckets {
     }
 
     /// Reserves room for the places where pairs of bytes merge: growing by doubling would take twice the memory and time.
-    fn reserve(&mut self, pairs: &PairTable, bytes: &[u8]) {
-        let mut counts = vec![0_u32; 1 << 16];
+    fn reserve(&mut self, pairs: &PairTable, bytes: &[u8]) -> Result<(), BpeError> {
+        let mut counts = filled(0_u32, 1 << 16)?;
         for pair in bytes.windows(2) {
             counts[usize::from(pair[0]) << 8 | usize::from(pair[1])] += 1;
         }
         for (&count, pair) in counts.iter().zip(0..=u16::MAX) {
             let step = pairs.byte_step((pair >> 8) as u8, pair as u8);
             if count > 0 && step != Step::NEVER {
-                self.places_of(step.rank()).reserve_exact(count as usize);
+                reserve_exact(self.places_of(step.rank()), count as usize)?;
             }
         }
+        Ok(())
     }
 
-    fn push(&mut self, step: Step, at: usize) {
+    fn push(&mut self, step: Step, at: usize) -> Result<(), BpeError> {
         if step != Step::NEVER {
-            self.places_of(step.rank()).push(at as u32);
+            let places = self.places_of(step.rank());
+            reserve(places, 1)?;
+            places.push(at as u32);
         }
+        Ok(())
     }
 
     /// Returns the bucket of a rank, a new one if it has none.

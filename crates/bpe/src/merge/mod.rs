@@ -13,6 +13,7 @@ mod short;
 mod tests;
 
 use crate::error::BpeError;
+use crate::progress::Stop;
 use crate::vocab::Symbol;
 
 use long::{LongMerger, MAX_LONG};
@@ -27,6 +28,8 @@ pub(crate) use pair_table::PairTable;
 pub(crate) struct Mergers {
     short: ShortMerger,
     long: LongMerger,
+    /// Ends the merging of a long piece.
+    pub stop: Stop,
 }
 
 impl Mergers {
@@ -34,7 +37,7 @@ impl Mergers {
     /// to right. `offset` is the piece's place in the text, for errors.
     ///
     /// # Errors
-    /// [`BpeError::PretokenTooLong`].
+    /// [`BpeError::PretokenTooLong`], [`BpeError::OutOfMemory`], [`BpeError::Interrupted`].
     #[inline(always)]
     pub fn merge(
         &mut self,
@@ -48,7 +51,7 @@ impl Mergers {
         } else if bytes[1..] == bytes[..bytes.len() - 1] {
             merge_repeats(pairs, pairs.byte_symbol(bytes[0]), bytes.len(), emit);
         } else if bytes.len() <= MAX_LONG {
-            self.long.merge(pairs, bytes, emit);
+            self.long.merge(pairs, bytes, &self.stop, emit)?;
         } else {
             return Err(BpeError::PretokenTooLong {
                 offset,

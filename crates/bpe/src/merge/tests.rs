@@ -7,6 +7,7 @@ use super::pair_table::PairTable;
 use super::repeats::merge_repeats;
 use super::short::{ShortMerger, MAX_SHORT};
 use crate::encode::{Encoder, SpecialPolicy};
+use crate::progress::Stop;
 use crate::split::GPT2_PATTERN;
 use crate::vocab::{Merge, Symbol, Vocabulary};
 
@@ -73,7 +74,10 @@ fn bytes_of(symbols: &[Symbol]) -> Vec<u8> {
 
 fn by_long(merger: &mut LongMerger, pairs: &PairTable, symbols: &[Symbol]) -> Vec<Symbol> {
     let mut merged = Vec::new();
-    merger.merge(pairs, &bytes_of(symbols), |symbol| merged.push(symbol));
+    let bytes = bytes_of(symbols);
+    merger
+        .merge(pairs, &bytes, &Stop::default(), |symbol| merged.push(symbol))
+        .unwrap();
     merged
 }
 

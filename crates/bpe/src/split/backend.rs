@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code, reason = "calls functions compiled for wider instructions")]
 
+use std::ops::ControlFlow;
+
 use super::blocks;
 #[cfg(target_arch = "aarch64")]
 use super::classify::Neon;
@@ -55,14 +57,14 @@ impl Backend {
 }
 
 /// Calls `on_batch(start, ends)` for batches of pre-tokens: the first begins at `start`, each other where the one before
-/// it ends. An unsupported backend is replaced by [`Backend::Portable`].
+/// it ends; stops where it breaks. An unsupported backend is replaced by [`Backend::Portable`].
 #[inline]
 pub(super) fn for_each_batch<P: Pattern>(
     backend: Backend,
     pattern: P,
     text: &[u8],
-    mut on_batch: impl FnMut(usize, &[usize]),
-) {
+    mut on_batch: impl FnMut(usize, &[usize]) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     #[cfg(target_arch = "x86_64")]
     match backend {
         Backend::Avx512 => {
@@ -93,15 +95,20 @@ fn for_each_batch_avx512<P: Pattern>(
     classifier: Avx512,
     pattern: P,
     text: &[u8],
-    on_batch: impl FnMut(usize, &[usize]),
-) {
-    blocks::for_each_batch(classifier, pattern, text, on_batch);
+    on_batch: impl FnMut(usize, &[usize]) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    blocks::for_each_batch(classifier, pattern, text, on_batch)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn for_each_batch_avx2<P: Pattern>(classifier: Avx2, pattern: P, text: &[u8], on_batch: impl FnMut(usize, &[usize])) {
-    blocks::for_each_batch(classifier, pattern, text, on_batch);
+fn for_each_batch_avx2<P: Pattern>(
+    classifier: Avx2,
+    pattern: P,
+    text: &[u8],
+    on_batch: impl FnMut(usize, &[usize]) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    blocks::for_each_batch(classifier, pattern, text, on_batch)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Every block begins at the start of a pre-token, where no pattern depends on earlier text; so the only state carried
 //! from one block to the next is the position where it begins.
 
+use std::ops::ControlFlow;
+
 use super::bits::low_bits;
 use super::classify::Classify;
 use super::non_ascii::{self, Wide};
@@ -85,12 +87,13 @@ impl Ends {
     }
 
     #[inline(always)]
-    fn flush(&mut self, on_batch: &mut impl FnMut(usize, &[usize])) {
+    fn flush(&mut self, on_batch: &mut impl FnMut(usize, &[usize]) -> ControlFlow<()>) -> ControlFlow<()> {
         if let Some(&last) = self.ends[..self.len].last() {
-            on_batch(self.start, &self.ends[..self.len]);
+            on_batch(self.start, &self.ends[..self.len])?;
             self.start = last;
             self.len = 0;
         }
+        ControlFlow::Continue(())
     }
 
     /// Whether another block (64 ends, written in eights) and the end of one long pre-token might not fit.
@@ -101,14 +104,14 @@ impl Ends {
 }
 
 /// Calls `on_batch(start, ends)` for batches of pre-tokens: the first begins at `start`, each other where the one before
-/// it ends. The caller must be compiled for the instructions of `classifier`.
+/// it ends; stops where it breaks. The caller must be compiled for the instructions of `classifier`.
 #[inline(always)]
 pub(super) fn for_each_batch<C: Classify, P: Pattern>(
     classifier: C,
     pattern: P,
     text: &[u8],
-    mut on_batch: impl FnMut(usize, &[usize]),
-) {
+    mut on_batch: impl FnMut(usize, &[usize]) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     let mut ends = Ends {
         ends: [0; MAX_BATCH],
         len: 0,
@@ -132,14 +135,16 @@ pub(super) fn for_each_batch<C: Classify, P: Pattern>(
             pos += 63 - bits.leading_zeros() as usize;
         }
         if ends.is_full() {
-            ends.flush(&mut on_batch);
+            ends.flush(&mut on_batch)?;
         }
     }
-    ends.flush(&mut on_batch);
+    ends.flush(&mut on_batch)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use proptest::prelude::*;
 
     use super::super::backend::{self, Backend};
@@ -150,10 +155,12 @@ mod tests {
 
     fn ends<P: Pattern>(backend: Backend, pattern: P, text: &str) -> Vec<usize> {
         let mut all = Vec::new();
-        backend::for_each_batch(backend, pattern, text.as_bytes(), |start, ends| {
+        let outcome = backend::for_each_batch(backend, pattern, text.as_bytes(), |start, ends| {
             assert_eq!(start, all.last().copied().unwrap_or(0));
             all.extend_from_slice(ends);
+            ControlFlow::Continue(())
         });
+        assert!(outcome.is_continue());
         all
     }
 

@@ -1,6 +1,6 @@
 //! Any other pattern, on fancy-regex.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use fancy_regex::Regex;
 
@@ -21,8 +21,12 @@ impl CustomPattern {
         Ok(Self { regex })
     }
 
-    /// Calls `on_pretoken` for every match that is not empty.
-    pub fn for_each(&self, text: &str, mut on_pretoken: impl FnMut(Range<usize>)) -> Result<(), BpeError> {
+    /// Calls `on_pretoken` for every match that is not empty, until it breaks.
+    pub fn for_each(
+        &self,
+        text: &str,
+        mut on_pretoken: impl FnMut(Range<usize>) -> ControlFlow<()>,
+    ) -> Result<(), BpeError> {
         let mut searched_from = 0;
         for found in self.regex.find_iter(text) {
             let found = found.map_err(|error| BpeError::PatternGaveUp {
@@ -31,8 +35,8 @@ impl CustomPattern {
                 reason: error.to_string(),
             })?;
             searched_from = found.end();
-            if !found.range().is_empty() {
-                on_pretoken(found.range());
+            if !found.range().is_empty() && on_pretoken(found.range()).is_break() {
+                break;
             }
         }
         Ok(())

@@ -16,7 +16,7 @@ mod pattern;
 mod safe_cuts;
 mod scalar;
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use crate::error::BpeError;
 
@@ -102,18 +102,18 @@ impl Splitter {
         Ok(Self(Kind::Custom(Box::new(CustomPattern::new(pattern)?))))
     }
 
-    /// Whether pre-tokens are certain before their document ends; a free pattern may look ahead any distance.
+    /// Whether pre-tokens are certain before their document ends; a custom pattern may look ahead any distance.
     pub fn is_streamable(&self) -> bool {
         !matches!(self.0, Kind::Custom(_))
     }
 
     /// Calls `on_pretoken(start, end)` for every pre-token of `text`, which holds no special token, in order.
     ///
-    /// What a free pattern does not match belongs to no pre-token.
+    /// What a custom pattern does not match belongs to no pre-token.
     ///
     /// # Errors
     ///
-    /// [`BpeError::PatternGaveUp`], from free patterns only.
+    /// [`BpeError::PatternGaveUp`], from custom patterns only.
     #[inline]
     pub fn for_each(&self, text: &str, mut on_pretoken: impl FnMut(usize, usize)) -> Result<(), BpeError> {
         self.for_each_batch(text, |mut start, ends| {
@@ -129,31 +129,34 @@ impl Splitter {
     ///
     /// # Errors
     ///
-    /// [`BpeError::PatternGaveUp`], from free patterns only.
+    /// [`BpeError::PatternGaveUp`], from custom patterns only.
     #[inline]
-    pub fn for_each_batch(&self, text: &str, on_batch: impl FnMut(usize, &[usize])) -> Result<(), BpeError> {
-        self.for_each_batch_by(Backend::detect(), text, on_batch)
+    pub fn for_each_batch(&self, text: &str, mut on_batch: impl FnMut(usize, &[usize])) -> Result<(), BpeError> {
+        self.try_for_each_batch(Backend::detect(), text, |start, ends| {
+            on_batch(start, ends);
+            ControlFlow::Continue(())
+        })
     }
 
-    /// [`Splitter::for_each_batch`] in a given way, or where this processor cannot take it by [`Backend::Portable`]: for tests
-    /// and measurements. A free pattern has one way only.
+    /// [`Splitter::for_each_batch`] on a given backend, or on [`Backend::Portable`] where this processor does not support
+    /// it, until `on_batch` breaks. A custom pattern has one implementation only.
     ///
     /// # Errors
     ///
-    /// [`BpeError::PatternGaveUp`], from free patterns only.
+    /// [`BpeError::PatternGaveUp`], from custom patterns only.
     #[inline]
-    pub fn for_each_batch_by(
+    pub fn try_for_each_batch(
         &self,
         backend: Backend,
         text: &str,
-        mut on_batch: impl FnMut(usize, &[usize]),
+        mut on_batch: impl FnMut(usize, &[usize]) -> ControlFlow<()>,
     ) -> Result<(), BpeError> {
-        match &self.0 {
+        let _ = match &self.0 {
             Kind::Gpt2(pattern) => backend::for_each_batch(backend, *pattern, text.as_bytes(), on_batch),
             Kind::Gpt4(pattern) => backend::for_each_batch(backend, *pattern, text.as_bytes(), on_batch),
             Kind::O200k(pattern) => backend::for_each_batch(backend, *pattern, text.as_bytes(), on_batch),
             Kind::Custom(pattern) => return pattern.for_each(text, |range| on_batch(range.start, &[range.end])),
-        }
+        };
         Ok(())
     }
 
@@ -161,7 +164,7 @@ impl Splitter {
     ///
     /// # Errors
     ///
-    /// [`BpeError::PatternGaveUp`], from free patterns only.
+    /// [`BpeError::PatternGaveUp`], from custom patterns only.
     pub fn split(&self, text: &str) -> Result<Vec<Range<usize>>, BpeError> {
         let mut ranges = Vec::new();
         self.for_each(text, |start, end| ranges.push(start..end))?;
@@ -171,7 +174,7 @@ impl Splitter {
     /// Length of the longest prefix found of `text` whose pre-tokens no later text can change, `text` beginning at the
     /// start of a pre-token and holding no special token. It ends at the end of a pre-token, and what follows it splits
     /// on its own as it would after it. Short of the longest such prefix by at most one pre-token or a few bytes, so
-    /// that progress is sure; always 0 for a free pattern.
+    /// that progress is sure; always 0 for a custom pattern.
     pub fn stable_prefix(&self, text: &str) -> usize {
         match &self.0 {
             Kind::Gpt2(pattern) => safe_cuts::stable_prefix(*pattern, text.as_bytes()),
@@ -182,7 +185,7 @@ impl Splitter {
     }
 
     /// The first place in `text`, at or after `from` and not at its beginning, at which it may be cut whatever stands before
-    /// and after; none for a free pattern.
+    /// and after; none for a custom pattern.
     pub fn first_safe_cut(&self, text: &str, from: usize) -> Option<usize> {
         match &self.0 {
             Kind::Gpt2(pattern) => safe_cuts::first_safe_cut(*pattern, text, from),
@@ -193,7 +196,7 @@ impl Splitter {
     }
 
     /// The last place in `text` at which it may be cut whatever stands before and after, looking back at most
-    /// `max_bytes` from its end; none for a free pattern.
+    /// `max_bytes` from its end; none for a custom pattern.
     pub fn last_safe_cut(&self, text: &str, max_bytes: usize) -> Option<usize> {
         match &self.0 {
             Kind::Gpt2(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes(), max_bytes),

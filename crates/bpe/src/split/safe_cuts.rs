@@ -1,5 +1,7 @@
 //! Where a text may be cut, so that its parts can be read or split apart.
 
+use std::ops::ControlFlow;
+
 use super::pattern::{CharInfo, Pattern};
 use super::scalar;
 use crate::unicode::{char_start, class_at, properties_at, Class};
@@ -20,12 +22,13 @@ pub(super) fn stable_prefix<P: Pattern>(pattern: P, text: &[u8]) -> usize {
     let unsettled = pattern.unsettled_from(text);
     let mut stable = 0;
     let mut is_certain = true;
-    scalar::for_each(pattern, text, |start, end| {
+    let _ = scalar::for_each(pattern, text, |start, end| {
         is_certain &= start < final_space && end <= unsettled && end + LOOK_AHEAD_BYTES <= text.len();
         // White space at the end of a text is not divided, so a prefix that ends there would not split alike.
         if is_certain && !is_space(text, start, end) {
             stable = end;
         }
+        ControlFlow::Continue(())
     });
     stable
 }

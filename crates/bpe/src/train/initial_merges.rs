@@ -5,6 +5,7 @@ use super::words::{CountGroup, Words};
 use super::Merge;
 use crate::count::Counts;
 use crate::error::BpeError;
+use crate::memory;
 use crate::merge::{Mergers, PairTable};
 use crate::parallel;
 use crate::vocab;
@@ -38,7 +39,7 @@ impl InitialMerges {
     /// Lays out the words of `counts`, those equally frequent together, and applies the merges to them.
     ///
     /// # Errors
-    /// [`BpeError::CorpusTooLarge`].
+    /// [`BpeError::CorpusTooLarge`], [`BpeError::OutOfMemory`].
     pub fn apply(&self, counts: &Counts, num_tokens: usize, num_threads: usize) -> Result<Words, BpeError> {
         let num_cells = counts.num_bytes() + counts.len() + 1;
         if num_cells > Words::MAX_CELLS {
@@ -47,13 +48,13 @@ impl InitialMerges {
                 limit: Words::MAX_CELLS as u64,
             });
         }
-        let order = by_count(counts);
+        let order = by_count(counts)?;
         let (cells, mut groups) = if self.pairs.is_none() {
             self.apply_to(counts, &order, num_cells)?
         } else {
             let share = order.len().div_ceil(num_threads).max(1);
             let parts = parallel::map(order.chunks(share), |words| self.apply_to(counts, words, 0));
-            concatenate(parts.into_iter().collect::<Result<_, _>>()?)
+            concatenate(parts.into_iter().collect::<Result<_, _>>()?)?
         };
         groups.push(CountGroup {
             first: cells.len() as u32,
@@ -64,7 +65,8 @@ impl InitialMerges {
 
     /// Returns the cells and groups of `words`, without the last group that ends them.
     fn apply_to(&self, counts: &Counts, words: &[u32], room: usize) -> Result<(Vec<u32>, Vec<CountGroup>), BpeError> {
-        let mut cells = Vec::with_capacity(room);
+        let mut cells = Vec::new();
+        memory::reserve_exact(&mut cells, room.max(1))?;
         cells.push(BORDER);
         let mut groups: Vec<CountGroup> = Vec::new();
         let mut mergers = Mergers::default();
@@ -75,6 +77,7 @@ impl InitialMerges {
                 groups.push(CountGroup { first, count });
             }
             let first = cells.len();
+            memory::reserve(&mut cells, bytes.len() + 1)?;
             match &self.pairs {
                 None => cells.extend(bytes.iter().map(|&byte| u32::from(byte))),
                 Some(pairs) => mergers.merge(pairs, bytes, 0, |symbol| cells.push(symbol))?,
@@ -90,23 +93,23 @@ impl InitialMerges {
 }
 
 /// Joins the cells and groups of consecutive words.
-fn concatenate(parts: Vec<(Vec<u32>, Vec<CountGroup>)>) -> (Vec<u32>, Vec<CountGroup>) {
+fn concatenate(parts: Vec<(Vec<u32>, Vec<CountGroup>)>) -> Result<(Vec<u32>, Vec<CountGroup>), BpeError> {
     let mut parts = parts.into_iter();
     let (mut cells, mut groups) = parts.next().unwrap_or((vec![BORDER], Vec::new()));
     for (more_cells, more_groups) in parts {
         // Every part begins with a border; the cells so far end with one already.
         let offset = cells.len() as u32 - 1;
-        cells.extend_from_slice(&more_cells[1..]);
+        memory::extend(&mut cells, &more_cells[1..])?;
         groups.extend(more_groups.into_iter().map(|group| CountGroup {
             first: group.first + offset,
             ..group
         }));
     }
-    (cells, groups)
+    Ok((cells, groups))
 }
 
 /// Returns the words of two bytes or more, the rarest first, by a counting sort: nearly all counts are small.
-fn by_count(counts: &Counts) -> Vec<u32> {
+fn by_count(counts: &Counts) -> Result<Vec<u32>, BpeError> {
     const SMALL: u64 = 1 << 12;
     let words = || counts.iter().enumerate().filter(|(_, (word, _))| word.len() > 1);
     let mut ends = vec![0; SMALL as usize + 1];
@@ -117,7 +120,7 @@ fn by_count(counts: &Counts) -> Vec<u32> {
     for entry in &mut ends {
         end += std::mem::replace(entry, end);
     }
-    let mut order = vec![0; end];
+    let mut order = memory::filled(0, end)?;
     for (index, (_, count)) in words() {
         let end = &mut ends[count.min(SMALL) as usize];
         order[*end] = index as u32;
@@ -125,5 +128,5 @@ fn by_count(counts: &Counts) -> Vec<u32> {
     }
     let first_large = ends[SMALL as usize - 1];
     order[first_large..].sort_by_key(|&word| counts.get(word as usize).1);
-    order
+    Ok(order)
 }

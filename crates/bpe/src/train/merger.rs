@@ -41,7 +41,7 @@ impl Merger {
         let mut tokens = Tokens::new(ties);
         let initial = InitialMerges::new(known, &mut tokens)?;
         let words = initial.apply(counts, tokens.len(), num_threads)?;
-        let watched = index_pairs(&words, &tokens, &limits, num_threads);
+        let watched = index_pairs(&words, &tokens, &limits, num_threads)?;
         Ok(Self {
             queue: Queue::new(&watched.pairs, &tokens),
             words,
@@ -66,9 +66,14 @@ impl Merger {
     }
 
     /// Merges the next pair everywhere; none where no pair is left.
-    pub fn step(&mut self) -> Option<Merge> {
+    ///
+    /// # Errors
+    /// [`BpeError::OutOfMemory`]; the merger is then of no use any more.
+    pub fn step(&mut self) -> Result<Option<Merge>, BpeError> {
         self.has_begun_round = false;
-        let index = self.next_pair()?;
+        let Some(index) = self.next_pair()? else {
+            return Ok(None);
+        };
         let pair = *self.watched.pairs.get(index);
         let (joined, is_new) = self.tokens.join(pair.left, pair.right);
         if is_new {
@@ -77,21 +82,21 @@ impl Merger {
         if !is_new || self.limits.is_dense(pair.num_places as usize, self.words.len()) {
             // A token that was known before may stand beside its neighbours already, in pairs whose count now rises.
             self.words.close_up_joining(pair.left, pair.right, joined);
-            self.start_round();
+            self.start_round()?;
         } else {
             self.queue.remove_first(&self.watched.pairs, &self.tokens);
-            self.join_all(index, joined);
+            self.join_all(index, joined)?;
             let free = self.watched.pairs.clear(index);
-            self.settle(&pair, joined, free);
+            self.settle(&pair, joined, free)?;
         }
-        Some((
+        Ok(Some((
             self.tokens.bytes(pair.left).clone(),
             self.tokens.bytes(pair.right).clone(),
-        ))
+        )))
     }
 
     /// The pair to merge next; it stays first in the queue.
-    fn next_pair(&mut self) -> Option<u32> {
+    fn next_pair(&mut self) -> Result<Option<u32>, BpeError> {
         loop {
             let Watched { pairs, last } = &self.watched;
             let next = self.queue.next(pairs, &self.tokens);
@@ -100,29 +105,30 @@ impl Merger {
             let is_certain =
                 last.is_none_or(|last| next.is_some_and(|next| compare(pairs.get(next), &last, &self.tokens).is_ge()));
             if is_certain && !is_full {
-                return next;
+                return Ok(next);
             }
             self.words.close_up();
-            self.start_round();
+            self.start_round()?;
         }
     }
 
-    fn start_round(&mut self) {
+    fn start_round(&mut self) -> Result<(), BpeError> {
         self.has_begun_round = true;
         // What is watched no longer makes room first.
         self.watched.pairs = Default::default();
         self.queue = Queue::default();
-        self.watched = index_pairs(&self.words, &self.tokens, &self.limits, self.num_threads);
+        self.watched = index_pairs(&self.words, &self.tokens, &self.limits, self.num_threads)?;
         self.queue = Queue::new(&self.watched.pairs, &self.tokens);
+        Ok(())
     }
 
     /// Joins the symbols of `pair` wherever they still stand, from left to right, noting what stands beside them.
-    fn join_all(&mut self, pair: u32, joined: u32) {
+    fn join_all(&mut self, pair: u32, joined: u32) -> Result<(), BpeError> {
         let places = self.watched.pairs.places_of(pair);
         let Pair { left, right, .. } = *self.watched.pairs.get(pair);
         let (words, before, after) = (&mut self.words, &mut self.before, &mut self.after);
-        before.clear(self.tokens.len(), places.len());
-        after.clear(self.tokens.len(), places.len());
+        before.clear(self.tokens.len(), places.len())?;
+        after.clear(self.tokens.len(), places.len())?;
         let left_len = words.cell_len(left);
         let joined_len = words.cell_len(joined);
         let mut cursor = words.cursor_at(places.first().copied().unwrap_or(0));
@@ -152,10 +158,11 @@ impl Merger {
             words.join(pos, middle, end, joined);
             last_end = end;
         }
+        Ok(())
     }
 
     /// Brings pairs and queue up to date with what was noted; the places in `free` may be written over.
-    fn settle(&mut self, merged: &Pair, joined: u32, mut free: Range<usize>) {
+    fn settle(&mut self, merged: &Pair, joined: u32, mut free: Range<usize>) -> Result<(), BpeError> {
         let Self {
             watched: Watched { pairs, last },
             queue,
@@ -190,14 +197,15 @@ impl Merger {
             });
             queue.push(added, pairs, tokens);
         };
-        before.sort_places(pairs, &mut free, is_watched);
+        before.sort_places(pairs, &mut free, is_watched)?;
         for note in before.notes().iter().filter(|note| note.num_places > 0) {
             watch(pairs, note.symbol, joined, note);
         }
-        after.sort_places(pairs, &mut free, is_watched);
+        after.sort_places(pairs, &mut free, is_watched)?;
         for note in after.notes().iter().filter(|note| note.num_places > 0) {
             watch(pairs, joined, note.symbol, note);
         }
+        Ok(())
     }
 }
 

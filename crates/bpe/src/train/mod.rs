@@ -90,7 +90,7 @@ impl Trainer {
     pub fn merge(&mut self, num_tokens: usize, on_progress: OnProgress<'_>) -> Result<Vec<Merge>, BpeError> {
         let mut merges = Vec::new();
         while self.num_tokens() < num_tokens {
-            let Some(merge) = self.merger.step() else { break };
+            let Some(merge) = self.merger.step()? else { break };
             merges.push(merge);
             if (merges.len() % MERGES_BETWEEN_REPORTS == 0 || self.merger.has_begun_round())
                 && on_progress(self.num_tokens() as u64, num_tokens as u64).is_break()

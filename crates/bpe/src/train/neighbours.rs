@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use super::pairs::Pairs;
+use crate::error::BpeError;
+use crate::memory::reserve_exact;
 
 /// The symbols on one side of a merged pair, each with what is gone and what is new.
 #[derive(Default)]
@@ -28,11 +30,11 @@ pub(super) struct Note {
 
 impl Side {
     /// Forgets all, and makes room for at most `num_places`.
-    pub fn clear(&mut self, num_tokens: usize, num_places: usize) {
+    pub fn clear(&mut self, num_tokens: usize, num_places: usize) -> Result<(), BpeError> {
         self.slots.resize(num_tokens, 0);
         self.notes.clear();
         self.places.clear();
-        self.places.reserve_exact(num_places);
+        reserve_exact(&mut self.places, num_places)
     }
 
     #[inline(always)]
@@ -81,7 +83,12 @@ impl Side {
 
     /// Moves the new places of the symbols for which `keeps`, symbol by symbol, to those of all pairs; the places in `free`
     /// may be written over. The others' notes have no places any more.
-    pub fn sort_places(&mut self, pairs: &mut Pairs, free: &mut Range<usize>, keeps: impl Fn(&Note) -> bool) {
+    pub fn sort_places(
+        &mut self,
+        pairs: &mut Pairs,
+        free: &mut Range<usize>,
+        keeps: impl Fn(&Note) -> bool,
+    ) -> Result<(), BpeError> {
         const NOT_KEPT: usize = usize::MAX;
         let mut num_kept = 0;
         for note in &mut self.notes {
@@ -94,9 +101,9 @@ impl Side {
             }
         }
         if num_kept == 0 {
-            return;
+            return Ok(());
         }
-        let base = pairs.make_room(num_kept, free);
+        let base = pairs.make_room(num_kept, free)?;
         let kept = &mut pairs.places_mut()[base..base + num_kept];
         for &(slot, place) in &self.places {
             let next = &mut self.notes[slot as usize].first;
@@ -108,5 +115,6 @@ impl Side {
         for note in self.notes.iter_mut().filter(|note| note.num_places > 0) {
             note.first = note.first + base - note.num_places as usize;
         }
+        Ok(())
     }
 }

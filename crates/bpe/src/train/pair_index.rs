@@ -10,6 +10,8 @@ use super::limits::Limits;
 use super::pairs::{Pair, Pairs};
 use super::tokens::{Tokens, BORDER};
 use super::words::Words;
+use crate::error::BpeError;
+use crate::memory::{filled, reserve, reserve_exact};
 use crate::parallel;
 use crate::prefetch::prefetch;
 
@@ -27,9 +29,14 @@ pub(super) fn compare(a: &Pair, b: &Pair, tokens: &Tokens) -> Ordering {
 }
 
 /// Watches the most frequent pairs of `words`, whose gaps are closed up.
-pub(super) fn index_pairs(words: &Words, tokens: &Tokens, limits: &Limits, num_threads: usize) -> Watched {
+pub(super) fn index_pairs(
+    words: &Words,
+    tokens: &Tokens,
+    limits: &Limits,
+    num_threads: usize,
+) -> Result<Watched, BpeError> {
     let max_pairs = limits.max_pairs(words.len());
-    let mut by_left = ByLeft::new(words, tokens.len());
+    let mut by_left = ByLeft::new(words, tokens.len())?;
     let shares = by_left.shares(num_threads);
     let counted = parallel::map(&shares, |share| {
         count_pairs(words, &by_left, share.clone(), max_pairs, tokens)
@@ -63,6 +70,7 @@ pub(super) fn index_pairs(words: &Words, tokens: &Tokens, limits: &Limits, num_t
     let mut places = by_left.positions;
     let mut end = 0;
     for ((share, first), len) in shares.iter().zip(starts_of_shares).zip(lens) {
+        let len = len?;
         places.copy_within(first..first + len, end);
         for pair in pairs.iter_mut().filter(|pair| share.contains(&pair.left)) {
             pair.first += end;
@@ -71,11 +79,11 @@ pub(super) fn index_pairs(words: &Words, tokens: &Tokens, limits: &Limits, num_t
     }
     places.truncate(end);
     // No more than it may grow to, and no copy on the way.
-    places.reserve_exact(limits.max_places(words.len()) - end);
-    Watched {
+    reserve_exact(&mut places, limits.max_places(words.len()) - end)?;
+    Ok(Watched {
         pairs: Pairs::new(pairs, places),
         last,
-    }
+    })
 }
 
 /// The positions of all pairs, sorted by their left symbol, then as they stand.
@@ -86,7 +94,7 @@ struct ByLeft {
 }
 
 impl ByLeft {
-    fn new(words: &Words, num_tokens: usize) -> Self {
+    fn new(words: &Words, num_tokens: usize) -> Result<Self, BpeError> {
         let lefts = || {
             let pairs = words.cells().windows(2).zip(0..);
             pairs
@@ -101,13 +109,13 @@ impl ByLeft {
         for start in &mut starts {
             end += std::mem::replace(start, end);
         }
-        let mut positions = vec![0; end];
+        let mut positions = filled(0, end)?;
         let mut next = starts.clone();
         for (left, pos) in lefts() {
             positions[next[left]] = pos;
             next[left] += 1;
         }
-        Self { positions, starts }
+        Ok(Self { positions, starts })
     }
 
     fn of(&self, left: u32) -> &[u32] {
@@ -171,7 +179,13 @@ fn count_pairs(words: &Words, by_left: &ByLeft, lefts: Range<u32>, max_pairs: us
 /// Moves the positions of `pairs`, pair by pair, to the front of `places`; returns how many there are.
 ///
 /// `places` are the positions by left symbol from the `begin`th on; the pairs' `first` counts from there.
-fn sort_places(words: &Words, starts: &[usize], begin: usize, pairs: &mut [Pair], places: &mut [u32]) -> usize {
+fn sort_places(
+    words: &Words,
+    starts: &[usize],
+    begin: usize,
+    pairs: &mut [Pair],
+    places: &mut [u32],
+) -> Result<usize, BpeError> {
     const NOT_WATCHED: u32 = u32::MAX;
     let mut ends = vec![NOT_WATCHED; starts.len()];
     let mut sorted = Vec::new();
@@ -189,6 +203,8 @@ fn sort_places(words: &Words, starts: &[usize], begin: usize, pairs: &mut [Pair]
             // Perhaps the one letter of a very long word: no copy.
             places.copy_within(positions, end);
         } else {
+            sorted.clear();
+            reserve(&mut sorted, len as usize)?;
             sorted.resize(len as usize, 0);
             for at in positions.clone() {
                 prefetch(words.cells(), *places.get(at + LOOK_AHEAD).unwrap_or(&0) as usize);
@@ -206,7 +222,7 @@ fn sort_places(words: &Words, starts: &[usize], begin: usize, pairs: &mut [Pair]
         }
         end += len as usize;
     }
-    end
+    Ok(end)
 }
 
 /// The most frequent pairs of those seen so far.

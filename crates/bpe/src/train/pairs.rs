@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use crate::error::BpeError;
 use crate::hash::hash_word;
+use crate::memory::reserve;
 use crate::prefetch::prefetch;
 
 /// Two adjacent symbols.
@@ -74,13 +76,14 @@ impl Pairs {
 
     /// Makes room for `num_places` more and returns where it begins: in `free`, places that are needed no longer, if they
     /// suffice. So the places of all pairs together hardly grow, though every merge makes new ones.
-    pub fn make_room(&mut self, num_places: usize, free: &mut Range<usize>) -> usize {
+    pub fn make_room(&mut self, num_places: usize, free: &mut Range<usize>) -> Result<usize, BpeError> {
         if num_places <= free.len() {
             free.start += num_places;
-            return free.start - num_places;
+            return Ok(free.start - num_places);
         }
+        reserve(&mut self.places, num_places)?;
         self.places.resize(self.places.len() + num_places, 0);
-        self.places.len() - num_places
+        Ok(self.places.len() - num_places)
     }
 
     /// All places, for writing.

@@ -9,7 +9,7 @@ use crate::count::Counts;
 
 fn merges(counts: &Counts, known: &[Merge], limits: Limits, num_threads: usize) -> Vec<Merge> {
     let mut merger = Merger::new(counts, known, Ties::Bytes, limits, num_threads).unwrap();
-    std::iter::from_fn(|| merger.step()).take(300).collect()
+    std::iter::from_fn(|| merger.step().unwrap()).take(300).collect()
 }
 
 proptest! {

@@ -14,6 +14,8 @@ mod value;
 use keys::LongKey;
 use table::Table;
 
+use crate::memory::reserve_exact;
+
 pub use keys::{MediumKey, ShortKey, MAX_MEDIUM_KEY, MAX_SHORT_KEY};
 pub use value::{Value, MAX_PACKED};
 
@@ -197,7 +199,7 @@ fn reserve_within<T>(vec: &mut Vec<T>, num: usize, room: &mut usize) -> Option<(
     if len > vec.capacity() {
         let capacity = len.max(vec.capacity() * 2);
         *room = room.checked_sub(capacity * size_of::<T>())?;
-        vec.reserve_exact(capacity - vec.len());
+        reserve_exact(vec, capacity - vec.len()).ok()?;
     }
     Some(())
 }

@@ -1,5 +1,6 @@
 //! A set-associative table from keys to 64-bit values, as in a processor's cache.
 
+use crate::memory::filled;
 use crate::prefetch::prefetch;
 
 /// What a table is searched by; the default one marks an empty entry and is never looked up.
@@ -40,13 +41,13 @@ const FIRST_NUM_SETS: usize = 1 << 6;
 impl<K: Key, const WAYS: usize> Table<K, WAYS> {
     /// An empty table.
     pub fn new() -> Self {
-        Self::with_num_sets(FIRST_NUM_SETS)
+        Self::of_sets(vec![Set::empty(); FIRST_NUM_SETS])
     }
 
-    fn with_num_sets(num_sets: usize) -> Self {
+    fn of_sets(sets: Vec<Set<K, WAYS>>) -> Self {
         Self {
-            sets: vec![Set::empty(); num_sets],
-            shift: 64 - num_sets.trailing_zeros(),
+            shift: 64 - sets.len().trailing_zeros(),
+            sets,
             num_inserted: 0,
         }
     }
@@ -99,8 +100,10 @@ impl<K: Key, const WAYS: usize> Table<K, WAYS> {
 
     #[cold]
     fn grow(&mut self) {
-        let larger = Self::with_num_sets(self.sets.len() * 2);
-        let smaller = std::mem::replace(self, larger).sets;
+        let Ok(larger) = filled(Set::empty(), self.sets.len() * 2) else {
+            return; // too little memory: entries replace each other
+        };
+        let smaller = std::mem::replace(self, Self::of_sets(larger)).sets;
         for set in &smaller {
             for (&key, &value) in set.keys.iter().zip(&set.values) {
                 if key != K::default() {
