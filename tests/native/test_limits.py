@@ -16,7 +16,7 @@ calls = {
     "encode_to_numpy": tokenizer.encode_to_numpy,
     "encode_with_offsets": tokenizer.encode_with_offsets,
     "encode_batch": lambda text: tokenizer.encode_batch([text]),
-    "train_bpe": lambda text: train_bpe(sys.argv[2], 300, [], num_threads=1),
+    "train_bpe": lambda text: train_bpe(sys.argv[2], 300, []),
     "main": lambda text: __import__("homespun.cli.main").cli.main.main(sys.argv[3:]),
 }
 call = calls[sys.argv[1]]
