@@ -128,7 +128,7 @@ pub enum BpeError {
     Interrupted,
 
     /// The operating system refused memory whose size depends on the input.
-    #[error("out of memory: {num_bytes} bytes more could not be had; break the text up, or allow more memory")]
+    #[error("could not allocate {num_bytes} bytes")]
     OutOfMemory {
         /// Bytes asked for at once.
         num_bytes: usize,

@@ -59,8 +59,6 @@ def main(arguments: list[str] | None = None) -> int:
         if missing is None:
             raise
         return fail(str(missing))
-    except MemoryError as error:
-        return fail(str(error) or "out of memory; give it less at a time, or allow more memory")
     except KeyboardInterrupt:
         print("homespun: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
