@@ -126,7 +126,8 @@ class ParquetRows:
             column = next(batches).column(0)
             if not isinstance(column, DictionaryArray):
                 return 0
-            return compute.max(compute.binary_length(column.dictionary)).as_py() or 0
+            lengths = compute.call_function("binary_length", [column.dictionary]).to_pylist()
+            return max((length or 0 for length in lengths), default=0)
 
     def _check_column(self, table: "ParquetFile") -> None:
         from pyarrow import types
