@@ -44,7 +44,7 @@ O200K_PATTERN: str
 _SpecialPolicy = Literal["encode", "text", "reject"]
 
 def split(text: str, pattern: str) -> list[str]:
-    """The pre-tokens of `text`; joined they give it back, except what a free pattern does not match."""
+    """The pre-tokens of `text`; joined they give it back."""
 
 def tokens_as_json(tokens: Sequence[tuple[int, bytes]]) -> str:
     """An object from id to bytes in hexadecimal, its keys sorted as strings, without spaces."""
@@ -153,12 +153,14 @@ class Encoder:
         tokens: Sequence[tuple[int, bytes]],
         merges: Sequence[tuple[bytes, bytes]],
         special_tokens: Sequence[tuple[str, int]],
+        added_tokens: Sequence[str],
         pattern: str,
         cache_bytes: int,
     ) -> Self:
         """Prepare a vocabulary, whose ids may be any of 32 bits.
 
-        Single bytes may be missing, until a text needs one. Special tokens are added where their ids are absent.
+        Single bytes may be missing, until a text needs one. Special tokens are added where their ids are absent; those
+        that are in `added_tokens` too are found whatever the policy says of special tokens.
         Where several tokens have the same bytes, ordinary text takes the highest id that is no special token's. Each
         thread at work keeps a cache of up to `cache_bytes` (64 KiB at least) for the next.
         """

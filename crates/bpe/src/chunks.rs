@@ -54,11 +54,6 @@ impl Chunk {
         &self.bytes
     }
 
-    /// The file's name, for errors.
-    pub fn place(&self) -> &str {
-        &self.place
-    }
-
     /// Whether the file ends with it.
     pub fn is_last(&self) -> bool {
         self.is_last

@@ -220,17 +220,6 @@ pub enum BpeError {
         largest_id: Option<u32>,
     },
 
-    /// Text that no pre-token holds, and therefore no token.
-    #[error("{place}: the tokens spell {num_spelled} bytes of {num_bytes}: this tokenizer's pattern leaves text out; train one whose pattern matches every character")]
-    TextLeftOut {
-        /// The file, or "text" where it came from memory.
-        place: String,
-        /// Bytes that the tokens spell.
-        num_spelled: u64,
-        /// Bytes of the text.
-        num_bytes: u64,
-    },
-
     /// What is wrong with the text of one file, offsets counted from its beginning.
     #[error("{}: {error}", path.display())]
     InFile {

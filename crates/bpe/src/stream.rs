@@ -31,22 +31,17 @@ pub struct EncodeStream {
 
 impl EncodeStream {
     /// An empty stream.
-    ///
-    /// # Errors
-    /// None in fact: the encoder's special tokens have been accepted before.
-    pub fn new(encoder: Arc<Encoder>, special: SpecialPolicy) -> Result<Self, BpeError> {
-        let special_tokens = match special {
-            SpecialPolicy::Text => SpecialTokens::new([""; 0])?,
-            SpecialPolicy::Encode | SpecialPolicy::Reject => encoder.special_tokens().clone(),
-        };
-        Ok(Self {
+    #[must_use]
+    pub fn new(encoder: Arc<Encoder>, special: SpecialPolicy) -> Self {
+        let special_tokens = encoder.tokens_found(special).0.clone();
+        Self {
             encoder,
             special,
             special_tokens,
             held: String::new(),
             try_again_bytes: 0,
             offset: 0,
-        })
+        }
     }
 
     /// Take in the next piece; append the ids that no later text can change to `out`.

@@ -215,24 +215,6 @@ fn empty_and_missing_files_are_refused() {
 }
 
 #[test]
-fn a_pattern_that_leaves_text_out_is_refused() {
-    let encoder = encoder(r"a+");
-    let files = Files::new("incomplete", &["aa <|<|aa"]);
-    let error = blocks(&encoder, &files.texts(1, 100)).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            BpeError::TextLeftOut {
-                num_spelled: 8,
-                num_bytes: 9,
-                ..
-            }
-        ),
-        "{error}"
-    );
-}
-
-#[test]
 fn a_byte_that_is_no_token_is_named_with_its_place_in_the_file() {
     let tokens = (0..=255)
         .filter(|&byte| byte != b'z')

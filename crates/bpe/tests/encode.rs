@@ -148,7 +148,7 @@ proptest! {
         for pattern in [GPT2_PATTERN, GPT4_PATTERN, FREE_PATTERN] {
             let encoder = Arc::new(encoder(pattern, 1 << 20));
             let whole = encoder.encode(&text, special).map_err(|error| error.to_string());
-            let mut stream = EncodeStream::new(Arc::clone(&encoder), special).unwrap();
+            let mut stream = EncodeStream::new(Arc::clone(&encoder), special);
             for _ in 0..2 {
                 let joined = by_stream(&mut stream, &chunks(&text, &cuts)).map_err(|error| error.to_string());
                 prop_assert_eq!(&joined, &whole);
@@ -228,7 +228,7 @@ fn errors_name_the_offset() {
     ));
     assert_eq!(ids, [7], "nothing is appended where there is an error");
 
-    let mut stream = EncodeStream::new(Arc::clone(&encoder), SpecialPolicy::Reject).unwrap();
+    let mut stream = EncodeStream::new(Arc::clone(&encoder), SpecialPolicy::Reject);
     let error = by_stream(&mut stream, &["aa aa", " a<|e", "nd|>"]).unwrap_err();
     assert!(matches!(error, BpeError::SpecialTokenInText { offset: 7, .. }));
     assert_eq!(
@@ -251,7 +251,7 @@ fn errors_name_the_offset() {
 #[test]
 fn a_stream_holds_little() {
     let encoder = Arc::new(encoder(GPT2_PATTERN, 1 << 20));
-    let mut stream = EncodeStream::new(Arc::clone(&encoder), SpecialPolicy::Encode).unwrap();
+    let mut stream = EncodeStream::new(Arc::clone(&encoder), SpecialPolicy::Encode);
     let mut ids = Vec::new();
     for _ in 0..100_000 {
         stream.push(" aa<", &mut ids).unwrap();

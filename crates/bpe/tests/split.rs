@@ -134,9 +134,11 @@ fn a_stable_prefix_comes_as_soon_as_a_pretoken_is_over() {
 }
 
 #[test]
-fn a_free_pattern_leaves_out_what_it_does_not_match() {
+fn text_between_matches_of_a_custom_pattern_is_a_pretoken() {
     let splitter = Splitter::new(r"\w+").unwrap();
-    assert_eq!(splitter.split("ab, cd").unwrap(), [0..2, 4..6]);
+    assert_eq!(splitter.split("ab, cd!").unwrap(), [0..2, 2..4, 4..6, 6..7]);
+    let before_capitals = Splitter::new(r"(?=\p{Lu})").unwrap();
+    assert_eq!(before_capitals.split("aBcD").unwrap(), [0..1, 1..3, 3..4]);
     assert_eq!(splitter.stable_prefix("ab, cd"), 0);
     assert!(Splitter::new("(").is_err());
 }

@@ -37,6 +37,7 @@ impl Encoder {
         tokens: Vec<(u32, Bound<'_, PyBytes>)>,
         merges: Vec<(Bound<'_, PyBytes>, Bound<'_, PyBytes>)>,
         special_tokens: Vec<(String, u32)>,
+        added_tokens: Vec<String>,
         pattern: &str,
         cache_bytes: usize,
     ) -> PyResult<Self> {
@@ -46,9 +47,12 @@ impl Encoder {
             .iter()
             .map(|(left, right)| (left.as_bytes(), right.as_bytes()))
             .collect();
-        py.detach(|| homespun_bpe::Encoder::new(tokens, &merges, &special_tokens, pattern, cache_bytes))
-            .map(|encoder| Self(Arc::new(encoder)))
-            .map_err(|error| to_py(py, &error))
+        py.detach(|| {
+            homespun_bpe::Encoder::new(tokens, &merges, &special_tokens, pattern, cache_bytes)?
+                .with_added_tokens(&added_tokens)
+        })
+        .map(|encoder| Self(Arc::new(encoder)))
+        .map_err(|error| to_py(py, &error))
     }
 
     #[pyo3(signature = (text, special, num_threads=1))]
@@ -134,9 +138,8 @@ impl Encoder {
     }
 
     fn stream(&self, py: Python<'_>, special: &str) -> PyResult<EncodeStream> {
-        homespun_bpe::EncodeStream::new(Arc::clone(&self.0), policy(py, special)?)
-            .map(|stream| EncodeStream(Mutex::new(stream)))
-            .map_err(|error| to_py(py, &error))
+        let stream = homespun_bpe::EncodeStream::new(Arc::clone(&self.0), policy(py, special)?);
+        Ok(EncodeStream(Mutex::new(stream)))
     }
 }
 

@@ -15,7 +15,6 @@ pub fn to_py(py: Python<'_>, error: &BpeError) -> PyErr {
         BpeError::InvalidUtf8 { .. }
         | BpeError::EmptyInput { .. }
         | BpeError::CorpusTooLarge { .. }
-        | BpeError::TextLeftOut { .. }
         | BpeError::DamagedCounts { .. }
         | BpeError::OtherCountsVersion { .. }
         | BpeError::CountTooLarge { .. }

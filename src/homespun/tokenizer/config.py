@@ -4,17 +4,16 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Literal
+from typing import Literal, get_args
 
 from homespun.config import check_at_least, check_choice
 from homespun.errors import ConfigError
+from homespun.tokenizer.patterns import resolve_pattern
 
 NUM_BYTES = 256
 
 Ties = Literal["bytes", "ids"]
 """A rule for pairs that are equally frequent: see `train_bpe`."""
-
-TIES = ("bytes", "ids")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +24,7 @@ class TokenizerConfig:
     """The most tokens the vocabulary may have: special tokens, the 256 bytes and the merges."""
 
     pattern: str = "gpt2"
-    """How text is cut before merging: "gpt2", "gpt4", "o200k", or a regular expression of your own."""
+    """Pre-tokenization: "gpt2", "gpt4" (cl100k_base), "o200k" (o200k_base), or a custom regular expression."""
 
     ties: Ties = "bytes"
     """Which of equally frequent pairs is merged: "bytes", the greater byte strings; "ids", as Hugging Face does."""
@@ -36,9 +35,8 @@ class TokenizerConfig:
     def __post_init__(self) -> None:
         check_special_tokens("tokenizer.special_tokens", self.special_tokens)
         check_vocab_size("tokenizer.vocab_size", self.vocab_size, len(self.special_tokens))
-        check_choice("tokenizer.ties", self.ties, TIES)
-        if not self.pattern:
-            raise ConfigError("tokenizer.pattern is empty; write gpt2, gpt4, o200k or a regular expression")
+        check_choice("tokenizer.ties", self.ties, get_args(Ties))
+        resolve_pattern(self.pattern, "tokenizer.pattern")
 
 
 def check_vocab_size(field_name: str, vocab_size: int, num_special_tokens: int) -> None:

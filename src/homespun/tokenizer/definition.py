@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from homespun import _native
 from homespun.errors import TokenizerError
@@ -19,88 +19,114 @@ class Definition:
     """Everything that decides which ids a text gets; made by `define`, which checks it."""
 
     vocab: dict[int, bytes]
-    """Bytes of every id, special tokens included, by ascending id."""
-
+    """Bytes of every id, special and added tokens included, by ascending id."""
     merges: list[tuple[bytes, bytes]]
     """In order of creation, none twice."""
-
     special_tokens: dict[str, int]
     """Their ids, in the order given."""
-
     pattern: str
     """A regular expression, never a name."""
+    added_tokens: dict[str, int] = field(default_factory=dict)
+    """Ordinary tokens that no merge makes: their text becomes their id wherever it stands, also where special tokens
+    are text. Hugging Face's added tokens with `special: false`."""
+
+    def found_tokens(self) -> dict[str, int]:
+        """Ids of the tokens that text is searched for before it is split."""
+        return self.special_tokens | self.added_tokens
 
     def ids_of_tokens(self) -> dict[bytes, int]:
         """The id of every token of ordinary text.
 
-        A special token may spell the bytes of an ordinary one, such as "a". It has the lower of their ids, or where
-        the vocabulary holds the bytes once, the same id.
+        A special token may have the bytes of an ordinary one, such as "a". It has the lower of their ids, or where the
+        vocabulary holds the bytes once, the same id.
         """
-        special_ids = set(self.special_tokens.values())
-        special = {token: id_ for id_, token in self.vocab.items() if id_ in special_ids}
-        return special | {token: id_ for id_, token in self.vocab.items() if id_ not in special_ids}
+        found_ids = set(self.found_tokens().values())
+        found = {token: id_ for id_, token in self.vocab.items() if id_ in found_ids}
+        return found | {token: id_ for id_, token in self.vocab.items() if id_ not in found_ids}
 
     def fingerprint(self) -> str:
         """The sha256 of the whole definition and of the Unicode version that its pattern's classes follow.
 
-        It is taken over canonical JSON (sorted keys, no spaces, ASCII) in which bytes are hexadecimal:
+        It is taken over canonical JSON (sorted keys, no spaces, ASCII) in which bytes are hexadecimal; without
+        "added_tokens" where there is none:
 
-            {"merges":[["68","65"],...],"pattern":"...","special_tokens":{"<|endoftext|>":0},
+            {"added_tokens":{},"merges":[["68","65"],...],"pattern":"...","special_tokens":{"<|endoftext|>":0},
              "unicode":"16.0.0","vocab":{"0":"3c7c...",...}}
         """
+
+        def canonical(values: Mapping[str, object]) -> str:
+            return json.dumps(values, sort_keys=True, separators=(",", ":"))[1:-1]
+
+        added = f"{canonical({'added_tokens': self.added_tokens})}," if self.added_tokens else ""
         others = {"pattern": self.pattern, "special_tokens": self.special_tokens, "unicode": UNICODE_VERSION}
-        canonical = (
-            f'{{"merges":{_native.merges_as_json(self.merges)},'
-            f"{json.dumps(others, sort_keys=True, separators=(',', ':'))[1:-1]},"
+        text = (
+            f'{{{added}"merges":{_native.merges_as_json(self.merges)},{canonical(others)},'
             f'"vocab":{_native.tokens_as_json(list(self.vocab.items()))}}}'
         )
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def define(
     vocab: Mapping[int, bytes],
     merges: Sequence[tuple[bytes, bytes]],
-    special_tokens: Sequence[str],
+    special_tokens: Sequence[str] | Mapping[str, int],
     pattern: str,
+    added_tokens: Sequence[str] | Mapping[str, int] = (),
 ) -> Definition:
-    """Check the parts against each other; special tokens that the vocabulary lacks get the ids after its last.
+    """Check the parts against each other.
+
+    Special and added tokens are given with their ids, or by name alone: then one that the vocabulary has keeps its
+    lowest id there, and one that it lacks gets the id after the last.
 
     Raises:
-        TokenizerError: an id is out of range, two ordinary ids have the same bytes, a token is empty, a merge takes or
-            makes a token that the vocabulary lacks, or the merges are in no order of creation.
+        TokenizerError: an id is out of range, two ordinary ids have the same bytes, a token is empty, a special token
+            does not have the id stated, a merge takes or makes a token that the vocabulary lacks, or the merges are in
+            no order of creation.
         ConfigError: a special token is empty or given twice, or the pattern cannot be used.
     """
-    check_special_tokens("special_tokens", special_tokens)
+    check_special_tokens("special_tokens", [*special_tokens, *added_tokens])
     vocab = dict(sorted(vocab.items()))
-    special_ids = _find_special_tokens(vocab, special_tokens)
-    _check_vocab(vocab, set(special_ids.values()))
-    # A merge that is listed again finds nothing left to merge.
+    special_ids = _find_tokens(vocab, special_tokens)
+    added_ids = _find_tokens(vocab, added_tokens)
+    _check_vocab(vocab, {*special_ids.values(), *added_ids.values()})
+    # Applied in order, a merge that is listed again finds nothing left to merge.
     merges = list(dict.fromkeys(merges))
     _check_merges(merges, set(vocab.values()))
-    return Definition(vocab=vocab, merges=merges, special_tokens=special_ids, pattern=resolve_pattern(pattern))
+    return Definition(
+        vocab=vocab,
+        merges=merges,
+        special_tokens=special_ids,
+        pattern=resolve_pattern(pattern),
+        added_tokens=added_ids,
+    )
 
 
-def _find_special_tokens(vocab: dict[int, bytes], special_tokens: Sequence[str]) -> dict[str, int]:
-    """Ids of the special tokens; appends those that `vocab` lacks to it."""
+def _find_tokens(vocab: dict[int, bytes], tokens: Sequence[str] | Mapping[str, int]) -> dict[str, int]:
+    """Ids of special or added tokens; appends those without an id to `vocab`."""
+    if isinstance(tokens, Mapping):
+        for name, id_ in tokens.items():
+            if vocab.get(id_) != name.encode():
+                raise TokenizerError(f"vocabulary: id {id_} of {name!r} is {vocab.get(id_)!r}; make them equal")
+        return dict(tokens)
     lowest_id = {token: id_ for id_, token in reversed(vocab.items())}
-    special_ids: dict[str, int] = {}
-    for name in special_tokens:
+    ids: dict[str, int] = {}
+    for name in tokens:
         token = name.encode()
         if token not in lowest_id:
             lowest_id[token] = max(vocab, default=-1) + 1
             vocab[lowest_id[token]] = token
-        special_ids[name] = lowest_id[token]
-    return special_ids
+        ids[name] = lowest_id[token]
+    return ids
 
 
-def _check_vocab(vocab: dict[int, bytes], special_ids: set[int]) -> None:
+def _check_vocab(vocab: dict[int, bytes], found_ids: set[int]) -> None:
     seen: dict[bytes, int] = {}
     for id_, token in vocab.items():
         if not 0 <= id_ <= _LARGEST_ID:
             raise TokenizerError(f"vocabulary: id {id_} is out of range; ids are 0 ... {_LARGEST_ID:,}")
         if not token:
             raise TokenizerError(f"vocabulary: the token of id {id_} is empty; give it at least one byte")
-        if id_ in special_ids:
+        if id_ in found_ids:
             continue
         if token in seen:
             raise TokenizerError(

@@ -4,7 +4,7 @@ The classes of characters are the generated ranges that the Rust core uses too.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from homespun.tokenizer.unicode_tables import LETTERS, LOWERCASE, MARKS, NUMBERS, UPPERCASE, WHITE_SPACE
 
@@ -95,6 +95,18 @@ def split_o200k(text: str) -> Iterator[str]:
             end = end_of_spaces(classes, begin) if last_break < 0 else begin + last_break + 1
         yield text[begin:end]
         begin = end
+
+
+def split_at_matches(text: str, matches: Iterable[tuple[int, int]]) -> Iterator[str]:
+    """Pre-tokens by a custom pattern with these matches: each match, and the text between two; empty ones are dropped.
+
+    >>> list(split_at_matches("ab, cd!", [(0, 2), (4, 6)]))
+    ['ab', ', ', 'cd', '!']
+    """
+    end = 0
+    for start, stop in [*matches, (len(text), len(text))]:
+        yield from filter(None, (text[end:start], text[start:stop]))
+        end = stop
 
 
 def end_of_lower_word(cases: list[str], begin: int) -> int:

@@ -53,6 +53,7 @@ class Tokenizer:
         special_tokens: Sequence[str] | None = None,
         *,
         pattern: str = "gpt2",
+        added_tokens: Sequence[str] | None = None,
     ) -> None:
         """Build from parts, as `train_bpe` returns them.
 
@@ -60,13 +61,14 @@ class Tokenizer:
             vocab: Bytes of each id.
             merges: In order of creation.
             special_tokens: Those that `vocab` lacks get the ids after its last.
-            pattern: "gpt2", "gpt4", "o200k" or a regular expression.
+            pattern: "gpt2", "gpt4", "o200k" or a regular expression; text that it does not match is split off too.
+            added_tokens: Ordinary tokens that no merge makes, found as special tokens are, whatever those become.
 
         Raises:
             TokenizerError: the parts contradict each other.
-            ConfigError: a special token is empty or given twice, or the regular expression is malformed.
+            ConfigError: a special token is empty or given twice, or the pattern is no name and no regular expression.
         """
-        self._set_definition(define(vocab, merges, special_tokens or [], pattern))
+        self._set_definition(define(vocab, merges, special_tokens or [], pattern, added_tokens or []))
 
     @classmethod
     def from_definition(cls, definition: Definition) -> "Tokenizer":
@@ -212,7 +214,7 @@ class Tokenizer:
         With `unit="bytes"` the rows are places in the UTF-8 bytes, and `text[begin:end]` of these is what the token
         spells. With "characters" they are places in the string. There a token may hold part of a character only: its
         row then has the whole character, as have the rows of its neighbours that hold the rest. So do Hugging Face's
-        tokenizers (with `trim_offsets=False`). Rows touch, except where a pattern of your own leaves text out.
+        tokenizers (with `trim_offsets=False`). Rows touch.
 
             >>> ids, offsets = Tokenizer({0: b"a", 1: b" ", 2: b"\xc3", 3: b"\xa9"}, []).encode_with_offsets("a \xe9")
             >>> offsets.tolist()
@@ -315,6 +317,11 @@ class Tokenizer:
         return dict(self._definition.special_tokens)
 
     @property
+    def added_tokens(self) -> dict[str, int]:
+        """Ids of the ordinary tokens that no merge makes."""
+        return dict(self._definition.added_tokens)
+
+    @property
     def pattern(self) -> str:
         """The regular expression that cuts text into pre-tokens."""
         return self._definition.pattern
@@ -343,7 +350,8 @@ class Tokenizer:
         self._encoder = _native.Encoder(
             list(definition.vocab.items()),
             definition.merges,
-            list(definition.special_tokens.items()),
+            list(definition.found_tokens().items()),
+            list(definition.added_tokens),
             definition.pattern,
             CACHE_BYTES,
         )

@@ -41,7 +41,7 @@ pub fn check(data: &[u8]) {
     );
 
     let pieces = pieces(&text, &cuts);
-    let mut stream = EncodeStream::new(Arc::clone(encoder), policy).unwrap();
+    let mut stream = EncodeStream::new(Arc::clone(encoder), policy);
     for _ in 0..2 {
         assert_eq!(
             by_stream(&mut stream, &pieces).map_err(Refusal::of),

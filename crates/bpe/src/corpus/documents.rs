@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{check_complete, Block, Separator, BLOCKS_PER_THREAD};
+use super::{Block, Separator, BLOCKS_PER_THREAD};
 use crate::encode::{Encoder, SpecialPolicy, Worker};
 use crate::error::BpeError;
 use crate::parallel::in_order;
@@ -27,8 +27,7 @@ pub struct Documents<'a> {
 ///
 /// # Errors
 ///
-/// [`BpeError::InText`] for the first document that cannot be encoded, [`BpeError::TextLeftOut`], and what `on_block`
-/// returns.
+/// [`BpeError::InText`] for the first document that cannot be encoded, and what `on_block` returns.
 pub fn encode_documents(
     encoder: &Encoder,
     documents: &Documents<'_>,
@@ -93,6 +92,5 @@ fn encode_run(
             num_bytes += documents.separator.text.len() as u64;
         }
     }
-    check_complete(encoder, "text", num_bytes, &ids)?;
     Ok((ids, num_bytes))
 }

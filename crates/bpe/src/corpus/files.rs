@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::source::Source;
-use super::{check_complete, Block, Separator, BLOCKS_PER_THREAD};
+use super::{Block, Separator, BLOCKS_PER_THREAD};
 use crate::chunks::Chunk;
 use crate::encode::{Encoder, SpecialPolicy, Worker};
 use crate::error::BpeError;
@@ -53,14 +53,23 @@ struct Encoded {
 /// # Errors
 ///
 /// [`BpeError::Io`], [`BpeError::EmptyInput`], [`BpeError::InvalidUtf8`] with the offset in the file, [`BpeError::InFile`]
-/// for a text that cannot be encoded, [`BpeError::TextLeftOut`], and what `on_block` returns. Of several errors it is the
-/// first in the text, and the chunks before it have been given to `on_block`.
+/// for a text that cannot be encoded, and what `on_block` returns. Of several errors it is the first in the text, and the chunks before it have been given to `on_block`.
 pub fn encode_files(
     encoder: &Encoder,
     files: &TextFiles<'_>,
     mut on_block: impl FnMut(Stretch, Block<'_>) -> Result<(), BpeError>,
 ) -> Result<(), BpeError> {
-    let separators = SpecialTokens::new([files.separator.text])?;
+    // A chunk may end inside neither the separator nor a token that is found in ordinary text.
+    let (added, added_ids) = encoder.tokens_found(SpecialPolicy::Text);
+    let mut tokens = vec![files.separator.text.to_owned()];
+    let mut ids = vec![files.separator.id];
+    for (token, &id) in added.tokens().iter().zip(added_ids) {
+        if token != files.separator.text {
+            tokens.push(token.clone());
+            ids.push(id);
+        }
+    }
+    let separators = SpecialTokens::new(tokens)?;
     let source = Source::new(
         files.paths,
         files.start,
@@ -73,6 +82,7 @@ pub fn encode_files(
         encoder,
         files,
         separators: &separators,
+        ids: &ids,
         source: Mutex::new(source),
         spare: Mutex::new(Vec::new()),
     };
@@ -97,7 +107,9 @@ pub fn encode_files(
 struct Job<'a> {
     encoder: &'a Encoder,
     files: &'a TextFiles<'a>,
+    /// The separator, then the tokens that are found in ordinary text; and their ids.
     separators: &'a SpecialTokens,
+    ids: &'a [u32],
     source: Mutex<Source<'a>>,
     /// Buffers to use again: memory that was never touched is slow.
     spare: Mutex<Vec<Vec<u32>>>,
@@ -132,9 +144,9 @@ impl Job<'_> {
         let mut ids = spare.unwrap_or_default();
         let mut is_open = true;
         for piece in self.separators.pieces(text.as_bytes()) {
-            is_open = matches!(piece, Piece::Text(_));
+            is_open = !matches!(piece, Piece::Special(_, 0));
             match piece {
-                Piece::Special(..) => ids.push(separator.id),
+                Piece::Special(_, index) => ids.push(self.ids[index]),
                 Piece::Text(range) => {
                     let offset = chunk.start_offset() as usize + range.start;
                     self.encoder
@@ -147,7 +159,6 @@ impl Job<'_> {
             }
         }
         let mut num_bytes = text.len() as u64;
-        check_complete(self.encoder, chunk.place(), num_bytes, &ids)?;
         let is_last_file = file_index + 1 == self.files.paths.len();
         if chunk.is_last() && is_open && (self.files.closes_last || !is_last_file) {
             ids.push(separator.id);

@@ -4,9 +4,6 @@ mod documents;
 mod files;
 mod source;
 
-use crate::encode::Encoder;
-use crate::error::BpeError;
-
 pub use documents::{encode_documents, Documents};
 pub use files::{encode_files, Stretch, TextFiles};
 
@@ -40,26 +37,5 @@ impl<'a> Block<'a> {
             num_bytes,
             num_separators: ids.iter().filter(|&&id| id == separator.id).count() as u64,
         }
-    }
-}
-
-/// Refuses ids that do not spell the text they came from. Only a free pattern can leave some of it out.
-fn check_complete(encoder: &Encoder, place: &str, num_bytes: u64, ids: &[u32]) -> Result<(), BpeError> {
-    if encoder.splitter().is_streamable() {
-        return Ok(());
-    }
-    let vocabulary = encoder.vocabulary();
-    let num_spelled = ids
-        .iter()
-        .map(|&id| vocabulary.bytes_of(id).map_or(0, <[u8]>::len) as u64)
-        .sum();
-    if num_spelled == num_bytes {
-        Ok(())
-    } else {
-        Err(BpeError::TextLeftOut {
-            place: place.to_owned(),
-            num_spelled,
-            num_bytes,
-        })
     }
 }

@@ -53,6 +53,9 @@ pub struct Encoder {
     splitter: Splitter,
     special_tokens: SpecialTokens,
     special_ids: Vec<u32>,
+    /// Those of them that are found under every policy: see [`Encoder::with_added_tokens`].
+    added_tokens: SpecialTokens,
+    added_ids: Vec<u32>,
     workers: Workers,
 }
 
@@ -95,8 +98,23 @@ impl Encoder {
             splitter: Splitter::new(pattern)?,
             special_tokens: SpecialTokens::new(special_tokens.iter().map(|(text, _)| text.as_str()))?,
             special_ids: special_tokens.iter().map(|&(_, id)| id).collect(),
+            added_tokens: SpecialTokens::new([""; 0])?,
+            added_ids: Vec::new(),
             workers: Workers::new(cache_bytes),
         })
+    }
+
+    /// Marks some of the special tokens as ordinary words of the vocabulary that are found before merging: under every
+    /// policy their text becomes their id. Hugging Face calls them added tokens with `special: false`.
+    ///
+    /// # Errors
+    /// What [`SpecialTokens`] refuses.
+    pub fn with_added_tokens(mut self, added: &[String]) -> Result<Self, BpeError> {
+        let known = self.special_tokens.tokens().iter().zip(&self.special_ids);
+        let (tokens, ids): (Vec<_>, Vec<_>) = known.filter(|(token, _)| added.contains(token)).unzip();
+        self.added_tokens = SpecialTokens::new(tokens)?;
+        self.added_ids = ids;
+        Ok(self)
     }
 
     /// The vocabulary, special tokens included.
@@ -115,6 +133,14 @@ impl Encoder {
     #[must_use]
     pub fn special_tokens(&self) -> &SpecialTokens {
         &self.special_tokens
+    }
+
+    /// The tokens that are looked for under `policy`, and their ids.
+    pub(crate) fn tokens_found(&self, policy: SpecialPolicy) -> (&SpecialTokens, &[u32]) {
+        match policy {
+            SpecialPolicy::Text => (&self.added_tokens, &self.added_ids),
+            SpecialPolicy::Encode | SpecialPolicy::Reject => (&self.special_tokens, &self.special_ids),
+        }
     }
 
     /// A worker for `encode_into`, with an empty cache.
@@ -198,25 +224,28 @@ impl Encoder {
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
         let mut at = 0;
-        if special != SpecialPolicy::Text {
-            while let Some((found, index)) = self.special_tokens.find(text.as_bytes(), at) {
-                self.encode_ordinary(worker, &text[at..found.start], offset + at, out)?;
-                if special == SpecialPolicy::Reject {
-                    return Err(self.rejected(index, offset + found.start));
-                }
-                out.push(self.special_ids[index]);
-                at = found.end;
+        let (tokens, ids) = self.tokens_found(special);
+        while let Some((found, index)) = tokens.find(text.as_bytes(), at) {
+            self.encode_ordinary(worker, &text[at..found.start], offset + at, out)?;
+            if special == SpecialPolicy::Reject {
+                self.check_may_stand(index, offset + found.start)?;
             }
+            out.push(ids[index]);
+            at = found.end;
         }
         self.encode_ordinary(worker, &text[at..], offset + at, out)
     }
 
-    /// The error for a special token in the text, which stands at `offset`.
-    fn rejected(&self, index: usize, offset: usize) -> BpeError {
-        BpeError::SpecialTokenInText {
-            token: self.special_tokens.tokens()[index].clone(),
-            offset,
+    /// Refuses a special token in the text, which stands at `offset`, unless it is an added token.
+    fn check_may_stand(&self, index: usize, offset: usize) -> Result<(), BpeError> {
+        let token = &self.special_tokens.tokens()[index];
+        if self.added_tokens.tokens().contains(token) {
+            return Ok(());
         }
+        Err(BpeError::SpecialTokenInText {
+            token: token.clone(),
+            offset,
+        })
     }
 
     /// Append the ids of a text without special tokens, which stands at `offset`.

@@ -12,8 +12,7 @@ use crate::split::Backend;
 pub type Span = (usize, usize);
 
 impl Encoder {
-    /// The ids of `text`, and where each stands: the spans of ordinary tokens lie side by side, but for text that a free
-    /// pattern leaves out. A span may begin or end inside a character; see [`spans_in_characters`].
+    /// The ids of `text`, and where each stands: neighbouring spans touch. A span may begin or end inside a character; see [`spans_in_characters`].
     ///
     /// # Errors
     /// See [`Encoder::encode_into`].
@@ -27,16 +26,15 @@ impl Encoder {
         let mut spans = Vec::new();
         self.workers.with(stop, |worker| {
             let mut at = 0;
-            if special != SpecialPolicy::Text {
-                while let Some((found, index)) = self.special_tokens.find(text.as_bytes(), at) {
-                    self.find_spans(worker, text, at..found.start, &mut ids, &mut spans)?;
-                    if special == SpecialPolicy::Reject {
-                        return Err(self.rejected(index, found.start));
-                    }
-                    ids.push(self.special_ids[index]);
-                    spans.push((found.start, found.end));
-                    at = found.end;
+            let (tokens, token_ids) = self.tokens_found(special);
+            while let Some((found, index)) = tokens.find(text.as_bytes(), at) {
+                self.find_spans(worker, text, at..found.start, &mut ids, &mut spans)?;
+                if special == SpecialPolicy::Reject {
+                    self.check_may_stand(index, found.start)?;
                 }
+                ids.push(token_ids[index]);
+                spans.push((found.start, found.end));
+                at = found.end;
             }
             self.find_spans(worker, text, at..text.len(), &mut ids, &mut spans)
         })?;

@@ -72,7 +72,7 @@ impl Encoder {
             }
             let before = &text[..end];
             let cut = self.splitter.last_safe_cut(before, LOOK_BACK_BYTES);
-            let is_free = |cut| special == SpecialPolicy::Text || !self.special_tokens.straddles(text.as_bytes(), cut);
+            let is_free = |cut| !self.tokens_found(special).0.straddles(text.as_bytes(), cut);
             if let Some(cut) = cut.filter(|&cut| cut > start && is_free(cut)) {
                 return cut;
             }

@@ -1,7 +1,7 @@
 //! Pre-tokenization: a text is cut into pre-tokens, the pieces inside which merges happen.
 //!
-//! The patterns of GPT-2, GPT-4 and GPT-4o are written by hand; any other runs on fancy-regex. All cut at the same places as the
-//! pattern's leftmost matches, one after the other, would.
+//! The patterns of GPT-2, GPT-4 and GPT-4o are written by hand; any other runs on fancy-regex. All give the
+//! pattern's leftmost matches, one after the other, and the text between them.
 
 mod backend;
 mod bits;
@@ -109,7 +109,7 @@ impl Splitter {
 
     /// Calls `on_pretoken(start, end)` for every pre-token of `text`, which holds no special token, in order.
     ///
-    /// What a custom pattern does not match belongs to no pre-token.
+    /// The text between two matches of a custom pattern is a pre-token too.
     ///
     /// # Errors
     ///

@@ -199,7 +199,7 @@ def compare_with_tokenizers(tokenizer: "Tokenizer", directory: Path, excerpts: "
 def find_pretokenizer(tokenizer: "Tokenizer") -> "Pretokenize | str":
     """The reference's splitter for the tokenizer's pattern, Python's `regex` for a free one, or why there is none."""
     from homespun.tokenizer.patterns import name_of_pattern
-    from homespun.tokenizer.reference_splitting import SPLITS
+    from homespun.tokenizer.reference_splitting import SPLITS, split_at_matches
 
     name = name_of_pattern(tokenizer.pattern)
     if name in SPLITS:
@@ -212,7 +212,7 @@ def find_pretokenizer(tokenizer: "Tokenizer") -> "Pretokenize | str":
         compiled = regex.compile(tokenizer.pattern)
     except regex.error as error:
         return f"Python's regex cannot run this pattern ({_one_line(error)})"
-    return lambda text: (match[0] for match in compiled.finditer(text) if match[0])
+    return lambda text: split_at_matches(text, (match.span() for match in compiled.finditer(text)))
 
 
 def print_table(findings: "list[Finding]") -> None:
