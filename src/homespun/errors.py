@@ -36,6 +36,10 @@ class GenerationError(HomespunError, ValueError):
     """A prompt or a sampling setting from which nothing can be generated."""
 
 
+class ArgumentTypeError(HomespunError, TypeError):
+    """An argument is of a type that cannot be meant: bytes for a text, a text for ids."""
+
+
 class MissingFileError(HomespunError, FileNotFoundError):
     """A file or directory that was named does not exist."""
 

@@ -297,7 +297,7 @@ def test_text_that_a_pattern_does_not_match_is_encoded(tokenizer, tmp_path):
     (tmp_path / "corpus.txt").write_text("the end", encoding="utf-8")
     encode_corpus(letters, tmp_path / "corpus.txt", tmp_path / "tokens")
     dataset = TokenDataset.open(tmp_path / "tokens")
-    assert letters.decode(dataset[: len(dataset)]) == "the end<|endoftext|>"
+    assert letters.decode(dataset[: len(dataset)]) == "the end"
 
 
 def test_entropy_is_stored_and_must_be_that_of_the_text(tokenizer, tmp_path, make_dataset):

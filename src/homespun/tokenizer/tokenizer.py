@@ -6,33 +6,42 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from homespun import _native
 from homespun.config import check_choice
-from homespun.errors import DataError, TokenizerError
+from homespun.errors import ArgumentTypeError, DataError, HomespunError, TokenizerError
 from homespun.tokenizer.config import resolve_num_threads
 from homespun.tokenizer.definition import Definition, define
-from homespun.tokenizer.storage import load_definition, read_gpt2_files, read_tiktoken_file, save_definition
+from homespun.tokenizer.patterns import name_of_pattern
+from homespun.tokenizer.storage import (
+    load_definition,
+    load_pretrained,
+    read_gpt2_files,
+    read_tiktoken_file,
+    save_definition,
+)
 
 SpecialPolicy = Literal["encode", "text", "reject"]
 """What a special token inside a text becomes: its id, ordinary text, or an error."""
 
-SPECIAL_POLICIES = ("encode", "text", "reject")
 
 OffsetUnit = Literal["characters", "bytes"]
 """What `encode_with_offsets` counts in."""
 
-OFFSET_UNITS = ("characters", "bytes")
 
 CACHE_BYTES = 64 * 2**20
 """Memory that each thread encoding with a tokenizer may keep for pre-tokens it has met."""
 
 _MIN_LONG = 2**16
 """Texts or ids shorter than this are never worth a second thread."""
+
+
+_SAMPLE = "It's 2024:  a caf\u00e9,\r\n\n\t\u4e2d\u6587 \U0001f469\u200d\U0001f4bb <|endoftext|> x_y[1]\0\u00a0 \n"
+"""Words, numbers, line ends, white space, scripts, joiners and something like a special token."""
 
 
 class Tokenizer:
@@ -72,10 +81,19 @@ class Tokenizer:
 
     @classmethod
     def from_definition(cls, definition: Definition) -> "Tokenizer":
-        """A tokenizer of parts that have been checked."""
+        """Build from a checked definition; `TokenizerError` where a sample text does not come back from its ids."""
         tokenizer = cls.__new__(cls)
         tokenizer._set_definition(definition)
+        tokenizer._check_round_trip()
         return tokenizer
+
+    def _check_round_trip(self) -> None:
+        """Encode and decode a sample of the characters whose bytes are tokens: no loader may lose text."""
+        single = {token[0] for token in self._definition.vocab.values() if len(token) == 1}
+        text = "".join(character for character in _SAMPLE if single.issuperset(character.encode()))
+        for special in get_args(SpecialPolicy)[:2]:
+            if self.decode(self.encode(text, special)) != text:
+                raise TokenizerError("a sample text does not come back from its ids; vocabulary and merges do not fit")
 
     @classmethod
     def from_files(
@@ -86,12 +104,7 @@ class Tokenizer:
         *,
         pattern: str = "gpt2",
     ) -> "Tokenizer":
-        """Read vocab.json and merges.txt in GPT-2's printable bytes.
-
-        Raises:
-            MissingFileError: one of the files does not exist.
-            TokenizerError: one is malformed, or they do not belong together.
-        """
+        """Read vocab.json and merges.txt in GPT-2's printable bytes; raises as `load`."""
         vocab_path, merges_path = Path(vocab_filepath), Path(merges_filepath)
         return cls.from_definition(read_gpt2_files(vocab_path, merges_path, special_tokens or [], pattern))
 
@@ -103,20 +116,15 @@ class Tokenizer:
         *,
         pattern: str = "gpt4",
     ) -> "Tokenizer":
-        """Read a `.tiktoken` file, which holds neither special tokens nor pattern: say what they are.
-
-        Raises:
-            MissingFileError: the file does not exist.
-            TokenizerError: it is malformed, or a special token's id is taken.
-        """
+        """Read a `.tiktoken` file, which holds neither special tokens nor pattern; raises as `load`."""
         return cls.from_definition(read_tiktoken_file(Path(path), special_tokens, pattern))
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> "Tokenizer":
         """Read a tokenizer directory: tokenizer.json, or else vocab.json with merges.txt.
 
-        The latter say nothing of pattern and special tokens: the pattern is GPT-2's, special are the tokens that no
-        merge makes.
+        Others' vocab.json and merges.txt say nothing of pattern and special tokens: the pattern is GPT-2's, special are
+        the tokens that no merge makes.
 
         Raises:
             MissingFileError: there is no tokenizer at that place.
@@ -124,17 +132,31 @@ class Tokenizer:
         """
         return cls.from_definition(load_definition(Path(directory)))
 
-    def save(self, directory: str | os.PathLike[str]) -> None:
-        """Write tokenizer.json, vocab.json and merges.txt, each whole or not at all.
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | os.PathLike[str]) -> "Tokenizer":
+        """Read a tokenizer at a path, or a well-known one ("gpt2", "cl100k_base", "o200k_base") from this machine.
+
+        Nothing is downloaded: a name is looked for in the folder that the environment variable HOMESPUN_TOKENIZERS
+        names and in the caches of tiktoken and Hugging Face.
 
         Raises:
-            TokenizerError: a special token is spelled like an ordinary one, which the formats cannot tell apart.
+            MissingFileError: it is in none of these places; the message says which file to put where.
+            TokenizerError: a file is malformed, or has a setting that homespun does not support.
+        """
+        return cls.from_definition(load_pretrained(name_or_path))
+
+    def save(self, directory: str | os.PathLike[str]) -> None:
+        """Write tokenizer.json, tokenizer_config.json, vocab.json and merges.txt, all or none.
+
+        Raises:
+            TokenizerError: the formats cannot hold it: a special token is an ordinary one's word, or the pattern has no
+                equal in tokenizer.json. Nothing is written.
             StorageError: the disk refused.
         """
         save_definition(self._definition, Path(directory))
 
     def encode(self, text: str, special: SpecialPolicy = "encode") -> list[int]:
-        """Ids of `text`.
+        """Return the ids of `text`.
 
         Args:
             text: Anything that UTF-8 can write.
@@ -149,14 +171,14 @@ class Tokenizer:
             if len(text) < _MIN_LONG:
                 return self._encoder.encode(text, special)
             return self._encoder.encode(text, special, resolve_num_threads(None))
-        except UnicodeEncodeError as error:
-            raise _lone_surrogate(error) from None
+        except (UnicodeEncodeError, TypeError) as error:
+            raise _text_error(text, error) from None
 
     def encode_iterable(self, iterable: Iterable[str], special: SpecialPolicy = "encode") -> Iterator[int]:
-        """Ids of the joined text, one by one, as soon as no later text can change them.
+        """Yield the ids of the joined text one by one, as soon as no later text can change them.
 
-        Equal to `encode` of the joined text however it is cut. Memory is bounded by the longest piece, pre-token and
-        special token; a pattern of your own holds the text between two special tokens.
+        Equal to `encode` of the joined text however it is divided. Memory is bounded by the longest text, pre-token and
+        special token; a custom pattern holds all text between two special tokens.
 
         Raises:
             TokenizerError: as `encode`, once that place is reached.
@@ -166,12 +188,8 @@ class Tokenizer:
     def encode_stream(
         self, iterable: Iterable[str], special: SpecialPolicy = "encode"
     ) -> Iterator[npt.NDArray[np.uint32]]:
-        """What `encode_iterable` gives, in arrays: for each piece of text one with the ids that it settles.
-
-        Raises:
-            TokenizerError: as `encode`, once that place is reached.
-        """
-        check_choice("special", special, SPECIAL_POLICIES)
+        """Yield what `encode_iterable` yields, in arrays: for each text one with the ids that are certain after it."""
+        check_choice("special", special, get_args(SpecialPolicy))
         return self._iterate_arrays(iterable, special)
 
     def _iterate_arrays(self, iterable: Iterable[str], special: SpecialPolicy) -> Iterator[npt.NDArray[np.uint32]]:
@@ -179,8 +197,8 @@ class Tokenizer:
         for number, text in enumerate(iterable):
             try:
                 ids = stream.push(text)
-            except UnicodeEncodeError as error:
-                raise _lone_surrogate(error, where=f"piece {number}: ") from None
+            except (UnicodeEncodeError, TypeError) as error:
+                raise _text_error(text, error, where=f"text {number}: ") from None
             if len(ids):
                 yield ids
         if len(ids := stream.finish()):
@@ -189,18 +207,17 @@ class Tokenizer:
     def encode_to_numpy(
         self, text: str | bytes, special: SpecialPolicy = "encode", *, num_threads: int | None = None
     ) -> npt.NDArray[np.uint32]:
-        """Ids of `text`, given as a string or as its UTF-8 bytes, without making Python integers of them.
+        """Return the ids of `text`, a string or its UTF-8 bytes, without making Python integers of them.
 
         A long text is encoded on up to `num_threads` threads (None: one a core), with the same ids for any number.
 
         Raises:
-            TokenizerError: as `encode`.
-            DataError: the bytes are not UTF-8; the message has the offset.
+            DataError: the bytes are not UTF-8; the message has the offset. Otherwise as `encode`.
         """
         try:
             return self._encoder.encode_to_numpy(text, special, _num_threads_for(text, num_threads))
-        except UnicodeEncodeError as error:
-            raise _lone_surrogate(error) from None
+        except (UnicodeEncodeError, TypeError) as error:
+            raise _text_error(text, error) from None
 
     def encode_with_offsets(
         self,
@@ -209,63 +226,57 @@ class Tokenizer:
         *,
         unit: OffsetUnit = "characters",
     ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-        r"""Ids of `text`, and for each a row that says where in `text` its token begins and ends.
+        r"""Return the ids of `text`, and for each a row with the start and the end of its token in `text`.
 
-        With `unit="bytes"` the rows are places in the UTF-8 bytes, and `text[begin:end]` of these is what the token
-        spells. With "characters" they are places in the string. There a token may hold part of a character only: its
-        row then has the whole character, as have the rows of its neighbours that hold the rest. So do Hugging Face's
-        tokenizers (with `trim_offsets=False`). Rows touch.
+        With `unit="bytes"` these are places in the UTF-8 bytes. With "characters" they are places in the string, and a
+        token that is only some bytes of a character has the whole character, as in Hugging Face's tokenizers with
+        `trim_offsets=False`.
 
             >>> ids, offsets = Tokenizer({0: b"a", 1: b" ", 2: b"\xc3", 3: b"\xa9"}, []).encode_with_offsets("a \xe9")
             >>> offsets.tolist()
             [[0, 1], [1, 2], [2, 3], [2, 3]]
 
         Raises:
-            TokenizerError: as `encode`.
-            DataError: the bytes are not UTF-8.
-            ConfigError: `unit` is neither.
+            DataError: the bytes are not UTF-8. Otherwise as `encode`.
         """
-        check_choice("unit", unit, OFFSET_UNITS)
+        check_choice("unit", unit, get_args(OffsetUnit))
         try:
             return self._encoder.encode_with_offsets(text, special, unit == "characters")
-        except UnicodeEncodeError as error:
-            raise _lone_surrogate(error) from None
+        except (UnicodeEncodeError, TypeError) as error:
+            raise _text_error(text, error) from None
 
     def encode_batch(
         self, texts: Sequence[str], special: SpecialPolicy = "encode", *, num_threads: int | None = None
     ) -> list[npt.NDArray[np.uint32]]:
-        """Ids of each text, on `num_threads` threads (None: one a core); a long one is spread over all of them.
-
-        Raises:
-            TokenizerError: as `encode`, for one of the texts.
-        """
+        """Return the ids of each text, on `num_threads` threads (None: one a core), also within a long text."""
         try:
             return self._encoder.encode_batch(texts, special, resolve_num_threads(num_threads))
-        except UnicodeEncodeError as error:
-            raise _lone_surrogate(error) from None
+        except (UnicodeEncodeError, TypeError) as error:
+            raise _text_error(texts, error) from None
 
     def decode(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> str:
-        """The text of `ids`; bytes that are no UTF-8 become U+FFFD.
+        """Return the text of `ids`; bytes that are no UTF-8 become U+FFFD.
 
         Raises:
             DataError: an id is not in the vocabulary.
         """
         return self.decode_bytes(ids).decode("utf-8", errors="replace")
 
-    def decode_bytes(self, ids: Sequence[int] | npt.NDArray[np.integer], *, num_threads: int | None = None) -> bytes:
-        """The bytes of `ids`, joined; of many ids on up to `num_threads` threads (None: one a core).
+    def decode_batch(self, batch: Iterable[Sequence[int] | npt.NDArray[np.integer]]) -> list[str]:
+        """Return the text of each list of ids."""
+        return [self.decode(ids) for ids in batch]
 
-        Raises:
-            DataError: an id is not in the vocabulary.
-        """
-        return self._encoder.decode_bytes(ids, _num_threads_for(ids, num_threads))
+    def decode_bytes(self, ids: Sequence[int] | npt.NDArray[np.integer], *, num_threads: int | None = None) -> bytes:
+        """Return the joined bytes of `ids`; of many ids on up to `num_threads` threads (None: one a core)."""
+        try:
+            return self._encoder.decode_bytes(ids, _num_threads_for(ids, num_threads))
+        except TypeError:
+            raise ArgumentTypeError(
+                f"ids = {ids!r:.80} is of type {type(ids).__name__}, expected a list or an array of integers"
+            ) from None
 
     def decode_stream(self, ids: Iterable[int]) -> Iterator[str]:
-        """The text of `ids` in pieces, each as soon as its last character is whole; joined they equal `decode`.
-
-        Raises:
-            DataError: an id is not in the vocabulary.
-        """
+        """Yield the text of `ids` as soon as each character is complete; joined it equals `decode`."""
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         for id_ in ids:
             if text := decoder.decode(self.id_to_token(id_)):
@@ -274,11 +285,7 @@ class Tokenizer:
             yield rest
 
     def token_to_id(self, token: str | bytes) -> int:
-        """The id of a token; a string may name a special token.
-
-        Raises:
-            TokenizerError: there is no such token.
-        """
+        """Return the id of a token; a string may name a special token. `TokenizerError` where there is none."""
         if isinstance(token, str):
             if token in self._definition.special_tokens:
                 return self._definition.special_tokens[token]
@@ -288,16 +295,12 @@ class Tokenizer:
         return self._ids_of_tokens[token]
 
     def id_to_token(self, id_: int) -> bytes:
-        """The bytes of a token.
-
-        Raises:
-            DataError: no token has that id.
-        """
+        """Return the bytes of a token; `DataError` where no token has that id."""
         try:
             return self._definition.vocab[id_]
         except KeyError:
             raise DataError(
-                f"token id {id_} is outside the vocabulary of {self.vocab_size:,} tokens; "
+                f"token id {id_} is outside the vocabulary of {len(self):,} tokens; "
                 "use the tokenizer that the ids were made with"
             ) from None
 
@@ -326,9 +329,13 @@ class Tokenizer:
         """The regular expression that cuts text into pre-tokens."""
         return self._definition.pattern
 
+    def __len__(self) -> int:
+        """The number of tokens, special tokens included."""
+        return len(self._definition.vocab)
+
     @cached_property
     def vocab_size(self) -> int:
-        """One more than the largest id: the rows that a model's embedding needs."""
+        """One more than the largest id: the rows that an embedding needs; above `len` where ids are missing."""
         return max(self._definition.vocab, default=-1) + 1
 
     @cached_property
@@ -367,7 +374,11 @@ class Tokenizer:
         return hash(self.fingerprint)
 
     def __repr__(self) -> str:
-        return f"Tokenizer(vocab_size={self.vocab_size}, fingerprint={self.fingerprint[:12]})"
+        return (
+            f"Tokenizer({len(self):,} tokens, {len(self._definition.merges):,} merges, "
+            f"{len(self._definition.special_tokens)} special, pattern {name_of_pattern(self.pattern):.40}, "
+            f"fingerprint {self.fingerprint[:12]})"
+        )
 
 
 def _num_threads_for(work: Sized, num_threads: int | None) -> int:
@@ -375,8 +386,14 @@ def _num_threads_for(work: Sized, num_threads: int | None) -> int:
     return 1 if num_threads is None and len(work) < _MIN_LONG else resolve_num_threads(num_threads)
 
 
-def _lone_surrogate(error: UnicodeEncodeError, where: str = "") -> TokenizerError:
-    return TokenizerError(
-        f"{where}index {error.start} of the text is the lone surrogate {error.object[error.start]!r}, which is no "
-        "character; read the text as UTF-8, or replace it with text.encode('utf-8', 'replace').decode()"
-    )
+def _text_error(text: object, error: UnicodeEncodeError | TypeError, where: str = "") -> HomespunError:
+    """What is wrong with the text that the core refused."""
+    if isinstance(error, UnicodeEncodeError):
+        return TokenizerError(
+            f"{where}index {error.start} of the text is the lone surrogate {error.object[error.start]!r}, which is no "
+            "character; read the text as UTF-8, or replace it with text.encode('utf-8', 'replace').decode()"
+        )
+    if isinstance(text, str):
+        return ArgumentTypeError(str(error))
+    remedy = "decode the bytes first" if isinstance(text, bytes) else "`encode_batch` takes a list of texts"
+    return ArgumentTypeError(f"{where}text = {text!r:.80} is of type {type(text).__name__}, expected str; {remedy}")

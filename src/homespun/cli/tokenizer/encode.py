@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import get_args
 
 from homespun.cli.parsing import CommandParser
 
@@ -32,9 +33,9 @@ def main(arguments: list[str]) -> int:
     from homespun.config import check_choice
     from homespun.data.shard import id_dtype
     from homespun.files import write_atomically
-    from homespun.tokenizer.tokenizer import SPECIAL_POLICIES, Tokenizer
+    from homespun.tokenizer.tokenizer import SpecialPolicy, Tokenizer
 
-    check_choice("--special", asked.special, SPECIAL_POLICIES)
+    check_choice("--special", asked.special, get_args(SpecialPolicy))
     tokenizer = Tokenizer.load(asked.tokenizer)
     ids = tokenizer.encode_to_numpy(read_text(asked.file) if asked.text is None else asked.text, asked.special)
     if asked.out is None:

@@ -1,33 +1,67 @@
-"""A tokenizer directory: tokenizer.json for us and Hugging Face, vocab.json and merges.txt for everybody else."""
+"""A tokenizer directory: tokenizer.json for us and Hugging Face, vocab.json and merges.txt for everybody else.
 
+The files belong together, so they appear together: all are written under temporary names first, and tokenizer.json,
+without which our other files are no tokenizer, gets its name last. A process that is killed in between leaves a
+directory that `load_definition` takes for missing and `save_definition` completes.
+"""
+
+import json
+import os
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from homespun.errors import MissingFileError, StorageError, TokenizerError
-from homespun.files import make_directory, write_text_atomically
+from homespun.files import make_directory, storage_errors, sync_directory, write_atomically
 from homespun.tokenizer.definition import Definition
-from homespun.tokenizer.storage.gpt2 import format_vocab, merges_file_text, read_gpt2_directory, vocab_file_text
-from homespun.tokenizer.storage.huggingface import format_tokenizer_json, read_tokenizer_json
+from homespun.tokenizer.storage.gpt2 import (
+    format_vocab,
+    is_written_with_tokenizer_json,
+    merges_file_text,
+    read_gpt2_directory,
+    vocab_file_text,
+)
+from homespun.tokenizer.storage.huggingface import format_pattern, format_tokenizer_json, read_tokenizer_json
 
 TOKENIZER_FILE = "tokenizer.json"
 VOCAB_FILE = "vocab.json"
 MERGES_FILE = "merges.txt"
+CONFIG_FILE = "tokenizer_config.json"
+
+END_OF_TEXT = "<|endoftext|>"
 
 
 def save_definition(definition: Definition, directory: Path) -> None:
-    """Write the three files, each whole or not at all; tokenizer.json, which is read first, comes last.
+    """Write the files of a tokenizer, all or none.
 
     Raises:
-        TokenizerError: a special token cannot be told from an ordinary one in the files; nothing is written.
-        StorageError: the disk refused.
+        TokenizerError: a special token cannot be told from an ordinary one in the files, or the pattern cannot be
+            written in them; nothing is written.
+        StorageError: the disk refused; the directory is as before, or holds no tokenizer.
     """
     texts = {
-        VOCAB_FILE: vocab_file_text(definition),
-        MERGES_FILE: merges_file_text(definition),
         TOKENIZER_FILE: format_tokenizer_json(definition),
+        CONFIG_FILE: _format_config(definition),
+        MERGES_FILE: merges_file_text(definition),
+        VOCAB_FILE: vocab_file_text(definition),
     }
     make_directory(directory)
-    for name, text in texts.items():
-        write_text_atomically(directory / name, text)
+    for name in texts:
+        # What an earlier process left behind when it was killed.
+        for leftover in directory.glob(f".{name}.*.tmp"):
+            with suppress(OSError):
+                leftover.unlink()
+    # The files get their names in the reverse order when the block ends, after all of them are written.
+    with ExitStack() as stack:
+        for name, text in texts.items():
+            file = stack.enter_context(write_atomically(directory / name))
+            file.write(text.encode())
+            # A full disk is noticed here, not when the file is closed and others have their names already.
+            file.flush()
+            os.fsync(file.fileno())
+        with storage_errors(directory):
+            # From here until the last rename nobody may take the directory for a tokenizer.
+            (directory / TOKENIZER_FILE).unlink(missing_ok=True)
+            sync_directory(directory)
 
 
 def check_can_be_saved(definition: Definition, directory: Path) -> None:
@@ -38,6 +72,7 @@ def check_can_be_saved(definition: Definition, directory: Path) -> None:
         StorageError: a file has the directory's name.
     """
     format_vocab(definition)
+    format_pattern(definition.pattern)
     if directory.exists() and not directory.is_dir():
         raise StorageError(f"{directory} is a file; expected a directory, or a name that is free; choose another")
 
@@ -46,7 +81,7 @@ def load_definition(path: Path) -> Definition:
     """Read a tokenizer directory, or a tokenizer.json by name.
 
     Raises:
-        MissingFileError: nothing has that name, or the directory holds no tokenizer.
+        MissingFileError: nothing has that name, or the directory holds no tokenizer, or one that was not saved wholly.
         TokenizerError: a file is malformed, or of a kind that says too little.
     """
     if path.suffix == ".tiktoken":
@@ -55,12 +90,34 @@ def load_definition(path: Path) -> Definition:
             "load it with Tokenizer.from_tiktoken(path, special_tokens, pattern=...), then save it as a directory"
         )
     if path.is_file():
+        if path.name in (VOCAB_FILE, MERGES_FILE, CONFIG_FILE):
+            raise TokenizerError(
+                f"{path} is one file of a tokenizer; name its directory, {path.parent}, or load vocab.json and "
+                "merges.txt with Tokenizer.from_files(vocab, merges, special_tokens)"
+            )
         return read_tokenizer_json(path)
     if (path / TOKENIZER_FILE).is_file():
         return read_tokenizer_json(path / TOKENIZER_FILE)
+    if is_written_with_tokenizer_json(path / MERGES_FILE):
+        raise MissingFileError(
+            f"{path}: {TOKENIZER_FILE} is missing, with which {MERGES_FILE} was written: the tokenizer was not saved "
+            "wholly; make it again, or load the other two files with Tokenizer.from_files and the pattern"
+        )
     if (path / VOCAB_FILE).is_file():
         return read_gpt2_directory(path / VOCAB_FILE, path / MERGES_FILE)
     raise MissingFileError(
         f"{path}: no tokenizer there; expected a directory with {TOKENIZER_FILE}, or with {VOCAB_FILE} and "
         f"{MERGES_FILE}; make one with `homespun tokenizer train`"
     )
+
+
+def _format_config(definition: Definition) -> str:
+    """The text of tokenizer_config.json, from which transformers' AutoTokenizer takes the roles of special tokens."""
+    values: dict[str, object] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "add_prefix_space": False,
+        "clean_up_tokenization_spaces": False,
+    }
+    if END_OF_TEXT in definition.special_tokens:
+        values |= {"bos_token": END_OF_TEXT, "eos_token": END_OF_TEXT}
+    return json.dumps(values, ensure_ascii=False, indent=1) + "\n"

@@ -1,41 +1,56 @@
-"""Hugging Face's tokenizer.json: everything about a tokenizer in one file, loaded there unchanged."""
+"""Hugging Face's tokenizer.json: everything about a tokenizer in one file, loaded there unchanged.
+
+Every setting that changes ids there is honoured or refused; none is passed over.
+"""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from homespun.errors import TokenizerError
+from homespun._native import split
+from homespun.errors import ConfigError, TokenizerError
 from homespun.tokenizer.definition import Definition, define
 from homespun.tokenizer.patterns import PATTERNS, name_of_pattern
 from homespun.tokenizer.storage.gpt2 import format_merges, format_vocab, parse_merges, parse_vocab
+from homespun.tokenizer.storage.oniguruma import from_oniguruma, to_oniguruma
 from homespun.tokenizer.storage.reading import errors_about, read_json_object
 
-# cl100k's pattern in the dialect of Oniguruma, the engine there: it reads {1,3}+ as "again and again", $ as the end of
-# a line.
+# cl100k's pattern by hand: the translation would split the long white space at its end in another way.
 _GPT4_ONIGURUMA = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+"
     r"|\s++\z|\s*[\r\n]|\s+(?!\S)|\s"
 )
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
 
+_OWN_PATTERN = "homespun_pattern"
+"""Key next to a translated `Regex`, unknown to Hugging Face: the pattern that it was translated from."""
+
+# Letters, numbers, marks, punctuation, symbols, white space and controls, alone, repeated and next to each other.
+_SAMPLE = "".join(
+    left + right
+    for left in [*"a1 \n\t._", "Zz", "1234", "   ", "\r\n\n", "...", "'s", "\u00e9\u0301", "$+", "\u4e2d\u6587"]
+    for right in [*"bB7 \n!'\0\u200d\u00a0\u05d0\u00bd\U0001f600", "\t\t"]
+)
+
 
 def format_tokenizer_json(definition: Definition) -> str:
-    """The text of tokenizer.json.
+    """Return the text of tokenizer.json.
 
     Raises:
-        TokenizerError: a special token is spelled like another token.
+        TokenizerError: a special token cannot be told from another token, or the pattern cannot be translated.
     """
-    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     values = {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": [
-            {"id": id_, "content": name} | flags
-            for name, id_ in sorted(definition.special_tokens.items(), key=lambda item: item[1])
+            {"id": id_, "content": name} | flags | {"special": name in definition.special_tokens}
+            for name, id_ in sorted(definition.found_tokens().items(), key=lambda item: item[1])
         ],
         "normalizer": None,
-        "pre_tokenizer": _format_pattern(definition.pattern),
+        "pre_tokenizer": format_pattern(definition.pattern),
         "post_processor": None,
         "decoder": _BYTE_LEVEL | {"use_regex": False},
         "model": {
@@ -55,107 +70,198 @@ def format_tokenizer_json(definition: Definition) -> str:
 
 
 def read_tokenizer_json(path: Path) -> Definition:
-    """The tokenizer of a tokenizer.json.
+    """Read the tokenizer of a tokenizer.json.
 
     Raises:
         MissingFileError: the file does not exist.
-        TokenizerError: it is malformed, or asks for what homespun does not do; the message names the key.
+        TokenizerError: it is malformed, or has a setting that homespun does not support; the message names the key.
     """
     values = read_json_object(path, "a tokenizer.json")
     with errors_about(path):
         model = _expect(values, "model", dict)
         _refuse_settings(values, model)
         merges = parse_merges(_expect(model, "merges", list), lambda index: f"model.merges[{index}]")
-        special_tokens = _read_added_tokens(values)
+        added = _read_added_tokens(values)
         words = _expect(model, "vocab", dict)
-        for name, id_ in special_tokens.items():
-            if words.setdefault(name, id_) != id_:
+        for token in added:
+            if words.setdefault(token.content, token.id) != token.id:
                 raise TokenizerError(
-                    f"added token {name!r} has id {id_}, but {words[name]} in model.vocab; make them equal"
+                    f"added token {token.content!r} has id {token.id}, but {words[token.content]} in model.vocab; "
+                    "make them equal"
                 )
+        vocab = parse_vocab(words, [token.content for token in added])
         pattern = _read_pattern(values.get("pre_tokenizer"))
-        definition = define(parse_vocab(words, special_tokens), merges, list(special_tokens), pattern)
-        if definition.special_tokens != special_tokens:
-            raise TokenizerError("added_tokens: a special token spells an ordinary one of a lower id; choose another")
-        return definition
+        found = _search_once(added)
+        special, ordinary = (
+            {t.content: t.id for t in found if t.special is is_special} for is_special in (True, False)
+        )
+        return define(vocab, merges, special, pattern, ordinary)
 
 
-def _format_pattern(pattern: str) -> dict[str, Any]:
+def format_pattern(pattern: str) -> dict[str, Any]:
+    """Return the pre-tokenizer that splits by `pattern`.
+
+    Raises:
+        TokenizerError: the pattern cannot be translated.
+    """
     name = name_of_pattern(pattern)
     if name == "gpt2":
         return _BYTE_LEVEL | {"use_regex": True}
-    regex = _GPT4_ONIGURUMA if name == "gpt4" else pattern
-    # Removing what is not matched is what our own splitter does; the named patterns match everything.
-    split = {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Removed", "invert": True}
-    return {"type": "Sequence", "pretokenizers": [split, _BYTE_LEVEL | {"use_regex": False}]}
+    regex = _GPT4_ONIGURUMA if name == "gpt4" else to_oniguruma(pattern)
+    # Isolated: the text between two matches is kept.
+    split_by_regex = {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": False}
+    if name != "gpt4" and regex != pattern:
+        split_by_regex[_OWN_PATTERN] = pattern
+    return {"type": "Sequence", "pretokenizers": [split_by_regex, _BYTE_LEVEL | {"use_regex": False}]}
 
 
 def _read_pattern(pre_tokenizer: object) -> str:
-    """The pattern of the two forms that byte-level tokenizers take: ByteLevel alone, or Split and then ByteLevel.
-
-    Raises:
-        TokenizerError: it is another form.
-    """
-    match pre_tokenizer:
-        case {"type": "ByteLevel", "add_prefix_space": False, **rest} if rest.get("use_regex", True):
+    """Read the two forms that byte-level tokenizers take: ByteLevel alone, or Split and then ByteLevel."""
+    match _flatten(pre_tokenizer, "pretokenizers"):
+        case [{"type": "ByteLevel", "add_prefix_space": False, **rest}] if rest.get("use_regex", True):
             return "gpt2"
-        case {
-            "type": "Sequence",
-            "pretokenizers": [
-                {"type": "Split", "pattern": {"Regex": str(regex)}, "behavior": behavior, "invert": invert},
-                {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False},
-            ],
-        } if (behavior, invert) in (("Removed", True), ("Isolated", False)):
-            return PATTERNS["gpt4"] if regex == _GPT4_ONIGURUMA else regex
+        case [
+            {"type": "Split", "pattern": {"Regex": str(regex)}, "behavior": behavior, "invert": bool(invert), **rest},
+            {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False},
+        ] if behavior == "Isolated" or (behavior == "Removed" and invert):
+            pattern = _pattern_of(regex, rest.get(_OWN_PATTERN))
+            if behavior == "Removed":
+                _check_matches_all(pattern)
+            return pattern
     raise TokenizerError(
-        f"pre_tokenizer: {json.dumps(pre_tokenizer):.200}: homespun reads ByteLevel, or Split by a Regex and then "
-        "ByteLevel, both with add_prefix_space false; use a byte-level tokenizer such as GPT-2's"
+        f"pre_tokenizer: {json.dumps(pre_tokenizer):.200}: homespun reads ByteLevel, or Split by a Regex (Isolated) "
+        "and then ByteLevel, both with add_prefix_space false; use a byte-level tokenizer such as GPT-2's"
     )
 
 
-def _read_added_tokens(values: dict[str, Any]) -> dict[str, int]:
-    special_tokens: dict[str, int] = {}
+def _pattern_of(regex: str, own: object) -> str:
+    if regex == _GPT4_ONIGURUMA:
+        return PATTERNS["gpt4"]
+    # Another program may have changed the regular expression and left our key in place.
+    if isinstance(own, str) and to_oniguruma(own) == regex:
+        return own
+    try:
+        return from_oniguruma(regex)
+    except TokenizerError as error:
+        raise TokenizerError(f"pre_tokenizer: {error}") from error
+
+
+def _check_matches_all(pattern: str) -> None:
+    """Refuse a Split that removes text from a sample: such text would not come back from its ids."""
+    # With the second alternative whatever the first does not match takes all that follows.
+    try:
+        pieces, others = split(_SAMPLE, pattern), split(_SAMPLE, rf"(?:{pattern})|[\s\S]+")
+    except ConfigError as error:
+        raise TokenizerError(f"pre_tokenizer: {error}") from error
+    if pieces != others:
+        raise TokenizerError(
+            f"pre_tokenizer: the Split by {pattern!r:.200} removes what it does not match, such as {others[-1]!r:.20}; "
+            'write "behavior": "Isolated", "invert": false to keep it'
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _AddedToken:
+    content: str
+    id: int
+    special: bool
+    normalized: bool
+
+
+def _read_added_tokens(values: dict[str, Any]) -> list[_AddedToken]:
+    tokens: dict[str, _AddedToken] = {}
     listed = values.get("added_tokens") or []
     if not isinstance(listed, list):
         raise TokenizerError(f"added_tokens: expected a JSON array, got {listed!r:.100}")
     for index, added in enumerate(listed):
         match added:
-            case {"id": int(id_), "content": str(name)} if not isinstance(id_, bool):
-                special_tokens[name] = id_
+            case {"id": int(id_), "content": str(name)} if name and not isinstance(id_, bool):
+                special = _read_flag(added, "special", index)
+                normalized = _read_flag(added, "normalized", index, default=not special)
             case _:
                 raise TokenizerError(
                     f"added_tokens[{index}]: expected an object with id and content, got {added!r:.200}"
                 )
         for flag in ("single_word", "lstrip", "rstrip"):
-            if added.get(flag):
+            if _read_flag(added, flag, index):
                 raise TokenizerError(
-                    f"added_tokens[{index}].{flag} is true, which homespun does not do; set it to false"
+                    f"added_tokens[{index}].{flag} is true, which homespun does not support; set it to false"
                 )
-    return special_tokens
+        token = _AddedToken(content=name, id=id_, special=special, normalized=normalized)
+        if tokens.setdefault(name, token) != token:
+            raise TokenizerError(f"added_tokens[{index}]: {name!r} stands twice, with other settings; keep one of them")
+    return list(tokens.values())
+
+
+def _read_flag(added: dict[str, Any], flag: str, index: int, *, default: bool = False) -> bool:
+    value = added.get(flag, default)
+    if not isinstance(value, bool):
+        raise TokenizerError(f"added_tokens[{index}].{flag}: expected true or false, got {value!r:.100}")
+    return value
+
+
+def _search_once(added: list[_AddedToken]) -> list[_AddedToken]:
+    """The added tokens that one search, leftmost first and then longest, finds where Hugging Face's two searches do.
+
+    There the tokens with `normalized: false` are cut out first, and the others searched for in what is left. A token
+    of the second search that contains one of the first is therefore never found. Where one merely begins inside
+    another, the result depends on the order, and the file is refused.
+
+    Raises:
+        TokenizerError: tokens of the two searches overlap so.
+    """
+    first = [token.content for token in added if not token.normalized]
+    found = []
+    for token in added:
+        if not token.normalized:
+            found.append(token)
+            continue
+        if any(name in token.content for name in first):
+            continue
+        for name in first:
+            if any(name.startswith(token.content[start:]) for start in range(1, len(token.content))):
+                raise TokenizerError(
+                    f"added_tokens: {token.content!r} (normalized) ends as {name!r} (not normalized) begins, and which "
+                    'is found first depends on that; set "normalized" alike for both'
+                )
+        found.append(token)
+    return found
 
 
 def _refuse_settings(values: dict[str, Any], model: dict[str, Any]) -> None:
-    """Refuse every setting that would change ids and that homespun does not have.
+    """Refuse every setting that would change ids and that homespun does not support.
 
     Raises:
         TokenizerError: naming the first.
     """
     if model.get("type", "BPE") != "BPE":
         raise TokenizerError(f"model.type is {model['type']!r}; homespun reads BPE")
-    refused = {key: values.get(key) for key in ("normalizer", "truncation", "padding")}
+    refused = {key: values.get(key) for key in ("truncation", "padding")}
+    refused["normalizer"] = _flatten(values.get("normalizer"), "normalizers")
     refused |= {f"model.{key}": model.get(key) for key in ("dropout", "byte_fallback", "ignore_merges", "unk_token")}
     refused |= {f"model.{key}": model.get(key) for key in ("continuing_subword_prefix", "end_of_word_suffix")}
     for key, value in refused.items():
         if value:
             raise TokenizerError(
-                f"{key} is {value!r:.100}, which homespun does not do; use a plain byte-level tokenizer"
+                f"{key} is {value!r:.100}, which homespun does not support; use a plain byte-level tokenizer"
             )
-    post_processor = values.get("post_processor")
-    kind = post_processor.get("type") if isinstance(post_processor, dict) else post_processor
-    if post_processor and kind != "ByteLevel":
-        raise TokenizerError(
-            f"post_processor is of the type {kind!r:.100}: homespun adds no tokens around a text; remove it"
-        )
+    for post_processor in _flatten(values.get("post_processor"), "processors"):
+        kind = post_processor.get("type") if isinstance(post_processor, dict) else post_processor
+        # ByteLevel there is about offsets only.
+        if kind != "ByteLevel":
+            raise TokenizerError(
+                f"post_processor is of the type {kind!r:.100}: homespun adds no tokens around a text; remove it"
+            )
+
+
+def _flatten(step: object, key: str) -> list[Any]:
+    """The steps of a Sequence, which may be nested or empty; one step by itself; or none."""
+    match step:
+        case None:
+            return []
+        case {"type": "Sequence", **rest} if isinstance(rest.get(key), list):
+            return [inner for outer in rest[key] for inner in _flatten(outer, key)]
+    return [step]
 
 
 def _expect(values: dict[str, Any], key: str, kind: type) -> Any:

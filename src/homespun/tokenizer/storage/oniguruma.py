@@ -24,7 +24,8 @@ from functools import cached_property
 from homespun.errors import TokenizerError
 
 _JOINERS = r"\x{200C}\x{200D}"
-_WORD_IN_BRACKETS = rf"[\w&&[^{_JOINERS}]]"
+# Classes of which both dialects have the same idea, so that what is translated can be translated back.
+_WORD_IN_BRACKETS = r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}"
 _WORD = rf"[{_WORD_IN_BRACKETS}\x{{B2}}\x{{B3}}\x{{B9}}\x{{BC}}-\x{{BE}}]"
 _HEX = "0-9A-Fa-f"
 
@@ -58,9 +59,10 @@ _SAME = {letter: f"\\{letter}" for letter in "dDsStnrf"} | {"v": r"\x0B", "a": r
 _ONIGURUMA = _Dialect(
     name="Oniguruma",
     escapes=_SAME
-    | {"w": _WORD, "W": f"[^{_WORD}]", "h": f"[{_HEX}]", "H": f"[^{_HEX}]"}
+    | {"w": _WORD, "W": f"[^{_WORD[1:]}", "h": f"[{_HEX}]", "H": f"[^{_HEX}]"}
     | {"A": r"\A", "z": r"\z", "Z": r"(?=\n?\z)", "<": r"\x3C", ">": r"\x3E"},
-    bracket_escapes=_SAME | {"w": _WORD_IN_BRACKETS, "W": rf"\W{_JOINERS}", "h": _HEX, "<": r"\x3C", ">": r"\x3E"},
+    bracket_escapes=_SAME
+    | {"w": _WORD_IN_BRACKETS, "W": f"[^{_WORD_IN_BRACKETS}]", "h": _HEX, "<": r"\x3C", ">": r"\x3E"},
     posix={
         "alpha": r"\p{Alphabetic}",
         "digit": r"\p{Nd}",
@@ -205,7 +207,7 @@ class _Translation:
     def _open_group(self) -> None:
         found = _GROUP.match(self.source, self.at)
         if found is None or self.source.startswith("(?", self.at) > (found["kind"] is not None):
-            self._refuse(self.source[self.at : self.at + 4])
+            self._refuse(self.source[self.at : self.at + 3])
         kind, flags = found["kind"] or ":", self.flags
         if found["end"]:
             on, off = set(found["on"]), set(found["off"] or "")

@@ -12,7 +12,7 @@ from homespun.tokenizer.storage.reading import errors_about, read_utf8
 
 
 def read_tiktoken_file(path: Path, special_tokens: Mapping[str, int], pattern: str) -> Definition:
-    """The tokenizer of a `.tiktoken` file, which says nothing of special tokens and pattern.
+    """Read the tokenizer of a `.tiktoken` file, which says nothing of special tokens and pattern.
 
     Raises:
         MissingFileError: the file does not exist.
@@ -31,11 +31,11 @@ def read_tiktoken_file(path: Path, special_tokens: Mapping[str, int], pattern: s
             if id_ in vocab:
                 raise TokenizerError(f"id {id_} of the special token {name!r} is taken by {vocab[id_]!r}; use another")
             vocab[id_] = name.encode()
-        return define(vocab, merges, list(special_tokens), pattern)
+        return define(vocab, merges, special_tokens, pattern)
 
 
 def recover_merges(vocab: Mapping[int, bytes]) -> list[tuple[bytes, bytes]]:
-    """The merge that makes each token, by ascending rank.
+    """Return the merge that makes each token, by ascending rank.
 
     Merging a token's own bytes by the tokens of lower rank must end in two symbols: they are what the training merged.
     No other pair can spell the token later, for what happens between its two ends does not depend on what is outside.
