@@ -257,7 +257,8 @@ def _plan(job: EncodeJob, files: Sequence[InputFile], source: Source) -> list[Sh
     lists = divide(
         files,
         num_ranges_of(source.num_bytes, job.origin.shard_bytes),
-        special_tokens=[job.origin.separator],
+        # No range may end inside a token that ordinary text is searched for.
+        special_tokens=list(dict.fromkeys([job.origin.separator, *job.encoder.tokenizer.added_tokens])),
         pattern=job.encoder.tokenizer.pattern,
         file_bytes=[state.num_bytes for state in source.states],
     )

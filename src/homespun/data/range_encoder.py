@@ -17,7 +17,7 @@ from homespun.corpus.documents import DocumentBatch, DocumentChunk
 from homespun.corpus.inputs import InputFile
 from homespun.corpus.reader import DocumentReader
 from homespun.data.shard import Ids, id_dtype
-from homespun.errors import ConfigError, DataError
+from homespun.errors import ConfigError
 from homespun.progress import ProgressCallback
 from homespun.tokenizer.tokenizer import Tokenizer
 
@@ -92,7 +92,7 @@ class RangeEncoder:
 
         Raises:
             MissingFileError: an input does not exist.
-            DataError: an input is damaged, not UTF-8, or has text that the tokenizer's pattern leaves out.
+            DataError: an input is damaged or not UTF-8.
             TokenizerError: a text cannot be encoded.
             DownloadError: an input is behind a URL that cannot be read.
         """
@@ -199,11 +199,7 @@ class RangeEncoder:
             block = self._measure(ids)
             bytes_out += block[1]
             yield block
-        if bytes_out != bytes_in:
-            raise DataError(
-                f"{file}: the tokens hold {bytes_out:,} bytes of {bytes_in:,}: this tokenizer's pattern leaves text "
-                "out; train one whose pattern matches every character"
-            )
+        assert bytes_out == bytes_in, "every text comes back from its ids"
         if last.is_closed or closes_last:
             yield self._measure(np.array([self.separator_id], np.uint32))
 
