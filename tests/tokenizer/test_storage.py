@@ -1,11 +1,7 @@
 """Tokenizers on disk: what is written is read back, and what is wrong is refused by place."""
 
 import base64
-import errno
 import json
-import os
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -101,61 +97,6 @@ def test_merges_cut_off_at_a_line_end_are_noticed(cut, tmp_path):
     as_written_by_others(merges, cut)
     with refuses(TokenizerError, merges, "the end of the file"):
         Tokenizer.load(tmp_path)
-
-
-class Killed(BaseException):
-    """Stands for a signal that ends the process."""
-
-
-@pytest.mark.parametrize("existing", [False, True])
-@pytest.mark.parametrize("operation", ["replace", "fsync", "unlink"])
-def test_a_directory_is_whole_or_no_tokenizer(operation, existing, tmp_path, monkeypatch):
-    """Oracle: the old or the new tokenizer or a refusal, whichever file operation is the last; then a save succeeds."""
-    old, new = make([END]), make([END, "<pad>"], pattern=r"\w+")
-    for last in range(12):
-        directory = tmp_path / f"{last}"
-        if existing:
-            old.save(directory)
-        calls = 0
-
-        def fail(*args, real, last=last, **options):
-            nonlocal calls
-            calls += 1
-            if calls > last:
-                raise Killed
-            return real(*args, **options)
-
-        with monkeypatch.context() as patched:
-            target = os if operation == "fsync" else Path
-            patched.setattr(target, operation, partialmethod_of(fail, getattr(target, operation)))
-            with suppress(Killed):
-                new.save(directory)
-        try:
-            assert Tokenizer.load(directory) in (old, new)
-        except MissingFileError:
-            assert not (directory / "tokenizer.json").exists()
-        new.save(directory)
-        assert Tokenizer.load(directory) == new
-        assert sorted(path.name for path in directory.iterdir()) == sorted(FILES)
-
-
-def partialmethod_of(fail, real):
-    return lambda *args, **options: fail(*args, real=real, **options)
-
-
-def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
-    """Oracle: no file where the third cannot be written."""
-    calls = []
-
-    def full(descriptor):
-        calls.append(descriptor)
-        if len(calls) == 3:
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with refuses(StorageError, tmp_path / "tokenizer", "the disk is full"):
-        make().save(tmp_path / "tokenizer")
-    assert list((tmp_path / "tokenizer").iterdir()) == []
 
 
 def test_a_directory_without_its_tokenizer_json_is_refused(tmp_path):
