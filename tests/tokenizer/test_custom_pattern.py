@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from homespun import _native
 from homespun.errors import ConfigError
-from homespun.tokenizer import Tokenizer, reference, train_bpe
+from homespun.tokenizer import CountOptions, Tokenizer, reference, train_bpe
 from homespun.tokenizer.config import TokenizerConfig
 from homespun.tokenizer.patterns import PATTERNS, resolve_pattern
 from homespun.tokenizer.reference_splitting import split_at_matches
@@ -53,7 +53,8 @@ def test_training_and_splitting_take_in_what_lies_between_matches(pattern, text,
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "text.txt")
         path.write_bytes(text.encode())
-        trained = train_bpe(path, 270, ["<|e>"], pattern=pattern, num_threads=num_threads, chunk_bytes=chunk_bytes)
+        options = CountOptions(num_threads=num_threads, chunk_bytes=chunk_bytes)
+        trained = train_bpe(path, 270, ["<|e>"], pattern=pattern, options=options)
     assert trained == reference.train_bpe(text, 270, ["<|e>"], lambda piece: pretokens(pattern, piece))
 
 
