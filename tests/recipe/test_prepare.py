@@ -112,7 +112,7 @@ def test_a_tokenizer_left_by_a_full_disk_is_not_kept(config, tmp_path):
     prepare(config(**{"tokenizer.pattern": "gpt4"}))
     shutil.rmtree(tmp_path / "train")
     (tmp_path / "tokenizer" / "tokenizer.json").unlink()
-    with refuses(ConfigError, tmp_path / "tokenizer", "tokenizer.pattern"):
+    with refuses(MissingFileError, tmp_path / "tokenizer", "tokenizer.json"):
         prepare(config(**{"tokenizer.pattern": "gpt4"}))
 
 
