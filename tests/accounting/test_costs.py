@@ -46,6 +46,7 @@ def test_memory_equals_the_closed_form(config, length):
     kept = 4 if config.feed_forward == "swiglu" else 2
     block = 8 * length * width + 2 * heads * length**2 + kept * length * inner
     memory = training_memory(config, length)
+    assert training_memory(config, length, state_size=7).fixed_bytes == 8 * count_parameters(config) + 4 * 7
     assert memory.per_sequence_bytes == 4 * (layers * block + length * (width + config.vocab_size + 1))
     assert memory.fixed_bytes == 16 * count_parameters(config)
 

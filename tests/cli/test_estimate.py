@@ -36,3 +36,33 @@ def test_a_machine_of_ones_own(capsys):
     assert figures["time"]["peak_flops"] == 0.2e12
     assert figures["memory"]["available_bytes"] == 16 * 10**9
     assert figures["time"]["days"] == pytest.approx(10 * 3 * 349_630_365_696 / 0.1e12 / 86_400)
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "state_size"),
+    [
+        ("adamw", [], 2 * 5_240),
+        # Momentum for the matrices of the block, two moments for the embedding table, the head and the gains.
+        ("muon", [], 736 + 2 * 4_504),
+        ("muon", ["--d-ff", "30"], 976 + 2 * 4_504),
+        ("sgd", [], 0),
+    ],
+)
+def test_the_state_of_a_recipes_optimizers_is_counted(kind, flags, state_size, tmp_path, capsys):
+    """Oracle: by hand. With V = 280, D = 8, F = 20: matrices 4 D**2 + 3 D F = 736, the rest 2 V D + 3 D = 4,504."""
+    sections = {
+        "name": "tiny",
+        "source": {"corpus": "files", "train": "train.txt", "valid": "valid.txt"},
+        "tokenizer": {"vocab_size": 280},
+        "data": {name: name for name in ("tokenizer", "train", "valid")},
+        "model": {
+            "vocab_size": 280, "context_length": 8, "d_model": 8, "num_layers": 1, "num_heads": 2, "d_ff": 20,
+        },
+        "optim": {"kind": kind},
+        "training": {"num_steps": 200, "batch_size": 1},
+        "execution": {"micro_batch": 1},
+    }  # fmt: skip
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps(sections))
+    assert main(["estimate", str(recipe), *flags, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["memory"]["fixed"]["optimizer state"] == 4 * state_size

@@ -6,6 +6,7 @@ from typing import Any
 from homespun.accounting.machines import Machine
 from homespun.accounting.totals import (
     BYTES_PER_FLOAT32,
+    TrainingMemory,
     count_parameters,
     forward_flops,
     forward_flops_by_component,
@@ -41,6 +42,8 @@ class Estimate:
     """The fraction of the machine's peak that training reaches."""
     published_parameters: int | None = None
     """Parameters of the released model that a preset takes its dimensions from; None for a recipe."""
+    state_size: int | None = None
+    """Numbers that the optimizer keeps for all parameters; None: AdamW's two a parameter."""
 
     @property
     def num_parameters(self) -> int:
@@ -50,6 +53,11 @@ class Estimate:
     def parameter_bytes(self) -> int:
         """Bytes of the weights in float32."""
         return BYTES_PER_FLOAT32 * self.num_parameters
+
+    @property
+    def memory(self) -> TrainingMemory:
+        """Peak memory of a step on whole contexts."""
+        return training_memory(self.model, self.model.context_length, self.state_size)
 
     @property
     def step_flops(self) -> int:
@@ -78,7 +86,7 @@ class Estimate:
     def as_dict(self) -> dict[str, Any]:
         """Every figure of the tables in types that JSON has, unrounded."""
         length = self.model.context_length
-        memory = training_memory(self.model, length)
+        memory = self.memory
         multiplies = list_matrix_multiplies(self.model, length)
         return {
             "name": self.name,
@@ -134,6 +142,7 @@ def estimate_training(
     mfu: float,
     micro_batch: int | None = None,
     published_parameters: int | None = None,
+    state_size: int | None = None,
 ) -> Estimate:
     """Work out what training `model` takes, without building it.
 
@@ -147,6 +156,7 @@ def estimate_training(
         mfu: Fraction of that peak which training reaches, above 0 and at most 1.
         micro_batch: Sequences in one forward pass; None: the whole batch at once.
         published_parameters: As in `Estimate`.
+        state_size: As in `Estimate`.
 
     Raises:
         ConfigError: a number is out of its range, or the machine has no such precision.
@@ -166,4 +176,5 @@ def estimate_training(
         precision=precision,
         mfu=mfu,
         published_parameters=published_parameters,
+        state_size=state_size,
     )

@@ -12,7 +12,6 @@ from homespun.accounting.totals import (
     forward_flops_by_component,
     list_matrix_multiplies,
     parameters_by_component,
-    training_memory,
     update_flops,
 )
 from homespun.model.config import FeedForward, ModelConfig
@@ -99,8 +98,9 @@ def _forward(estimate: Estimate) -> Iterator[str]:
 
 
 def _memory(estimate: Estimate) -> Iterator[str]:
-    memory = training_memory(estimate.model, estimate.model.context_length)
-    yield "Peak memory of a training step with AdamW, all in float32, every activation kept"
+    memory = estimate.memory
+    optimizer = "AdamW" if estimate.state_size is None else "the recipe's optimizers"
+    yield f"Peak memory of a training step with {optimizer}, all in float32, every activation kept"
     rows = [
         ["memory", "bytes"],
         *([name, f"{size:,}"] for name, size in memory.fixed.items()),

@@ -132,22 +132,27 @@ class TrainingMemory:
         return max(0, (available_bytes - self.fixed_bytes) // self.per_sequence_bytes)
 
 
-def training_memory(config: ModelConfig, sequence_length: int) -> TrainingMemory:
-    """Return the peak memory of a float32 training step with AdamW on sequences of T tokens.
+def training_memory(config: ModelConfig, sequence_length: int, state_size: int | None = None) -> TrainingMemory:
+    """Return the peak memory of a float32 training step on sequences of T tokens.
 
-        fixed       4 P parameters + 4 P gradients + 8 P moments
+        fixed       4 P parameters + 4 P gradients + 4 S optimizer state
         a sequence  4 (N (8 T D + 2 H T**2 + a T F) + T D + T V + T)
 
     Counted as in the textbook exercise: nothing is recomputed or fused, and each operation of the forward pass keeps
     its output for the backward pass; a = 4 with "swiglu" and 2 with "silu". With two feed-forward matrices and
     F = 4 D this is N (16 T D + 2 H T**2) + T D + T V + T numbers.
+
+    Args:
+        config: The model.
+        sequence_length: T.
+        state_size: S, the numbers that the optimizer keeps for all parameters; None: AdamW's two moments, S = 2 P.
     """
     parameter_bytes = BYTES_PER_FLOAT32 * count_parameters(config)
     return TrainingMemory(
         fixed={
             "parameters": parameter_bytes,
             "gradients": parameter_bytes,
-            "AdamW's two moments": 2 * parameter_bytes,
+            "optimizer state": 2 * parameter_bytes if state_size is None else BYTES_PER_FLOAT32 * state_size,
         },
         activations={
             name: BYTES_PER_FLOAT32 * count * len(layer.modules)

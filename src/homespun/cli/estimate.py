@@ -83,8 +83,9 @@ def _build_parser() -> CommandParser:
 
 def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: list[str]) -> "Estimate":
     from homespun.accounting.estimate import estimate_training
+    from homespun.accounting.totals import parameter_shapes
 
-    batch_size, micro_batch, num_steps, precision, published = 1, None, 1, "float32", None
+    batch_size, micro_batch, num_steps, precision, published, optim = 1, None, 1, "float32", None, None
     if options.model in PRESETS:
         if overrides:
             parser.error(f"unrecognized arguments: {' '.join(overrides)}")
@@ -93,7 +94,7 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
         from homespun.recipe.load import load_recipe
 
         run = load_recipe(Path(options.model), overrides)
-        name, model = run.name, run.model
+        name, model, optim = run.name, run.model, run.optim
         batch_size, micro_batch, num_steps = run.training.batch_size, run.execution.micro_batch, run.training.num_steps
         if run.execution.precision != "auto":
             precision = run.execution.precision
@@ -105,8 +106,9 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
     if options.batch_size is not None:
         batch_size, micro_batch = options.batch_size, None
     changes = {"context_length": options.context_length, "feed_forward": options.feed_forward, "d_ff": options.d_ff}
+    model = replace(model, **{field: value for field, value in changes.items() if value is not None})
     return estimate_training(
-        replace(model, **{field: value for field, value in changes.items() if value is not None}),
+        model,
         name=name,
         batch_size=batch_size,
         micro_batch=micro_batch,
@@ -115,6 +117,8 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
         precision=precision,
         mfu=options.mfu,
         published_parameters=published,
+        # Accounting knows no optimizers, so it is told the size; of the model with the flags' dimensions.
+        state_size=None if optim is None else optim.state_size(parameter_shapes(model)),
     )
 
 
