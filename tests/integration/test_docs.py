@@ -150,3 +150,20 @@ def test_the_ranks_told_are_those_enforced():
     page = (ROOT / "docs" / "design" / "house.md").read_text(encoding="utf-8")
     told = {int(rank): set(rooms.split()) for rank, rooms in re.findall(r"^    (\d+)  (.+)$", page, flags=re.MULTILINE)}
     assert told == {rank: there & {*rooms} for rank, rooms in enumerate(ranks) if there & {*rooms}}
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "constant"),
+    [
+        ("manifest of a data set, record of a finished shard", "src/homespun/data/manifest.py", r"VERSION = (\d+)"),
+        ("counts file", "crates/bpe/src/count/file.rs", r"pub\(super\) const VERSION: u32 = (\d+);"),
+        ("`ranges.json` of a count in progress", "src/homespun/tokenizer/counting/file.py", r"RECORD_VERSION = (\d+)"),
+        ("checkpoint", "src/homespun/checkpoint/checkpoint.py", r'_VERSION = "(\d+)"'),
+    ],
+)
+def test_the_versions_of_formats_are_those_of_the_code(file, source, constant):
+    """Oracle: the constant in the code."""
+    page = (ROOT / "docs" / "design" / "formats.md").read_text(encoding="utf-8")
+    (stated,) = re.findall(rf"^\| {re.escape(file)} \| (\d+) \|", page, flags=re.MULTILINE)
+    code = (ROOT / source).read_text(encoding="utf-8")
+    assert [stated] == re.findall(rf"^{constant}$", code, flags=re.MULTILINE)
