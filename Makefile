@@ -54,7 +54,7 @@ types: setup ## pyright, and stubtest of the extension
 	$(BIN)/pyright
 	$(BIN)/python -m mypy.stubtest homespun._native --ignore-disjoint-bases
 
-# On generated stories, or on a text of one's own: make bench TEXT=my.txt. With GPT-2's files beside it,
+# On generated stories, or on a text of one's own: make bench TEXT=my.txt. With GPT-2's files next to it,
 # make bench GPT2=FOLDER (gpt2_vocab.json, gpt2_merges.txt), encoding is compared on that vocabulary too.
 TEXT ?= data/bench/stories.txt
 VOCABULARIES := cl100k $(if $(GPT2),gpt2)

@@ -3,7 +3,7 @@
     python benchmarks/bpe_calls.py TEXT --gpt2 FOLDER [--repeats 5] [--megabytes 20]
     python benchmarks/bpe_calls.py TEXT --vocabulary cl100k
 
-"encode" is the time of one call with a string of about 50 bytes, each call another stretch of the text, as the mean
+"encode" is the time of one call with a string of about 50 bytes, each call another string of the text, as the mean
 over all of them, in the second round (so everything is warm). "decode" is the time to turn the ids of the text's first
 megabytes back into a string; they are given as the library's own `encode` returned them, as an array where it has one.
 """

@@ -6,8 +6,8 @@
 Cold: the first pass of a fresh process, page cache warm, timed from opening the text to the closed result. homespun is
 timed twice: "homespun" writes a token data set to disk (file to file, as `homespun prepare` does), "homespun-memory"
 returns the ids. The peers return ids in memory. Warm: the second pass of the same process. Import and loading the
-tokenizer stand beside it ("import_seconds", "load_seconds"). rs-bpe knows OpenAI's vocabularies only, so it takes part
-with --vocabulary cl100k, where homespun and the others use the same.
+tokenizer are listed next to it ("import_seconds", "load_seconds"). rs-bpe knows OpenAI's vocabularies only, so it takes
+part with --vocabulary cl100k, where homespun and the others use the same.
 """
 
 import shutil

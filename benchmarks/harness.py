@@ -31,7 +31,7 @@ def make_parser(description: str | None, contenders: Collection[str], *, repeats
     Args:
         description: The script's docstring.
         contenders: What `--only` and `--run` can name.
-        repeats: How often each contender runs unless told otherwise.
+        repeats: How often each contender runs unless given.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=repeats)

@@ -61,7 +61,7 @@ def import_gigatoken() -> Loader:
     def load(directory: Path) -> Encoder:
         if directory.name == "gpt2":
             tokenizer = gigatoken.Tokenizer(directory / "tokenizer.json")
-        else:  # it knows this pattern by a name, not by its spelling in tokenizer.json
+        else:  # it knows this pattern by a name, not by the regular expression in tokenizer.json
             tokenizer = gigatoken.Tokenizer.from_tiktoken(directory / TIKTOKEN_FILE, pretokenizer=directory.name)
 
         def encode_file(text: Path) -> int:

@@ -1,4 +1,4 @@
-"""Training steps of the base model (4 layers x 512, batch 16 x 256) on random tokens, beside transformers' Llama.
+"""Training steps of the base model (4 layers x 512, batch 16 x 256) on random tokens, next to transformers' Llama.
 
     python benchmarks/train_step.py                           both precisions, two threads
     python benchmarks/train_step.py --precision bfloat16 --steps 10

@@ -6,9 +6,9 @@ from pathlib import Path
 
 SEPARATOR = "<|endoftext|>"
 TIKTOKEN_FILE = "vocabulary.tiktoken"
-"""Tokens and ranks, beside the tokenizer's own files, for libraries that read no other."""
+"""Tokens and ranks, next to the tokenizer's own files, for libraries that read no other."""
 PATTERN_FILE = "pattern.txt"
-"""The pattern as tiktoken spells it."""
+"""The pattern as tiktoken writes it."""
 
 NUM_CL100K_TOKENS = 100_256
 PATTERNS = {

@@ -1,4 +1,4 @@
-"""Train a language model from raw text, every part written in the open.
+"""Train a language model from raw text, with code written from scratch.
 
 Importing this package does no work: a name or a subpackage is imported when it is first used.
 """

@@ -1,9 +1,9 @@
 """The Rust core (crates/native): text and counts in, tokens and ids out.
 
-Errors arrive as homespun's own, but for two: an argument of a wrong type is a TypeError, and a string with a lone
-surrogate, which UTF-8 cannot write, a UnicodeEncodeError with its index in `start`. The interpreter is released while
-Rust works, but for the encoding of less than a kilobyte. Progress callbacks are called about ten times a second on the
-calling thread, and once at the end; there Ctrl-C is noticed, and what they raise ends the work.
+Errors are homespun's own, with two exceptions: an argument of a wrong type is a TypeError, and a string with a lone
+surrogate, which UTF-8 cannot write, a UnicodeEncodeError with its index in `start`. The GIL is released while
+Rust works, except for encoding less than a kilobyte. Progress callbacks are called about ten times a second on the
+calling thread, and once at the end; Ctrl-C is noticed there, and an exception from a callback ends the work.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -44,7 +44,7 @@ O200K_PATTERN: str
 _SpecialPolicy = Literal["encode", "text", "reject"]
 
 def split(text: str, pattern: str) -> list[str]:
-    """The pre-tokens of `text`; joined they give it back."""
+    """The pre-tokens of `text`; joined, they equal it."""
 
 def tokens_as_json(tokens: Sequence[tuple[int, bytes]]) -> str:
     """An object from id to bytes in hexadecimal, its keys sorted as strings, without spaces."""
@@ -62,7 +62,7 @@ class PretokenCounts:
     def total(self) -> int: ...
     @property
     def num_bytes(self) -> int:
-        """Of all distinct pre-tokens together."""
+        """Bytes of all distinct pre-tokens together."""
     @property
     def memory_bytes(self) -> int: ...
     def items(self) -> list[tuple[bytes, int]]:
@@ -87,7 +87,7 @@ class Counter:
     def count_file(
         self, path: str | PathLike[str], start: int, end: int, on_progress: Callable[[int, int], None]
     ) -> int:
-        """Count a range of a UTF-8 file; return the offset reached, less than `end` where the file is shorter.
+        """Count a range of a UTF-8 file; return the offset reached, less than `end` if the file is shorter.
 
         Both ends are offsets that `first_cut` gave. Progress in offsets. Invalid UTF-8: DataError with the offset.
         """
@@ -101,26 +101,26 @@ class Counter:
         """Write the counts to a file, leaving the counter unusable; returns what `verify_counts` does."""
 
 def first_cut(path: str | PathLike[str], start: int, special_tokens: Sequence[str], pattern: str) -> int:
-    """The first offset, from `start` on, at which a text file can be cut into ranges to tokenize apart; or its size."""
+    """The first offset, from `start` on, at which a text file can be cut into file ranges; its size if none."""
 
 def read_counts_header(path: str | PathLike[str]) -> bytes:
-    """What the writer of a file of counts put at its beginning; the rest is not looked at."""
+    """The header of a counts file; the rest is not read."""
 
 def verify_counts(path: str | PathLike[str]) -> tuple[int, int, int]:
-    """Distinct pre-tokens, their bytes, and occurrences in a file of counts; any damage is a DataError."""
+    """Distinct pre-tokens, their bytes, and occurrences in a counts file; any damage is a DataError."""
 
 def read_counts(
     paths: Sequence[str | PathLike[str]], directory: str | PathLike[str], max_bytes: int | None
 ) -> PretokenCounts:
-    """The sum of files of counts, if it fits into `max_bytes`; many are first merged in `directory`."""
+    """The sum of counts files, if it fits into `max_bytes`; many are first merged in `directory`."""
 
 def merge_counts_files(
     paths: Sequence[str | PathLike[str]], directory: str | PathLike[str], out: str | PathLike[str], header: bytes
 ) -> tuple[int, int, int]:
-    """Write the sum of files of counts to another; see `verify_counts` for what is returned."""
+    """Write the sum of counts files to another; returns what `verify_counts` does."""
 
 def merge_memory_bytes(counts: PretokenCounts, num_tokens: int, num_threads: int, has_known: bool) -> int:
-    """What merging to `num_tokens` takes at most, known merges applied first or not, beside counts and tokens."""
+    """The most memory that merging to `num_tokens` takes, on top of counts and tokens, with known merges or not."""
 
 @final
 class MergeTrainer:
@@ -136,11 +136,11 @@ class MergeTrainer:
     ) -> Self:
         """Apply `known_merges` in their order.
 
-        `special_tokens`, as bytes of the printable alphabet, matter to "ids" alone.
+        `special_tokens`, as bytes of the printable alphabet, are used by "ids" only.
         """
     @property
     def num_tokens(self) -> int:
-        """Distinct tokens beside the 256 bytes, those of known merges included."""
+        """Distinct tokens in addition to the 256 bytes, those of known merges included."""
     def merge(self, num_tokens: int, on_progress: Callable[[int, int], None]) -> list[tuple[bytes, bytes]]:
         """Merge until there are `num_tokens` or no pair is left; return the merges made. Progress in tokens."""
 
@@ -159,20 +159,20 @@ class Encoder:
     ) -> Self:
         """Prepare a vocabulary, whose ids may be any of 32 bits.
 
-        Single bytes may be missing, until a text needs one. Special tokens are added where their ids are absent; those
-        that are in `added_tokens` too are found whatever the policy says of special tokens.
-        Where several tokens have the same bytes, ordinary text takes the highest id that is no special token's. Each
-        thread at work keeps a cache of up to `cache_bytes` (64 KiB at least) for the next.
+        Single bytes may be missing: a text that needs one is refused. Special tokens are added where their ids are
+        absent; those that are in `added_tokens` too are found whatever the policy says of special tokens. Where several
+        tokens have the same bytes, ordinary text takes the highest id that is no special token's. Each thread at work
+        keeps a cache of up to `cache_bytes` (64 KiB at least) for the next.
         """
     def encode(self, text: str, special: _SpecialPolicy, num_threads: int = 1) -> list[int]:
-        """Ids of `text`; more threads than one only where it is long."""
+        """Ids of `text`; only a long one uses more than one thread."""
     def encode_to_numpy(
         self, text: str | bytes, special: _SpecialPolicy, num_threads: int = 1
     ) -> npt.NDArray[np.uint32]: ...
     def encode_with_offsets(
         self, text: str | bytes, special: _SpecialPolicy, in_characters: bool = True
     ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-        """Ids, and for each where what it spells begins and ends in `text`, in characters or in bytes of UTF-8."""
+        """Ids, and for each the start and end of its token in `text`, in characters or in bytes of UTF-8."""
     def encode_batch(
         self, texts: Sequence[str], special: _SpecialPolicy, num_threads: int
     ) -> list[npt.NDArray[np.uint32]]: ...
@@ -182,7 +182,7 @@ class Encoder:
 
 @final
 class EncodeStream:
-    """Encodes text that arrives in pieces; the ids are those of the joined text, whatever the pieces.
+    """Encodes text that arrives in chunks; the ids are those of the joined text, however it is divided.
 
     After an error the stream is empty and ready for another text.
     """
@@ -208,14 +208,14 @@ def encode_text_files(
 
     Both are places where text can be cut: the beginning of a block, or what `first_cut` gave for the separator.
 
-    The separator (its text and id) is the only special token, and stands between files in any case; after the last
-    one where `closes_last`, or where the file has one. `on_block` is called on this thread, while others encode, with
+    The separator (its text and id) is the only special token. It is written between files, and after the last one if
+    `closes_last` is set or the file ends with one. `on_block` is called on this thread, while others encode, with
 
     - the file's place in the list, the byte at which the block begins in it, and the byte after its end;
     - the ids, uint16 where `id_bytes` is 2, uint32 where it is 4;
-    - the bytes that the ids spell, and how many of them are separators.
+    - the bytes of the ids' tokens, and how many ids are separators.
 
-    Encoding from the beginning of a block on gives the same ids from there on, for any threads and `chunk_bytes`.
+    Encoding that starts at the beginning of a block gives the same ids from there, for any threads and `chunk_bytes`.
     """
 
 def encode_documents(

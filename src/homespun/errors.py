@@ -1,15 +1,15 @@
-"""Every error homespun raises on purpose: one tree, each leaf also the built-in a caller would expect.
+"""Every error homespun raises on purpose: one tree, each leaf is also the built-in error that a caller would expect.
 
 A message says where, what was given, what was expected and what to do, in the user's own words.
 """
 
 
 class HomespunError(Exception):
-    """The root: whoever catches it catches everything homespun raises on purpose, and nothing else."""
+    """The root: catching it catches everything that homespun raises on purpose, and nothing else."""
 
 
 class ConfigError(HomespunError, ValueError):
-    """A field of a recipe, a flag or an argument holds a value that cannot work."""
+    """A field of a recipe, a flag or an argument has an invalid value."""
 
 
 class DataError(HomespunError, ValueError):
@@ -29,15 +29,15 @@ class RunError(HomespunError, ValueError):
 
 
 class TrainingError(HomespunError, ArithmeticError):
-    """Training cannot go on: the loss or the gradients are not finite."""
+    """Training cannot continue: the loss or the gradients are not finite."""
 
 
 class GenerationError(HomespunError, ValueError):
-    """A prompt or a sampling setting from which nothing can be generated."""
+    """Nothing can be generated from a prompt or with a sampling setting."""
 
 
 class ArgumentTypeError(HomespunError, TypeError):
-    """An argument is of a type that cannot be meant: bytes for a text, a text for ids."""
+    """An argument has the wrong type: bytes for a text, a text for ids."""
 
 
 class MissingFileError(HomespunError, FileNotFoundError):
@@ -49,19 +49,19 @@ class StorageError(HomespunError, OSError):
 
 
 class BusyError(HomespunError, BlockingIOError):
-    """What is to be written is being written by another process."""
+    """Another process is writing the same output."""
 
 
 class DownloadError(HomespunError, OSError):
-    """A download failed, or what arrived is not what was promised."""
+    """A download failed, or what arrived is not what was expected."""
 
 
 class ClusterError(HomespunError, RuntimeError):
-    """A cluster cannot be reached, or does not do what it is given to do."""
+    """A cluster cannot be reached, or fails at its tasks."""
 
 
 EXTRAS = {"train": ("torch", "einops", "jaxtyping", "safetensors"), "scale": ("fsspec", "pyarrow", "ray")}
-"""Packages that not everybody needs, by the extra that installs them."""
+"""Optional packages, by the extra that installs them."""
 
 
 class MissingPackageError(HomespunError, ImportError):

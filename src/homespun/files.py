@@ -37,10 +37,11 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A path to write to in the block, whose file takes the name `path` only once the block has ended well.
+    """Yield a path to write to; its file is renamed to `path` once the block has succeeded.
 
-    Until then the bytes lie in a temporary neighbour, which is removed if the block raises. The file is fsynced before
-    it is renamed and its directory after, so that a power cut leaves the old file or the new one, never half a file.
+    Until then the bytes are in a temporary file in the same directory, which is removed if the block raises. The file
+    is fsynced before it is renamed and its directory after, so that a power cut leaves the old file or the new one,
+    never half a file.
 
     Raises:
         StorageError: the disk is full or refuses to be written to.
@@ -82,9 +83,9 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
 
 def remove_temporaries(folder: Path, name: str | None = None) -> None:
-    """Remove what a killed process left of `atomic_path` and `atomic_directory` in `folder`.
+    """Remove the temporary files that `atomic_path` and `atomic_directory` of a killed process left in `folder`.
 
-    Call it while holding a lock that every writer there takes: a living writer's files look the same.
+    Call it under a lock that every writer there takes: the files of a running writer look the same.
 
     Args:
         folder: Nothing happens where it does not exist.
@@ -104,7 +105,7 @@ def _temporary_path(path: Path) -> Path:
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that takes the name `path` only once the block has ended well: see `atomic_path`.
+    """Open a file that is renamed to `path` once the block has succeeded: see `atomic_path`.
 
     Raises:
         StorageError: the disk is full or refuses to be written to.
@@ -163,6 +164,6 @@ def check_is_file(path: Path, what: str, remedy: str) -> None:
 
 
 def sha256_of_file(path: Path) -> str:
-    """The sha256 of a file's bytes as 64 hexadecimal digits, read in pieces."""
+    """The sha256 of a file's bytes as 64 hexadecimal digits, read in chunks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

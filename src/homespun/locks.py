@@ -36,11 +36,11 @@ def hold(directory: Path) -> Iterator[None]:
     file, the directory if nothing else is in it, and then parents that were created for it. On file systems without
     locks, as on some networks, nothing is locked.
 
-    Why not a library: filelock leaves its file, but a finished data set holds the same files wherever and however often
-    it was made.
+    Why not a library: filelock leaves its file, but a finished data set must have the same files wherever and however
+    often it was made.
 
     Raises:
-        BusyError: another process holds it.
+        BusyError: another process has locked it.
         StorageError: it cannot be made, or not be written to.
     """
     with storage_errors(directory):
@@ -56,7 +56,7 @@ def hold(directory: Path) -> Iterator[None]:
 
 
 def hold_until_made(result: Path, directory: Path) -> AbstractContextManager[None]:
-    """Lock as `hold` does, unless the work is finished: a result may lie where nothing can be written.
+    """Lock as `hold` does, unless the work is finished: a result may be on a read-only file system.
 
     Args:
         result: The file whose existence says that the work is finished.
@@ -73,7 +73,7 @@ def _acquire(directory: Path) -> int:
             # Not through a link: the file that is locked, and then removed, would be somebody else's.
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except FileNotFoundError:
-            continue  # Its last holder has just removed the directory.
+            continue  # The last process to lock it has just removed the directory.
         with ExitStack() as closing:
             closing.callback(os.close, descriptor)
             if not _try_to_lock(descriptor):
@@ -81,7 +81,7 @@ def _acquire(directory: Path) -> int:
                     f"{directory}: is being written by another process; wait until that has ended, or end it, "
                     "then run the same command again"
                 )
-            # Its last holder may just have removed the file: then what is locked has no name.
+            # The last process to lock it may just have removed the file: then the locked file has no name.
             if _is_at(path, descriptor):
                 closing.pop_all()
                 return descriptor

@@ -35,7 +35,7 @@ def read_json(path: Path, kind: type[_Record], *, version: int | None = None) ->
         version: Required value of the key `version`, checked first: another version has other keys. None: any.
 
     Raises:
-        ValueError: the file holds something else; the message begins with the path and lacks a remedy.
+        ValueError: the file is something else; the message begins with the path and lacks a remedy.
     """
     try:
         values = parse_json(path.read_bytes())
@@ -48,12 +48,12 @@ def read_json(path: Path, kind: type[_Record], *, version: int | None = None) ->
 
 
 def build_from_json(kind: Any, value: Any, where: str = "", *, allow_defaults: bool = False) -> Any:
-    """Build a value of type `kind` from what JSON or YAML holds: every key and every type is checked.
+    """Build a value of type `kind` from parsed JSON or YAML: every key and every type is checked.
 
     Args:
         kind: A dataclass, whose fields are such types in turn; a list, tuple or dict; a literal; a plain type; a union
-            with None; or a union of dataclasses, which a key `kind` tells apart (absent: the first). A whole number is
-            a count: at least 0 and below 2**63.
+            with None; or a union of dataclasses, which a key `kind` distinguishes (absent: the first). A whole number
+            is a count: at least 0 and below 2**63.
         value: What `parse_json` returned.
         where: What a message begins with.
         allow_defaults: Whether keys whose fields have defaults may be absent.
@@ -74,15 +74,15 @@ class _Builder:
         if isinstance(kind, UnionType) or outer is Union:
             if value is None and NoneType in inner:
                 return None
-            return self.build(self._choose([part for part in inner if part is not NoneType], value, key), value, key)
+            return self.build(self._choose([item for item in inner if item is not NoneType], value, key), value, key)
         if isinstance(kind, type) and is_dataclass(kind):
             return self._build_dataclass(kind, value, key)
         if outer is list and isinstance(value, list):
             return [self.build(inner[0], item, f"{key}[{i}]") for i, item in enumerate(value)]
         if outer is tuple and isinstance(value, list):
-            parts = [inner[0]] * len(value) if inner[1:] == (...,) else inner
-            if len(parts) == len(value):
-                return tuple(self.build(part, value[i], f"{key}[{i}]") for i, part in enumerate(parts))
+            types = [inner[0]] * len(value) if inner[1:] == (...,) else inner
+            if len(types) == len(value):
+                return tuple(self.build(item_type, value[i], f"{key}[{i}]") for i, item_type in enumerate(types))
         if kind is float and type(value) is int and abs(value) <= _LARGEST_COUNT:
             return float(value)
         # `type(...) is`: True is an int to isinstance, and a count of True must not pass.
@@ -103,7 +103,7 @@ class _Builder:
             has_default = field.default is not MISSING or field.default_factory is not MISSING
             if name not in value and not (self.allow_defaults and has_default):
                 raise ValueError(f"{self.where}the key {prefix}{name} is missing")
-        return kind(**{name: self.build(expected[name].type, part, prefix + name) for name, part in value.items()})
+        return kind(**{name: self.build(expected[name].type, inner, prefix + name) for name, inner in value.items()})
 
     def _choose(self, variants: list[Any], value: Any, key: str) -> Any:
         """The variant whose field `kind` has the value that `value` states."""
@@ -120,18 +120,18 @@ class _Builder:
 
 
 def kinds_of(variant: Any) -> tuple[str, ...]:
-    """The values of the field `kind` by which `variant` is told apart in a union of dataclasses."""
+    """The values of the field `kind` that select `variant` in a union of dataclasses."""
     return next((get_args(field.type) for field in fields(variant) if field.name == "kind"), ())
 
 
 def describe_type(kind: Any) -> str:
-    """What values of `kind` look like, in the words of whoever writes them."""
+    """Describe the values of `kind` in the terms of JSON and YAML."""
     outer, inner = get_origin(kind), get_args(kind)
     if outer is Literal:
         return f"one of {', '.join(map(str, inner))}"
     if outer is tuple and inner[1:] != (...,):
         return f"a list of {len(inner)}"
     if isinstance(kind, UnionType):
-        return " or ".join("null" if part is NoneType else describe_type(part) for part in inner)
+        return " or ".join("null" if item is NoneType else describe_type(item) for item in inner)
     names = {int: "a whole number from 0 to 2**63 - 1", float: "a number", str: "text"}
     return names.get(kind) or {bool: "true or false", dict: "a mapping"}.get(outer or kind, "a list")

@@ -100,5 +100,5 @@ def test_a_planted_tokenizer_is_caught(tokenizer, pretokenize):
     ]
     assert [finding.outcome for finding in findings] == ["differs"] * 3
     assert "document 1: byte" in findings[0].note
-    assert findings[1].note.startswith("in pieces of 1: token ")
+    assert findings[1].note.startswith("in chunks of size 1: token ")
     assert "theirs none" in findings[2].note

@@ -1,4 +1,4 @@
-"""Everything that can be said about a training run from its config, gathered in one value."""
+"""Parameters, FLOPs, memory and days of a training run, computed from its config."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -144,7 +144,7 @@ def estimate_training(
     published_parameters: int | None = None,
     state_size: int | None = None,
 ) -> Estimate:
-    """Work out what training `model` takes, without building it.
+    """Estimate what training `model` costs, without building it.
 
     Args:
         model: The model; its whole context is trained on.

@@ -44,7 +44,7 @@ def find_machine(device_name: str) -> Machine | None:
     Every word of an entry's key must be among the words of `device_name`, in any case; of several such entries the one
     with most words wins, so that "NVIDIA H100 PCIe" is not taken for the faster board. Where the name states its
     memory, as in "NVIDIA A100-SXM4-40GB", that replaces the table's. Laptop chips and slices of a device (MIG) are not
-    in the table: they bear the names of faster ones.
+    in the table: their names contain those of faster ones.
     """
     words = set(_words(device_name))
     if words & {"laptop", "mig"}:
@@ -104,8 +104,8 @@ def _table(rows: Iterable[tuple[str, int, float, float, float, float]]) -> dict[
 
 
 # TFLOP/s without sparsity, matrix products accumulated in float32; 0: no units for it. Data sheets print the double
-# figure of 2:4 sparsity for most boards since A100, halved here. A key's first word is the chip; further words tell
-# its slower boards apart by what the driver calls them.
+# figure of 2:4 sparsity for most boards since A100, halved here. A key's first word is the chip; further words
+# distinguish its slower boards, by the driver's names.
 _MACHINES = _table(
     [
         # name, memory in GB, float32, tf32, bfloat16, float16

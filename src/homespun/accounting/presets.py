@@ -20,7 +20,7 @@ def preset(name: str, *, context_length: int = 1024, feed_forward: FeedForward =
     Args:
         name: One of `PRESETS`.
         context_length: GPT-2's own is the default.
-        feed_forward: Three matrices ("swiglu") or GPT-2's two ("silu"); the inner width is 4 d_model either way.
+        feed_forward: Three matrices ("swiglu") or GPT-2's two ("silu"); the inner width is 4 d_model in both cases.
 
     Raises:
         ConfigError: no preset has that name.

@@ -1,10 +1,10 @@
-"""Saving and loading: a model, its optimizer and what else a run needs to resume bit for bit.
+"""Save and load a model, its optimizer and everything else that a run needs to resume bit for bit.
 
-Tensors are named `model.<name>` and `optimizer.<parameter's name>.<key>`; the metadata, all strings, holds
+Tensors are named `model.<name>` and `optimizer.<parameter's name>.<key>`; the metadata, all strings, are
 
     format      "homespun.checkpoint"      version    "1"      iteration   a decimal number
     state       JSON: whatever the caller keeps: random generators, samples consumed, meters
-    optimizer   JSON: {"kind", "groups", "numbers"}: all of it but tensors; a parameter without state has {} in numbers
+    optimizer   JSON: {"kind", "groups", "numbers"}: all except tensors; a parameter without state has {} in numbers
     tied        JSON: {alias: name}: names that share another's tensor, which is saved once
     sha256      as `homespun.checkpoint.layout` defines it
 """
@@ -92,7 +92,7 @@ def save_checkpoint(
 def load_checkpoint(src: Source, model: nn.Module, optimizer: Optimizer) -> int:
     """Copy a checkpoint's values into `model` and `optimizer`, on their devices, and return its iteration.
 
-    The whole file is verified, and found to fit both, before either is touched.
+    The whole file is verified and checked against both before either is changed.
 
     Args:
         src: A path, or a binary file object, which is read from its current position to its end.
@@ -131,7 +131,7 @@ class Checkpoint:
     """A verified checkpoint, read once: look at its state, then load it. Its tensors are views of the file."""
 
     where: str
-    """What errors call it: its path."""
+    """Its name in errors: its path."""
     iteration: int
     """Optimizer steps done."""
     state: dict[str, Any]
@@ -176,10 +176,10 @@ class Checkpoint:
     def load_into(self, model: nn.Module, optimizer: Optimizer | None = None) -> int:
         """Copy the values into `model` and `optimizer`, on their devices, and return the iteration.
 
-        Everything is found to fit before anything is touched.
+        Everything is checked before anything is changed.
 
         Raises:
-            CheckpointError: the checkpoint is of another model or optimizer, or holds state that cannot be.
+            CheckpointError: the checkpoint is of another model or optimizer, or has impossible state.
         """
         own = model_tensors(model)
         check_matches(own, self.model, self.where)

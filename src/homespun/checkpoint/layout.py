@@ -1,4 +1,4 @@
-"""A checkpoint's file, to the byte: the safetensors layout with a hash over every byte of it.
+"""The byte layout of a checkpoint file: safetensors, with a hash over every byte.
 
     8 bytes   length of the header in bytes, unsigned, little-endian
     header    canonical JSON (keys sorted, no white space, ASCII), padded with spaces to a multiple of 8 bytes:
@@ -60,7 +60,7 @@ class WritableFile(Protocol):
 def write_tensors(file: WritableFile, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write the layout above, fetching every tensor once from its device.
 
-    The hash stands before the data that it is of. In a file that can seek it is filled in at the end, so that only one
+    The hash comes before the data that it covers. In a file that can seek it is filled in at the end, so that only one
     tensor is in host memory at a time; for a stream all tensors are fetched first.
 
     Raises:
@@ -71,7 +71,7 @@ def write_tensors(file: WritableFile, tensors: Mapping[str, Tensor], metadata: M
     digest = sha256(_canonical(header))
     # As long as the hash itself, so that the header keeps its length.
     header[_METADATA][_HASH] = "0" * 2 * digest.digest_size
-    # Opened for appending, a file seeks but writes at its end all the same.
+    # A file opened for appending can seek, but always writes at its end.
     if not (isinstance(file, IOBase) and file.seekable() and "a" not in getattr(file, "mode", "")):
         contents = [_bytes_of(tensors[name]) for name in order]
         for content in contents:
@@ -101,7 +101,7 @@ def _header_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
         if tensor.dtype not in _DTYPE_NAMES or tensor.layout != torch.strided:
             raise CheckpointError(
                 f"{name}: a {tensor.layout} tensor of {tensor.dtype} cannot be saved; "
-                f"the file holds dense ones of {', '.join(DTYPES)}"
+                f"the format has dense ones of {', '.join(DTYPES)}"
             )
         begin, end = end, end + tensor.numel() * tensor.element_size()
         shape, dtype = list(tensor.shape), _DTYPE_NAMES[tensor.dtype]
@@ -141,7 +141,7 @@ def _read_header(content: memoryview, where: str) -> tuple[dict[str, Any], bytes
     length = int.from_bytes(content[:_LENGTH_BYTES], "little")
     if len(content) < _LENGTH_BYTES + length:
         raise CheckpointError(
-            f"{where}: truncated, or not a checkpoint: {len(content):,} bytes hold less than the header it announces; "
+            f"{where}: truncated, or not a checkpoint: {len(content):,} bytes, fewer than its header should have; "
             f"{_REMEDY}"
         )
     text = bytes(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
@@ -182,7 +182,7 @@ def _tensor_at(entry: Any, data: memoryview, where: str) -> Tensor:
         if begin == end:
             return torch.empty(shape, dtype=dtype)
         return torch.frombuffer(data[begin:end], dtype=dtype).reshape(shape)
-    # torch's own are for dimensions that it cannot count.
+    # torch raises its own errors for dimensions that overflow.
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise CheckpointError(f"{where}: the header's entry contradicts itself ({error}); {_REMEDY}") from error
 

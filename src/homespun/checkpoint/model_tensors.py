@@ -32,7 +32,7 @@ def model_tensors(model: nn.Module) -> ModelTensors:
     """Return the tensors of `model` to save, or to copy loaded values into.
 
     Raises:
-        CheckpointError: its state dict holds something that is no tensor.
+        CheckpointError: its state dict has a value that is not a tensor.
     """
     tensors: dict[str, Tensor] = {}
     tied: dict[str, str] = {}
@@ -43,7 +43,7 @@ def model_tensors(model: nn.Module) -> ModelTensors:
     for full_name, tensor in model.state_dict().items():
         name = plain_name(full_name)
         if not isinstance(tensor, Tensor):
-            raise CheckpointError(f"model.{name} is a {type(tensor).__name__}; a checkpoint holds tensors only")
+            raise CheckpointError(f"model.{name} is a {type(tensor).__name__}; a checkpoint can save only tensors")
         first = first_name.setdefault(id(objects.get(full_name, tensor)), name)
         if first != name:
             tied[name] = first

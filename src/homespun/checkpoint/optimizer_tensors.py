@@ -1,7 +1,7 @@
-"""An optimizer as named tensors and a little JSON: what a checkpoint saves of it, and restoring that.
+"""An optimizer as named tensors and JSON: what a checkpoint saves of it, and how that is restored.
 
 Its state is stored under the names of the model's parameters, as `NAME.exp_avg`, rather than under torch's running
-numbers: people can read such a checkpoint, and an optimizer whose parameters stand in another order refuses it.
+numbers: people can read such a checkpoint, and an optimizer with its parameters in another order refuses it.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> tuple[dict[str,
     """Return the optimizer's tensors by name, and the rest: its kind, its groups' settings, its state's numbers.
 
     Raises:
-        CheckpointError: a parameter of the optimizer is none of the model's.
+        CheckpointError: a parameter of the optimizer is not one of the model's.
     """
     groups = _names_by_group(model, optimizer)
     names = [name for group in groups for name in group]
@@ -35,7 +35,7 @@ def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> tuple[dict[str,
         values = state_dict["state"].get(index, {})
         tensors |= {f"{name}.{key}": value for key, value in values.items() if isinstance(value, Tensor)}
         others = {key: value for key, value in values.items() if not isinstance(value, Tensor)}
-        # Stated for a parameter without state too, such as one that never had a gradient: else its loss would pass.
+        # Stated for a parameter without state too (one that never had a gradient), so that lost state is noticed.
         if others or not values:
             numbers[name] = others
     settings = [
@@ -55,7 +55,7 @@ def optimizer_state_dict(
     """Return what `optimizer.load_state_dict` takes, from what `optimizer_tensors` gave; change nothing.
 
     Raises:
-        CheckpointError: the checkpoint is of another kind of optimizer, of other parameters, or holds state that this
+        CheckpointError: the checkpoint is of another kind of optimizer, of other parameters, or has state that this
             optimizer cannot have.
     """
     own_kind, own_groups = type(optimizer).__name__, _names_by_group(model, optimizer)

@@ -1,1 +1,1 @@
-"""The command line: one small file a command; heavy rooms are imported only when a command is called."""
+"""The command line: one small file per command; heavy packages are imported only when a command is called."""

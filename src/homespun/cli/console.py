@@ -33,7 +33,7 @@ class TrainingConsole:
 
     def __enter__(self) -> "TrainingConsole":
         if sys.stderr.isatty():
-            # Imported here: a run that nobody watches does not pay for drawing.
+            # Imported here: a run without a terminal need not load the progress bar.
             from rich.progress import MofNCompleteColumn, TextColumn
 
             progress = new_bar(MofNCompleteColumn(), TextColumn("{task.fields[status]}"))
@@ -54,33 +54,33 @@ class TrainingConsole:
                     progress, task = self._bar
                     progress.update(task, completed=step, status=f"loss {loss:.3f}, {rate:,.0f} tokens/s")
                 if step == self._num_steps:
-                    self.tell(f"step {step:,}: scoring the whole validation set")
+                    self.print_line(f"step {step:,}: scoring the whole validation set")
             case StepLogged(record=record):
                 # On a terminal the bar shows it.
                 if self._bar is None and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
                     self._last_line = time.monotonic()
-                    self.tell(
+                    self.print_line(
                         f"step {record.step:,} of {self._num_steps:,}: loss {record.loss:.4f}, lr {record.lr:.2e}, "
                         f"gradient norm {record.grad_norm:.2f}, {record.tokens_per_second:,.0f} tokens/s, "
                         f"MFU {record.mfu:.1%}, {self._remaining(record.step, record.seconds)}"
                     )
             case Validated(record=record):
                 scored = "whole set" if record.whole else f"first {record.num_tokens:,} tokens"
-                self.tell(
+                self.print_line(
                     f"step {record.step:,}: validation loss {record.loss:.4f}, perplexity {record.perplexity:.2f}, "
                     f"{record.bits_per_byte:.4f} bits per byte ({scored})"
                 )
             case Sampled(step=step, texts=texts):
-                self.tell(f"step {step:,}: sample: {' '.join(texts[0].split())[:300]}")
+                self.print_line(f"step {step:,}: sample: {' '.join(texts[0].split())[:300]}")
             case CheckpointSaved(step=step, path=path):
-                self.tell(f"step {step:,}: saved {path}")
+                self.print_line(f"step {step:,}: saved {path}")
             case RunFinished(result=result):
-                self.tell(
+                self.print_line(
                     f"finished: {result.tokens:,} tokens in {result.seconds / 60:.1f} minutes, "
                     f"{result.tokens_per_second:,.0f} tokens/s"
                 )
 
-    def tell(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """Print one line, above the bar where there is one."""
         if self._bar is not None:
             self._bar[0].console.print(line, markup=False, highlight=False)

@@ -59,12 +59,12 @@ def main(arguments: list[str]) -> int:
     write_report([out], directory.report)
     minutes["stories and report"] = (time.monotonic() - began) / 60 - sum(minutes.values())
     print(f"report: {directory.report}")
-    print("minutes: " + ", ".join(f"{part} {spent:.1f}" for part, spent in minutes.items()))
+    print("minutes: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in minutes.items()))
     return 0
 
 
 def write_stories(run: "TrainedRun") -> list[str]:
-    """Generate whole stories, each from nothing but the token that begins a document."""
+    """Generate whole stories, each from only the token that begins a document."""
     from homespun.generation import decode
 
     length = run.config.model.context_length

@@ -40,7 +40,7 @@ def build_parser() -> CommandParser:
         type=float,
         default=0.95,
         metavar="P",
-        help="only the likeliest that hold P of the probability (default: %(default)s)",
+        help="only the likeliest that together have probability P (default: %(default)s)",
     )
     sampling.add_argument(
         "--min-p", type=float, default=0.0, metavar="P", help="only those P times as likely as the likeliest"

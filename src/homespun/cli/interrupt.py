@@ -1,4 +1,4 @@
-"""Ctrl-C as a request to stop after the step: it is finished and saved; a second one stops at once."""
+"""Ctrl-C finishes and saves the current step, then stops; a second Ctrl-C stops at once."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ def stop_on_interrupt(on_request: Callable[[], None]) -> Iterator[Callable[[], b
     Use it in the main thread: no other may handle signals.
 
     Args:
-        on_request: Called at the first SIGINT, to tell the user that it was heard.
+        on_request: Called at the first SIGINT, to confirm it to the user.
     """
     asked = False
 

@@ -1,7 +1,7 @@
 """The `homespun` command: one table of commands, of which only the one called is imported.
 
-Everything that can go wrong outside homespun's own code ends here, in one line on standard error: bad input, packages
-that are not installed, a full disk, a reader of the output that went away.
+Every failure outside homespun's own code is reported here, in one line on standard error: bad input, packages
+that are not installed, a full disk, a closed pipe.
 """
 
 import io
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 2 for bad input, 130 after Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # What the terminal's encoding lacks is escaped: a story with an accent must not end in a traceback.
+            # Escape what the terminal's encoding lacks: a story with an accent must not end in a traceback.
             stream.reconfigure(errors="backslashreplace")
     try:
         code = run_command(sys.argv[1:] if arguments is None else arguments)
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("homespun: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output went away, as in `homespun tokenizer inspect ... | head`.
+        # The reader of our output closed the pipe, as in `homespun tokenizer inspect ... | head`.
         discard_output()
         return 0
     except MemoryError as error:
@@ -121,7 +121,7 @@ def usage(group: str = "") -> str:
     }
     width = max(map(len, lines))
     command = f"homespun {group}".strip()
-    about = COMMANDS.get(group, "train a language model from raw text, every part written in the open")
+    about = COMMANDS.get(group, "train a language model from raw text, with code written from scratch")
     return "\n".join(
         [
             f"usage: {command} COMMAND [ARGUMENTS]",
@@ -151,7 +151,7 @@ def check_decodable(arguments: list[str]) -> None:
 
 def fail(message: str) -> int:
     """Print one line on standard error and return the exit code of bad input."""
-    # Names of files and runs may hold control characters, which a terminal would obey.
+    # Names of files and runs may contain control characters, which a terminal would execute.
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(message.split()))
     with suppress(OSError):
         print(f"homespun: error: {line}", file=sys.stderr)
@@ -159,7 +159,7 @@ def fail(message: str) -> int:
 
 
 def discard_output() -> None:
-    """Send what is still buffered nowhere: the interpreter would try to flush it again when it exits, and complain."""
+    """Discard what is still buffered: the interpreter would try to flush it again when it exits, and print an error."""
     with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
         for stream in (sys.stdout, sys.stderr):
             try:

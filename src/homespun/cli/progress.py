@@ -25,7 +25,7 @@ def progress_bar(description: str, unit: str) -> Iterator[ProgressCallback]:
     if not sys.stderr.isatty():
         yield ignore_progress
         return
-    # Imported here: a command that is not watched does not pay for drawing.
+    # Imported here: a command without a terminal need not load the progress bar.
     from rich.progress import DownloadColumn, MofNCompleteColumn, TextColumn, TransferSpeedColumn
 
     amount = (DownloadColumn(), TransferSpeedColumn()) if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))

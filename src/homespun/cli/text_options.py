@@ -62,8 +62,8 @@ def add_splitting(parser: argparse._ActionsContainer) -> None:
 
 
 def add_threads(parser: argparse._ActionsContainer, *, on_ray: str = "") -> None:
-    """Add how many threads, as `threads`; `on_ray` ends the help with what holds on a cluster."""
-    parser.add_argument("--threads", type=parse_count, metavar="N", help=f"one a core unless given{on_ray}")
+    """Add how many threads, as `threads`; `on_ray` ends the help with the default on a cluster."""
+    parser.add_argument("--threads", type=parse_count, metavar="N", help=f"default: one per core{on_ray}")
 
 
 def add_max_memory(parser: argparse._ActionsContainer) -> None:
@@ -83,7 +83,7 @@ def add_ray(parser: argparse._ActionsContainer, *, work: str) -> None:
 def add_counting(parser: argparse._ActionsContainer, *, work_on_ray: str) -> None:
     """Add everything that `count_options` reads."""
     add_text_key(parser)
-    add_threads(parser, on_ray="; one a task on Ray")
+    add_threads(parser, on_ray=", or one per task on Ray")
     parser.add_argument(
         "--chunk", type=parse_size, default="256KiB", metavar="SIZE", help="text a thread reads at once"
     )

@@ -9,7 +9,7 @@ from homespun.cli.recipes import RecipeParser
 from homespun.recipe.config import RunConfig
 
 _DESCRIPTION = """\
-Train a model in the directory runs/NAME, or --out. If it holds a run of the same recipe, training resumes from the
+Train a model in the directory runs/NAME, or --out. If there is a run of the same recipe, training resumes from the
 latest checkpoint; keys under execution and logging may have changed, and training.num_steps may have grown where the
 schedule allows it. Ctrl-C finishes the step, saves and stops; Ctrl-C again stops at once.
 
@@ -50,7 +50,7 @@ def train_with_console(config: RunConfig, root: Path) -> bool:
     with open_run(config, root) as run:
         console = TrainingConsole(run.config.training.num_steps, run.steps_done)
         for line in run.explanation:
-            console.tell(line)
+            console.print_line(line)
         with Recorder(run.directory) as record, console:
 
             def listen(event: Event) -> None:

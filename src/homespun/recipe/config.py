@@ -45,7 +45,7 @@ class ExecutionConfig:
     """How the steps are computed; may change when the run resumes."""
 
     micro_batch: int
-    """Sequences in one forward pass: bounds memory; gradients are summed over the batch either way."""
+    """Sequences in one forward pass: bounds memory; gradients are summed over the whole batch."""
 
     device: Device = "auto"
     """Where to compute; "auto" takes the fastest that this machine has."""

@@ -46,7 +46,7 @@ def check_key(name: str, where: str, known: Collection[str]) -> None:
     """
     if name in known:
         return
-    # A key that moved to another section, or a bare `lr`, is nearer to its namesake than to any similar spelling.
+    # For a key of another section, or a bare `lr`, suggest the same leaf name before any similar name.
     leaf = name.rpartition(".")[2]
     same_leaf = [other for other in known if other.rpartition(".")[2] == leaf]
     nearest = same_leaf or get_close_matches(name, known, n=1, cutoff=0.5)

@@ -74,7 +74,7 @@ class _StrictLoader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        # A few lines of aliases can expand to more than memory holds, or refer to themselves.
+        # A few lines of aliases can expand to more than fits in memory, or refer to themselves.
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError(f"an alias at line {self.peek_event().start_mark.line + 1}; write the value out")
         return super().compose_node(parent, index)
@@ -121,7 +121,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     first, _, rest = content.decode().partition("\n")
     if first.startswith(_HASH_PREFIX) and first.removeprefix(_HASH_PREFIX) != hashlib.sha256(rest.encode()).hexdigest():
         raise ConfigError(
-            f"{path}: differs from what was written (its first line holds the hash of the others); "
+            f"{path}: differs from what was written (its first line has the hash of the others); "
             "restore the file, or delete that line if the change was intended"
         )
     return values
@@ -193,5 +193,5 @@ def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 def _plain(value: Any) -> Any:
     """Convert tuples to lists, which YAML has."""
     if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -72,18 +72,18 @@ def show_nothing(_description: str, _unit: str) -> AbstractContextManager[Progre
 def prepare(
     config: RunConfig, *, tell: Callable[[str], None] = lambda _: None, show_progress: ShowProgress = show_nothing
 ) -> None:
-    """Make the parts of `config.source` and `config.data` that do not exist yet.
+    """Make what `config.source` and `config.data` name and does not exist yet.
 
     Every file appears whole or not at all, and encoding keeps its finished shards: after an interruption the same
     call resumes.
 
     Args:
         config: Of the run.
-        tell: Called with one line about each thing that is made or kept.
+        tell: Called with a log line for everything that is made or kept.
         show_progress: Shows the progress of each.
 
     Raises:
-        HomespunError: above all DataError and ConfigError, where something exists that was made from something else.
+        HomespunError: mainly DataError and ConfigError, where an existing file was made from another recipe.
     """
     preparation = _Preparation(config, tell, show_progress)
     train, valid = splits_of(config)
@@ -120,7 +120,7 @@ class _Preparation:
     def __init__(self, config: RunConfig, tell: Callable[[str], None], show_progress: ShowProgress) -> None:
         self._config = config
         self._source = config.source
-        self._tell = tell
+        self._log = tell
         self._show_progress = show_progress
 
     def text(self, split: Split) -> list[InputFile]:
@@ -131,7 +131,7 @@ class _Preparation:
         elif named is not None and path.name == named.file_name and not path.exists():
             with self._show_progress(f"downloading {named.file_name}", "bytes") as on_progress:
                 download = download_text(named, path, on_progress=on_progress)
-            self._tell(f"downloaded {path}: {download.num_bytes:,} bytes, sha256 {download.sha256}; {named.licence}")
+            self._log(f"downloaded {path}: {download.num_bytes:,} bytes, sha256 {download.sha256}; {named.licence}")
         try:
             return expand_inputs(split.text)
         except MissingFileError as error:
@@ -145,7 +145,7 @@ class _Preparation:
         if directory.exists():
             tokenizer = Tokenizer.load(directory)
             check_tokenizer(tokenizer, self._config)
-            self._tell(f"kept {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens")
+            self._log(f"kept {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens")
             return tokenizer
         files = self.text(split)
         check_special_tokens_stay_apart(wanted.special_tokens, wanted.pattern, files)
@@ -164,7 +164,7 @@ class _Preparation:
             tokenizer = Tokenizer(vocab, merges, wanted.special_tokens, pattern=wanted.pattern)
             with atomic_directory(directory) as temporary:
                 tokenizer.save(temporary)
-        self._tell(f"made {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens, from {split.text}")
+        self._log(f"made {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens, from {split.text}")
         return tokenizer
 
     def dataset(self, split: Split, tokenizer: Tokenizer) -> None:
@@ -186,7 +186,7 @@ class _Preparation:
                     entropy=_entropy_of(files),
                     on_progress=on_progress,
                 )
-        self._tell(
+        self._log(
             f"{'kept' if finished else 'made'} {split.data}: {len(dataset):,} tokens of {dataset.num_bytes:,} bytes, "
             f"{dataset.num_bytes / len(dataset):.2f} bytes a token"
         )
@@ -198,7 +198,7 @@ class _Preparation:
                     remove_temporaries(path.parent, file.name)
                 seed = derive_seed(self._source.seed, split.name)
                 write_storybook(path, num_stories=split.num_stories, seed=seed, on_progress=on_progress)
-            self._tell(f"made {path}: {split.num_stories:,} stories")
+            self._log(f"made {path}: {split.num_stories:,} stories")
         entropy = _entropy_of([InputFile(str(path))])
         if entropy is None or entropy.num_documents != split.num_stories:
             found = "of unknown entropy" if entropy is None else f"of {entropy.num_documents:,} stories"
@@ -217,7 +217,7 @@ def _has_text(split: Split) -> bool:
 
 
 def _entropy_of(files: list[InputFile]) -> CorpusEntropy | None:
-    """The exact bits of a text in one file, where a file next to it holds them."""
+    """The exact bits of a text in one file, where a file next to it has them."""
     path = files[0].path
     if len(files) > 1 or path is None or not entropy_path(path).exists():
         return None

@@ -1,7 +1,7 @@
 """A run directory belongs to one recipe: the same recipe resumes, a different one is refused.
 
-Every step of opening a run can be repeated after a kill at any file operation: files appear whole or not at all, and
-temporary files left behind are removed.
+Opening a run can be repeated after a kill at any file operation: files are written whole or not at all, and temporary
+files left behind are removed.
 """
 
 import json
@@ -22,10 +22,10 @@ _MAX_KEYS_NAMED = 4
 
 
 def claim_run_directory(root: Path, config: RunConfig) -> tuple[RunDirectory, list[ChangeRecord]]:
-    """Make `root` the directory of the run that `config` describes, or find that it is.
+    """Make `root` the directory of the run that `config` describes, or check that it is.
 
-    Call it while holding the lock of `root`. Records past the latest checkpoint are removed, since their steps are
-    taken again; each setting that changes is recorded before recipe.yaml takes its new value.
+    Call it while holding the lock of `root`. Records after the latest checkpoint are removed, since their steps are
+    repeated; each setting that changes is recorded before recipe.yaml takes its new value.
 
     Args:
         root: Where the run lives.
@@ -35,7 +35,7 @@ def claim_run_directory(root: Path, config: RunConfig) -> tuple[RunDirectory, li
         The directory, and the settings that differ from those the run had so far.
 
     Raises:
-        RunError: the directory holds another run, a finished one, something that is no run, or a link.
+        RunError: the directory has another run, a finished one, other files, or a link.
         StorageError: it cannot be written.
     """
     directory = RunDirectory(root)
@@ -45,9 +45,7 @@ def claim_run_directory(root: Path, config: RunConfig) -> tuple[RunDirectory, li
         remove_temporaries(folder)
     if not directory.recipe.exists():
         if any(path.name != LOCK_NAME for path in root.iterdir()):
-            raise RunError(
-                f"{root}: is not empty and holds no run (it has no recipe.yaml); choose another directory with --out"
-            )
+            raise RunError(f"{root}: is not empty and has no run (no recipe.yaml); choose another directory with --out")
         write_text_atomically(directory.recipe, save_recipe(config))
         return directory, []
     recorded = load_recipe(directory.recipe)
@@ -121,7 +119,7 @@ def _check_longer(directory: RunDirectory, recorded: RunConfig, requested: RunCo
 def cut_metrics(directory: RunDirectory, step: int) -> None:
     """Remove from `metrics.jsonl` every record past `step`, and an unfinished last line.
 
-    The steps past a checkpoint are taken again after it is loaded; without the cut they would be recorded twice.
+    The steps after a checkpoint are repeated when it is loaded; otherwise they would be recorded twice.
 
     Raises:
         RunError: a finished line is no record; the message names it, and the file stays as it is.
@@ -147,7 +145,7 @@ def record_changes(directory: RunDirectory, changes: list[ChangeRecord]) -> None
 
 
 def _check_no_links(directory: RunDirectory) -> None:
-    """Refuse links in place of a run's own files: what is written would land, and replace something, elsewhere."""
+    """Refuse links in place of a run's own files: writing through a link would replace a file elsewhere."""
     names = ("recipe", "environment", "tokenizer", "entropy", "metrics", "checkpoints", "samples", "result", "report")
     for path in (getattr(directory, name) for name in names):
         if path.is_symlink():

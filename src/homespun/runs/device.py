@@ -50,7 +50,7 @@ def choose_device(asked: Device) -> Choice:
 def choose_precision(asked: Precision, device: str) -> Choice:
     """Return the format of matrix products on `device`.
 
-    Hardware flags decide, not a timing, so that a resumed run decides the same way. Weights, their gradients and
+    Hardware flags decide, not a timing, so that a resumed run makes the same choice. Weights, their gradients and
     the optimizer's state are float32 in either case.
     """
     if asked != "auto":
@@ -89,7 +89,7 @@ def autocast(device: str, precision: str) -> AbstractContextManager[object]:
 
 
 def check_memory(config: RunConfig) -> None:
-    """Refuse a run that this machine's memory cannot hold, before anything is allocated.
+    """Refuse a run that does not fit into this machine's memory, before anything is allocated.
 
     Only what is certain counts: weights, gradients and optimizer state in float32, the ids of a batch, and one bfloat16
     output of each block for a micro-batch. `homespun estimate` gives the whole figure.
@@ -114,7 +114,7 @@ def _least_bytes(config: RunConfig) -> int:
         shapes = parameter_shapes(replace(config.model, num_layers=num_layers))
         return 2 * sum(map(prod, shapes.values())) + config.optim.state_size(shapes)
 
-    # Blocks are alike, so two models of one and two blocks give any depth: listing 10**9 blocks would take for ever.
+    # Blocks are alike, so two models of one and two blocks give any depth: listing 10**9 blocks would never end.
     one, two = numbers_with(1), numbers_with(2)
     numbers = one + (config.model.num_layers - 1) * (two - one)
     positions = config.execution.micro_batch * config.model.context_length

@@ -30,7 +30,7 @@ class TokenizerConfig:
     """Which of equally frequent pairs is merged: "bytes", the greater byte strings; "ids", as Hugging Face does."""
 
     special_tokens: list[str] = field(default_factory=lambda: ["<|endoftext|>"])
-    """Strings that are one token each and never part of another; their ids count from 0."""
+    """Strings that are one token each and never inside another token; their ids count from 0."""
 
     def __post_init__(self) -> None:
         check_special_tokens("tokenizer.special_tokens", self.special_tokens)
@@ -72,9 +72,9 @@ def check_special_tokens(field_name: str, special_tokens: Iterable[str]) -> None
         if not token:
             raise ConfigError(f"{field_name}: a special token is empty; remove it, or write for example <|endoftext|>")
         if token in seen:
-            raise ConfigError(f"{field_name}: {token!r} stands there twice; give each special token once")
+            raise ConfigError(f"{field_name}: {token!r} is listed twice; give each special token once")
         if any("\ud800" <= character <= "\udfff" for character in token):
-            raise ConfigError(f"{field_name}: {token!r} holds a lone surrogate, which UTF-8 cannot write; remove it")
+            raise ConfigError(f"{field_name}: {token!r} contains a lone surrogate, which UTF-8 cannot write; remove it")
         seen.add(token)
 
 

@@ -27,7 +27,7 @@ class Definition:
     pattern: str
     """A regular expression, never a name."""
     added_tokens: dict[str, int] = field(default_factory=dict)
-    """Ordinary tokens that no merge makes: their text becomes their id wherever it stands, also where special tokens
+    """Ordinary tokens that no merge makes: their text becomes their id wherever it occurs, also where special tokens
     are text. Hugging Face's added tokens with `special: false`."""
 
     def found_tokens(self) -> dict[str, int]:
@@ -37,8 +37,8 @@ class Definition:
     def ids_of_tokens(self) -> dict[bytes, int]:
         """The id of every token of ordinary text.
 
-        A special token may have the bytes of an ordinary one, such as "a". It has the lower of their ids, or where the
-        vocabulary holds the bytes once, the same id.
+        A special token may have the bytes of an ordinary one, such as "a". It has the lower of their ids, or the same
+        id if the vocabulary has the bytes once.
         """
         found_ids = set(self.found_tokens().values())
         found = {token: id_ for id_, token in self.vocab.items() if id_ in found_ids}
@@ -73,7 +73,7 @@ def define(
     pattern: str,
     added_tokens: Sequence[str] | Mapping[str, int] = (),
 ) -> Definition:
-    """Check the parts against each other.
+    """Build a definition, and check that its fields agree.
 
     Special and added tokens are given with their ids, or by name alone: then one that the vocabulary has keeps its
     lowest id there, and one that it lacks gets the id after the last.
@@ -89,7 +89,7 @@ def define(
     special_ids = _find_tokens(vocab, special_tokens)
     added_ids = _find_tokens(vocab, added_tokens)
     _check_vocab(vocab, {*special_ids.values(), *added_ids.values()})
-    # Applied in order, a merge that is listed again finds nothing left to merge.
+    # Applied in order, a merge that is listed again finds no pair left to merge.
     merges = list(dict.fromkeys(merges))
     _check_merges(merges, set(vocab.values()))
     return Definition(
@@ -130,7 +130,7 @@ def _check_vocab(vocab: dict[int, bytes], found_ids: set[int]) -> None:
             continue
         if token in seen:
             raise TokenizerError(
-                f"vocabulary: ids {seen[token]} and {id_} are both {token!r}; tokens are told apart by their bytes, "
+                f"vocabulary: ids {seen[token]} and {id_} are both {token!r}; tokens are identified by their bytes, "
                 "so keep one of them"
             )
         seen[token] = id_
@@ -140,7 +140,7 @@ def _check_merges(merges: list[tuple[bytes, bytes]], tokens: set[bytes]) -> None
     """Refuse merges that need unknown tokens, or that make a token after another merge has taken it.
 
     In order of creation "apply the merges one after the other" (ours) and "apply the first merge that fits, again and
-    again" (tiktoken's and Hugging Face's) come to the same; out of order they do not.
+    again" (tiktoken's and Hugging Face's) give the same result; out of order they do not.
     """
     taken: dict[bytes, int] = {}
     for number, (left, right) in enumerate(merges, start=1):

@@ -20,18 +20,18 @@ PATTERN_NAMES = "gpt2 (r50k_base, p50k_base), gpt4 (cl100k_base) or o200k (o200k
 
 
 def resolve_pattern(pattern: str, field: str = "pattern") -> str:
-    r"""Return the regular expression of a named pattern; any other string is taken for a regular expression.
+    r"""Return the regular expression of a named pattern; any other string is a regular expression.
 
-    Text that it does not match is not lost: what lies between two matches is a pre-token too. A word without any
-    regular-expression syntax is refused, for it is a misspelled name: as a regular expression it would split the text
-    at its own occurrences and nowhere else. `(?:word)` says that this is meant.
+    Text that it does not match is kept: the text between two matches is a pre-token too. A word without any
+    regular-expression syntax is refused because it is a misspelled name: as a regular expression it would split the
+    text at its own occurrences and nowhere else. `(?:word)` says that this is meant.
 
         >>> resolve_pattern("GPT-2") == resolve_pattern("r50k_base") == PATTERNS["gpt2"]
         True
 
     Args:
-        pattern: A name in any spelling, or a regular expression.
-        field: How the user calls it, for messages.
+        pattern: A name, in any case and punctuation, or a regular expression.
+        field: The user's name for the setting, for messages.
 
     Raises:
         ConfigError: it is empty, a word that is no name, or malformed.
@@ -46,7 +46,7 @@ def resolve_pattern(pattern: str, field: str = "pattern") -> str:
         split("", pattern)  # compiles it
     except UnicodeEncodeError as error:
         raise ConfigError(
-            f"{field} {pattern!r:.100} holds a lone surrogate, which UTF-8 cannot write; remove it"
+            f"{field} {pattern!r:.100} contains a lone surrogate, which UTF-8 cannot write; remove it"
         ) from error
     return pattern
 

@@ -1,7 +1,7 @@
 """Byte-level BPE, slow and exact: the specification, and the oracle of the fast one's tests.
 
-A symbol is its bytes: two ways to spell the same bytes are one token. Nothing here is fast, stateful or imported from
-a library; `reference_splitting` has the split patterns.
+A symbol is its bytes: the same bytes made by two different merges are one token. Nothing here is fast, stateful or
+imported from a library; `reference_splitting` has the split patterns.
 
     >>> merges = train_merges({b"low": 5, b"lower": 2, b"widest": 3, b"newest": 6}, num_tokens=6)
     >>> [left + right for left, right in merges]
@@ -22,7 +22,7 @@ Pretokenize = Callable[[str], Iterable[str]]
 
 
 def split_special(text: str, special_tokens: Sequence[str]) -> Iterator[tuple[str, bool]]:
-    """Pieces of `text`, and whether each is a special token: the leftmost first, the longest where several begin."""
+    """Split `text` at special tokens (the longest where several begin); yield each string and whether it is special."""
     longest_first = sorted(special_tokens, key=len, reverse=True)
     begin = index = 0
     while index < len(text):
@@ -42,9 +42,9 @@ def count_pretokens(text: str, special_tokens: Sequence[str], pretokenize: Preto
     """How often each pre-token occurs between the special tokens."""
     return Counter(
         pretoken.encode()
-        for piece, is_special in split_special(text, special_tokens)
+        for string, is_special in split_special(text, special_tokens)
         if not is_special
-        for pretoken in pretokenize(piece)
+        for pretoken in pretokenize(string)
     )
 
 
@@ -53,9 +53,9 @@ def train_merges(
 ) -> list[tuple[bytes, bytes]]:
     """Merge the most frequent pair again and again, until `num_tokens` new tokens exist or no pair does.
 
-    Of pairs equally frequent, by "bytes" the greater pair of byte strings is merged; by "ids" the smaller pair of ids,
-    for which alone the special tokens count. Every merge makes a new token: whatever spells an old one between the same
-    two ends was merged in the same way.
+    Among equally frequent pairs, `ties="bytes"` merges the greater pair of byte strings, `ties="ids"` the smaller pair
+    of ids; only the ids depend on the special tokens. Every merge makes a new token: symbols with the bytes of an
+    existing token have already been merged into it.
     """
     words = [([bytes([byte]) for byte in word], count) for word, count in counts.items() if count > 0]
     ids = _HuggingFaceIds(special_tokens) if ties == "ids" else None
@@ -82,7 +82,7 @@ def train_merges(
 class _HuggingFaceIds(dict[bytes, int]):
     """Ids of tokens as Hugging Face's trainer gives them: special tokens, the bytes by their characters, merged tokens.
 
-    There a token is a string, with a character for each byte; so one that is spelled like a special token has its id.
+    There a token is a string with one character per byte; one equal to a special token's string shares its id.
     """
 
     def __init__(self, special_tokens: Sequence[str]) -> None:
@@ -102,7 +102,7 @@ class _HuggingFaceIds(dict[bytes, int]):
 
 
 def merge_pair(symbols: list[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:
-    """`symbols` with every occurrence of `pair` joined, from left to right: of a, a, a the first two."""
+    """`symbols` with every occurrence of `pair` merged, from left to right: in a, a, a the first two."""
     merged: list[bytes] = []
     index = 0
     while index < len(symbols):
@@ -140,15 +140,15 @@ def encode(
 ) -> list[int]:
     """Ids of `text`, in which special tokens become their ids."""
     ids: list[int] = []
-    for piece, is_special in split_special(text, list(special_tokens)):
+    for string, is_special in split_special(text, list(special_tokens)):
         if is_special:
-            ids.append(special_tokens[piece])
+            ids.append(special_tokens[string])
         else:
-            for pretoken in pretokenize(piece):
+            for pretoken in pretokenize(string):
                 ids += (id_of_token[symbol] for symbol in encode_pretoken(pretoken.encode(), merges))
     return ids
 
 
 def decode(ids: Iterable[int], vocab: Mapping[int, bytes]) -> str:
-    """The text of `ids`, with U+FFFD for bytes that are no UTF-8."""
+    """The text of `ids`, with U+FFFD for bytes that are not UTF-8."""
     return b"".join(vocab[id_] for id_ in ids).decode("utf-8", errors="replace")

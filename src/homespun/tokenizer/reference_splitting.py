@@ -1,4 +1,4 @@
-"""The named split patterns carried out character by character, slow and exact: the oracle of the fast splitter's tests.
+"""The named split patterns, applied character by character, slow and exact: the oracle of the fast splitter's tests.
 
 The classes of characters are the generated ranges that the Rust core uses too.
 """
@@ -62,7 +62,7 @@ def split_gpt4(text: str) -> Iterator[str]:
 def split_o200k(text: str) -> Iterator[str]:
     r"""Pre-tokens by o200k's pattern: `split_gpt4` with five differences.
 
-    A word is upper case and then lower case; what has no case, marks included, may be of either part. A contraction
+    A word is upper case and then lower case; what has no case, marks included, may be in either. A contraction
     belongs to the word before it. Slashes may stand among the line breaks that end punctuation. White space at the end
     is cut after its last line break too.
 
@@ -78,7 +78,7 @@ def split_o200k(text: str) -> Iterator[str]:
     while begin < len(text):
         after = begin + (classes[begin] in ("space", "other") and text[begin] not in "\r\n")
         after_space = begin + (text[begin] == " ")
-        # As a regular expression goes about it: each alternative with a character before the word, then without.
+        # In the order of the regular expression: each alternative with a character before the word, then without.
         words = (end_of_lower_word, end_of_upper_word)
         tries = (end_of_word(cases, start) for end_of_word in words for start in (after, begin))
         if end := next((end for end in tries if end), 0):
@@ -125,7 +125,7 @@ def end_of_upper_word(cases: list[str], begin: int) -> int:
 
 
 def end_of_case(cases: list[str], begin: int, case: str) -> int:
-    """Where the characters from `begin` on end that are of `case`, or of both."""
+    """Where the consecutive characters of `case`, or of both, that start at `begin` end."""
     end = begin
     while end < len(cases) and cases[end] in (case, "both"):
         end += 1
@@ -138,7 +138,7 @@ def contraction_in(text: str) -> str:
 
 
 def class_of(character: str) -> str:
-    """Which of the patterns' classes holds `character`: "letter", "number", "space" or "other"."""
+    """Which of the patterns' classes `character` is in: "letter", "number", "space" or "other"."""
     for name, ranges in (("letter", LETTERS), ("number", NUMBERS), ("space", WHITE_SPACE)):
         if is_in(character, ranges):
             return name
@@ -146,7 +146,7 @@ def class_of(character: str) -> str:
 
 
 def case_of(character: str) -> str:
-    """Of which part of a word `character` may be: "upper", "lower", "both" without a case, or "" where of none."""
+    """The case of `character` in a word: "upper", "lower", "both" if it has none, or "" if it cannot be in a word."""
     for name, ranges in (("upper", UPPERCASE), ("lower", LOWERCASE), ("both", LETTERS), ("both", MARKS)):
         if is_in(character, ranges):
             return name
@@ -154,13 +154,13 @@ def case_of(character: str) -> str:
 
 
 def is_in(character: str, ranges: tuple[tuple[int, int], ...]) -> bool:
-    """Whether one of the ascending ranges, both ends included, holds `character`."""
+    """Whether `character` is in one of the ascending ranges, both ends included."""
     index = bisect_right(ranges, (ord(character), 0x110000)) - 1
     return index >= 0 and ord(character) <= ranges[index][1]
 
 
 def end_of_run(classes: list[str], begin: int) -> int:
-    """Where the run of characters of `begin`'s class ends."""
+    """Where the consecutive characters of `begin`'s class end."""
     end = begin
     while end < len(classes) and classes[end] == classes[begin]:
         end += 1

@@ -28,11 +28,11 @@ def take_sample(
     text_key: str,
     on_progress: ProgressCallback = ignore_progress,
 ) -> list[Excerpt]:
-    """Return about `num_bytes` of text at most, evenly spaced over the files; the whole text where it is no longer.
+    """Return at most about `num_bytes` of text, evenly spaced over the files; all of it if the text is shorter.
 
-    Of all excerpts in order every n-th is kept, where n is the smallest power of two for which they fit: the same text
-    has the same sample. Documents up to a 64th of the sample are excerpts, longer ones are divided at the ends of lines
-    or words. The text is read once, from end to end.
+    Every n-th excerpt is kept, where n is the smallest power of two for which they fit: the same text gives the same
+    sample. Documents up to a 64th of the sample are excerpts, longer ones are divided at the ends of lines
+    or words. The text is read once, from start to end.
 
     Raises:
         MissingFileError: a file does not exist.
@@ -67,7 +67,7 @@ def _excerpts(
                     yield from _cut(document, longest, f"{file}: document {number}")
                     number += 1
                 continue
-            # A document that is not held whole arrives in chunks, divided one by one.
+            # A long document arrives in chunks, which are divided one by one.
             yield from _cut(batch.text, longest, f"{file}: document {number}")
             number += batch.is_last
         read_before += reader.consumed_bytes

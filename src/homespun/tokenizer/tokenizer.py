@@ -34,7 +34,7 @@ OffsetUnit = Literal["characters", "bytes"]
 
 
 CACHE_BYTES = 64 * 2**20
-"""Memory that each thread encoding with a tokenizer may keep for pre-tokens it has met."""
+"""Limit of the cache of encoded pre-tokens that each encoding thread keeps."""
 
 _MIN_LONG = 2**16
 """Texts or ids shorter than this are never worth a second thread."""
@@ -47,8 +47,8 @@ _SAMPLE = "It's 2024:  a caf\u00e9,\r\n\n\t\u4e2d\u6587 \U0001f469\u200d\U0001f4
 class Tokenizer:
     """Byte-level BPE for one vocabulary; immutable, picklable, safe after fork and across threads.
 
-    Text is cut at special tokens (the longest where several begin), then by `pattern` into pre-tokens; inside each the
-    merges are applied in order of creation. Every text has ids, and `decode` gives it back.
+    Text is split at special tokens (the longest where several begin), then by `pattern` into pre-tokens; inside each
+    the merges are applied in order of creation. Every text has ids, and `decode` gives it back.
 
         >>> tokenizer = Tokenizer({0: b"a", 1: b"b", 2: b"ab"}, [(b"a", b"b")], ["<|end|>"])
         >>> tokenizer.encode("abba<|end|>")
@@ -64,7 +64,7 @@ class Tokenizer:
         pattern: str = "gpt2",
         added_tokens: Sequence[str] | None = None,
     ) -> None:
-        """Build from parts, as `train_bpe` returns them.
+        """Build from vocabulary and merges, as `train_bpe` returns them.
 
         Args:
             vocab: Bytes of each id.
@@ -74,7 +74,7 @@ class Tokenizer:
             added_tokens: Ordinary tokens that no merge makes, found as special tokens are, whatever those become.
 
         Raises:
-            TokenizerError: the parts contradict each other.
+            TokenizerError: the arguments contradict each other.
             ConfigError: a special token is empty or given twice, or the pattern is no name and no regular expression.
         """
         self._set_definition(define(vocab, merges, special_tokens or [], pattern, added_tokens or []))
@@ -116,19 +116,19 @@ class Tokenizer:
         *,
         pattern: str = "gpt4",
     ) -> "Tokenizer":
-        """Read a `.tiktoken` file, which holds neither special tokens nor pattern; raises as `load`."""
+        """Read a `.tiktoken` file, which has neither special tokens nor pattern; raises as `load`."""
         return cls.from_definition(read_tiktoken_file(Path(path), special_tokens, pattern))
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> "Tokenizer":
         """Read a tokenizer directory: tokenizer.json, or else vocab.json with merges.txt.
 
-        Others' vocab.json and merges.txt say nothing of pattern and special tokens: the pattern is GPT-2's, special are
-        the tokens that no merge makes.
+        Others' vocab.json and merges.txt say nothing of pattern and special tokens: the pattern is GPT-2's, and the
+        tokens that no merge makes are special.
 
         Raises:
             MissingFileError: there is no tokenizer at that place.
-            TokenizerError: a file is malformed, or asks for what homespun does not do.
+            TokenizerError: a file is malformed, or needs what homespun does not support.
         """
         return cls.from_definition(load_definition(Path(directory)))
 
@@ -149,8 +149,8 @@ class Tokenizer:
         """Write tokenizer.json, tokenizer_config.json, vocab.json and merges.txt, all or none.
 
         Raises:
-            TokenizerError: the formats cannot hold it: a special token is an ordinary one's word, or the pattern has no
-                equal in tokenizer.json. Nothing is written.
+            TokenizerError: the formats cannot represent it: a special token is the same as an ordinary one, or the
+                pattern has no equivalent in tokenizer.json. Nothing is written.
             StorageError: the disk refused.
         """
         save_definition(self._definition, Path(directory))
@@ -164,7 +164,7 @@ class Tokenizer:
                 ("reject").
 
         Raises:
-            TokenizerError: `text` holds a lone surrogate, a byte that the vocabulary lacks, or with "reject" a special
+            TokenizerError: `text` has a lone surrogate, a byte that the vocabulary lacks, or with "reject" a special
                 token.
         """
         try:
@@ -178,7 +178,7 @@ class Tokenizer:
         """Yield the ids of the joined text one by one, as soon as no later text can change them.
 
         Equal to `encode` of the joined text however it is divided. Memory is bounded by the longest text, pre-token and
-        special token; a custom pattern holds all text between two special tokens.
+        special token; a custom pattern buffers all text between two special tokens.
 
         Raises:
             TokenizerError: as `encode`, once that place is reached.
@@ -188,7 +188,7 @@ class Tokenizer:
     def encode_stream(
         self, iterable: Iterable[str], special: SpecialPolicy = "encode"
     ) -> Iterator[npt.NDArray[np.uint32]]:
-        """Yield what `encode_iterable` yields, in arrays: for each text one with the ids that are certain after it."""
+        """Yield what `encode_iterable` yields, as one array per text: the ids that later text cannot change."""
         check_choice("special", special, get_args(SpecialPolicy))
         return self._iterate_arrays(iterable, special)
 
@@ -207,9 +207,9 @@ class Tokenizer:
     def encode_to_numpy(
         self, text: str | bytes, special: SpecialPolicy = "encode", *, num_threads: int | None = None
     ) -> npt.NDArray[np.uint32]:
-        """Return the ids of `text`, a string or its UTF-8 bytes, without making Python integers of them.
+        """Return the ids of `text`, a string or its UTF-8 bytes, without converting them to Python integers.
 
-        A long text is encoded on up to `num_threads` threads (None: one a core), with the same ids for any number.
+        A long text is encoded on up to `num_threads` threads (None: one per core), with the same ids for any number.
 
         Raises:
             DataError: the bytes are not UTF-8; the message has the offset. Otherwise as `encode`.
@@ -228,8 +228,8 @@ class Tokenizer:
     ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
         r"""Return the ids of `text`, and for each a row with the start and the end of its token in `text`.
 
-        With `unit="bytes"` these are places in the UTF-8 bytes. With "characters" they are places in the string, and a
-        token that is only some bytes of a character has the whole character, as in Hugging Face's tokenizers with
+        With `unit="bytes"` these are offsets in the UTF-8 bytes. With "characters" they are offsets in the string, and
+        a token that is only some bytes of a character has the whole character, as in Hugging Face's tokenizers with
         `trim_offsets=False`.
 
             >>> ids, offsets = Tokenizer({0: b"a", 1: b" ", 2: b"\xc3", 3: b"\xa9"}, []).encode_with_offsets("a \xe9")
@@ -248,14 +248,14 @@ class Tokenizer:
     def encode_batch(
         self, texts: Sequence[str], special: SpecialPolicy = "encode", *, num_threads: int | None = None
     ) -> list[npt.NDArray[np.uint32]]:
-        """Return the ids of each text, on `num_threads` threads (None: one a core), also within a long text."""
+        """Return the ids of each text, on `num_threads` threads (None: one per core), also within a long text."""
         try:
             return self._encoder.encode_batch(texts, special, resolve_num_threads(num_threads))
         except (UnicodeEncodeError, TypeError) as error:
             raise _text_error(texts, error) from None
 
     def decode(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> str:
-        """Return the text of `ids`; bytes that are no UTF-8 become U+FFFD.
+        """Return the text of `ids`; bytes that are not UTF-8 become U+FFFD.
 
         Raises:
             DataError: an id is not in the vocabulary.
@@ -267,7 +267,7 @@ class Tokenizer:
         return [self.decode(ids) for ids in batch]
 
     def decode_bytes(self, ids: Sequence[int] | npt.NDArray[np.integer], *, num_threads: int | None = None) -> bytes:
-        """Return the joined bytes of `ids`; of many ids on up to `num_threads` threads (None: one a core)."""
+        """Return the joined bytes of `ids`; many are decoded on up to `num_threads` threads (None: one per core)."""
         try:
             return self._encoder.decode_bytes(ids, _num_threads_for(ids, num_threads))
         except TypeError:
@@ -326,7 +326,7 @@ class Tokenizer:
 
     @property
     def pattern(self) -> str:
-        """The regular expression that cuts text into pre-tokens."""
+        """The regular expression that splits text into pre-tokens."""
         return self._definition.pattern
 
     def __len__(self) -> int:
@@ -345,7 +345,7 @@ class Tokenizer:
 
     @property
     def core(self) -> _native.Encoder:
-        """The encoder in Rust, for what encodes whole corpora with it."""
+        """The encoder in Rust, for code that encodes whole corpora with it."""
         return self._encoder
 
     @cached_property
@@ -364,7 +364,7 @@ class Tokenizer:
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        # The encoder and its cache stay behind: they are rebuilt from the definition.
+        # The encoder and its cache are not pickled: they are rebuilt from the definition.
         return Tokenizer.from_definition, (self._definition,)
 
     def __eq__(self, other: object) -> bool:

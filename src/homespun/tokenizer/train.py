@@ -57,8 +57,8 @@ def train_bpe(
         special_tokens: Strings, none empty, none twice.
         pattern: "gpt2", "gpt4", "o200k" or a regular expression.
         ties: Which of equally frequent pairs is merged: "bytes" for the greater pair of byte strings; "ids" for the
-            smaller pair of ids, numbered as Hugging Face's trainer does, whose merges these are (of a text from which
-            special tokens have been removed).
+            smaller pair of ids, numbered as in Hugging Face's trainer, which makes the same merges (from a text
+            without special tokens).
         extend: A tokenizer whose tokens keep their ids, with the same special tokens and pattern; merging resumes after
             its last merge. If it was trained on the same text by the same rule for ties, the result is that of training
             once.
@@ -96,7 +96,7 @@ def train_bpe_from_iterator(
     """Return the vocabulary and the merges of a byte-level BPE tokenizer trained on strings.
 
     Each text is split on its own, and special tokens are removed from it, as from a text file. The texts are read once
-    and not held.
+    and not kept in memory.
 
     Args:
         texts: Strings, such as documents or lines; generators are fine.
@@ -105,7 +105,7 @@ def train_bpe_from_iterator(
         pattern: "gpt2", "gpt4", "o200k" or a regular expression.
         ties: Which of equally frequent pairs is merged.
         extend: A tokenizer whose tokens keep their ids.
-        options: Threads and memory; what concerns files is ignored.
+        options: Threads and memory; settings for files are ignored.
         on_progress: Called with tokens while merging.
 
     Raises:
@@ -130,7 +130,7 @@ def train_bpe_from_iterator(
 
 
 def _batches(texts: Iterable[str], special_tokens: Sequence[str]) -> Iterator[list[str]]:
-    """Yield what lies between the special tokens of `texts`, some megabytes at a time."""
+    """Yield the text between the special tokens of `texts`, some megabytes at a time."""
     # The longest first: where two begin at one place, the longer is the special token, as in encoding.
     longest_first = sorted(special_tokens, key=len, reverse=True)
     cut = re.compile("|".join(map(re.escape, longest_first))) if special_tokens else None
@@ -168,7 +168,7 @@ def train_bpe_from_counts(
         special_tokens: Strings, none empty, none twice; the counts are expected to be without them.
         ties: As for `train_bpe`.
         extend: A tokenizer whose tokens keep their ids.
-        options: Threads and memory; what concerns files is ignored.
+        options: Threads and memory; settings for files are ignored.
         on_progress: Called with tokens.
 
     Raises:
@@ -232,7 +232,7 @@ def merge_memory_bytes(
 
 
 def check_special_tokens_stay_apart(special_tokens: Sequence[str], pattern: str, files: Sequence[InputFile]) -> None:
-    """Refuse special tokens that training on `files` might also make an ordinary token of: no file can hold both.
+    """Refuse special tokens that training on `files` might also make an ordinary token of: no file can represent both.
 
     In the documents of JSON lines and parquet special tokens are ordinary text; so "PAD" may be merged there, but not
     <|endoftext|>, which the pattern splits. From plain text a special token is removed, but not what it names in the
@@ -249,13 +249,13 @@ def check_special_tokens_stay_apart(special_tokens: Sequence[str], pattern: str,
         text = token.decode(errors="replace")
         if _native.split(text, resolve_pattern(pattern)) == [text]:
             raise ConfigError(
-                f"special token {name!r} may also come up as an ordinary token of this text, and a tokenizer file "
-                f"cannot hold both; choose one that the pattern splits, such as <|{name}|>"
+                f"special token {name!r} may also become an ordinary token of this text, and a tokenizer file "
+                f"cannot represent both; choose one that the pattern splits, such as <|{name}|>"
             )
 
 
 def _check_arguments(vocab_size: int, special_tokens: Sequence[str], ties: Ties, extend: Tokenizer | None) -> None:
-    """Refuse what can be refused before any text is read."""
+    """Check the arguments before any text is read."""
     check_special_tokens("special_tokens", special_tokens)
     check_vocab_size("vocab_size", vocab_size, len(special_tokens))
     check_choice("ties", ties, get_args(Ties))

@@ -19,20 +19,20 @@ Encode = Callable[[str], Sequence[int]]
 Outcome = Literal["agrees", "differs", "skipped"]
 
 NUM_REFERENCE_MERGES = 200
-"""The reference counts all pairs anew for every merge: seconds for so many."""
+"""The reference counts all pairs again for every merge: this many take seconds."""
 _REFERENCE_TEXT_BYTES = 1 << 16
 _CONTEXT = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What came of one comparison."""
+    """The outcome of one comparison."""
 
     check: str
     against: str
     outcome: Outcome
     extent: str = ""
-    """On how much it was made."""
+    """How much was compared."""
     note: str = ""
     """Why it was skipped, or the first difference."""
 
@@ -40,14 +40,14 @@ class Finding:
 def compare_ids(
     tokenizer: Tokenizer, excerpts: Iterable[Excerpt], encode: Encode, against: str, special: SpecialPolicy = "encode"
 ) -> Finding:
-    """Our ids of each excerpt against another's.
+    """Compare our ids of each excerpt with another implementation's.
 
     Args:
         tokenizer: Ours.
         excerpts: What is encoded.
         encode: The other.
         against: Its name.
-        special: What special tokens become here; the other is expected to do the same.
+        special: What special tokens become here; the other must do the same.
     """
     check = "ids" if special == "encode" else "ids, special tokens as text"
     num_ids = 0
@@ -61,9 +61,9 @@ def compare_ids(
 
 
 def reference_encoder(tokenizer: Tokenizer, pretokenize: reference.Pretokenize) -> Encode:
-    """The reference's `encode`, made bearable for large vocabularies.
+    """The reference's `encode`, fast enough for large vocabularies.
 
-    Each pre-token is merged once, and by those merges alone whose result is a part of it: the others leave it as it is.
+    Each distinct pre-token is merged once, using only the merges whose result occurs in it: no other could apply.
     """
     numbers: dict[bytes, list[int]] = defaultdict(list)
     merges = tokenizer.merges
@@ -74,17 +74,17 @@ def reference_encoder(tokenizer: Tokenizer, pretokenize: reference.Pretokenize) 
 
     def ids_of(pretoken: str) -> list[int]:
         data = pretoken.encode()
-        parts = {data[i:j] for i in range(len(data)) for j in range(i + 2, min(len(data), i + longest) + 1)}
-        fitting = sorted(number for part in parts for number in numbers.get(part, ()))
+        substrings = {data[i:j] for i in range(len(data)) for j in range(i + 2, min(len(data), i + longest) + 1)}
+        fitting = sorted(number for substring in substrings for number in numbers.get(substring, ()))
         return [tokenizer.token_to_id(token) for token in reference.encode_pretoken(data, (merges[n] for n in fitting))]
 
     def encode(text: str) -> list[int]:
         ids: list[int] = []
-        for piece, is_special in reference.split_special(text, list(tokenizer.special_tokens)):
+        for string, is_special in reference.split_special(text, list(tokenizer.special_tokens)):
             if is_special:
-                ids.append(tokenizer.special_tokens[piece])
+                ids.append(tokenizer.special_tokens[string])
                 continue
-            for pretoken in pretokenize(piece):
+            for pretoken in pretokenize(string):
                 if pretoken not in known:
                     known[pretoken] = ids_of(pretoken)
                 ids += known[pretoken]
@@ -94,11 +94,13 @@ def reference_encoder(tokenizer: Tokenizer, pretokenize: reference.Pretokenize) 
 
 
 def check_decoding(tokenizer: Tokenizer, excerpts: Iterable[Excerpt], pretokenize: reference.Pretokenize) -> Finding:
-    """Whether ids decode to the text they came from: all of it, but for what the pattern does not match."""
+    """Whether ids decode to the text they came from: all of it, except what the pattern does not match."""
     num_bytes = 0
     for excerpt in excerpts:
-        pieces = reference.split_special(excerpt.text, list(tokenizer.special_tokens))
-        text = "".join(piece if is_special else "".join(pretokenize(piece)) for piece, is_special in pieces).encode()
+        strings = reference.split_special(excerpt.text, list(tokenizer.special_tokens))
+        text = "".join(
+            string if is_special else "".join(pretokenize(string)) for string, is_special in strings
+        ).encode()
         decoded = tokenizer.decode_bytes(tokenizer.encode(excerpt.text))
         if decoded != text:
             place = next(i for i, (ours, given) in enumerate(zip_longest(decoded, text)) if ours != given)
@@ -109,14 +111,14 @@ def check_decoding(tokenizer: Tokenizer, excerpts: Iterable[Excerpt], pretokeniz
 
 
 def check_streaming(tokenizer: Tokenizer, excerpts: Sequence[Excerpt]) -> Finding:
-    """Whether a text that comes in pieces of any size gets the ids of the whole."""
+    """Whether a text that arrives in chunks of any size gets the ids of the whole."""
     text = "".join(excerpt.text for excerpt in excerpts)
     whole = tokenizer.encode(text)
     for size in (1, 7, 64, 4096):
-        pieces = (text[start : start + size] for start in range(0, len(text), size))
-        ids = list(tokenizer.encode_iterable(pieces))
+        chunks = (text[start : start + size] for start in range(0, len(text), size))
+        ids = list(tokenizer.encode_iterable(chunks))
         if ids != whole:
-            note = f"in pieces of {size}: {_first_difference(tokenizer, ids, whole)}"
+            note = f"in chunks of size {size}: {_first_difference(tokenizer, ids, whole)}"
             return Finding(check="streaming", against="the whole at once", outcome="differs", note=note)
     extent = f"{len(whole):,} ids"
     return Finding(check="streaming", against="the whole at once", outcome="agrees", extent=extent)
@@ -154,7 +156,7 @@ def check_training(
 
 
 def compare_merges(ours: Sequence[tuple[bytes, bytes]], theirs: Sequence[tuple[bytes, bytes]], against: str) -> Finding:
-    """One list of merges against another, in order."""
+    """Compare two lists of merges, in order."""
     for number, (our, their) in enumerate(zip_longest(ours, theirs), start=1):
         if our != their:
             note = f"merge {number}: ours {_show_merge(our)}, theirs {_show_merge(their)}"
@@ -167,7 +169,7 @@ def _show_merge(merge: tuple[bytes, bytes] | None) -> str:
 
 
 def _first_difference(tokenizer: Tokenizer, ours: Sequence[int], theirs: Sequence[int]) -> str:
-    """Where two lists of ids part, with what stands before and both tokens there."""
+    """Where two lists of ids first differ: the text before that place, and both tokens there."""
     place = next(i for i, (our, their) in enumerate(zip_longest(ours, theirs)) if our != their)
     before = tokenizer.decode_bytes(list(ours[:place]))[-_CONTEXT:]
     shown = [_show_id(tokenizer, ids[place] if place < len(ids) else None) for ids in (ours, theirs)]

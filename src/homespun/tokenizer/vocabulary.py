@@ -1,4 +1,4 @@
-"""The vocabulary that training makes: special tokens, the 256 bytes, merged tokens; or what it adds to another's."""
+"""The vocabulary that training makes: special tokens, the 256 bytes, merged tokens; or an existing one, extended."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -16,11 +16,11 @@ def build_vocab(special_tokens: Sequence[str], merges: Sequence[tuple[bytes, byt
 def grow_vocab(
     vocab: Mapping[int, bytes], special_ids: Collection[int], merges: Sequence[tuple[bytes, bytes]]
 ) -> dict[int, bytes]:
-    """`vocab`, and after its last id the tokens that `merges` add to it; only an ordinary token is one already."""
+    """Append the tokens that `merges` make to `vocab`, except those that are ordinary tokens already."""
     ordinary = {token for id_, token in vocab.items() if id_ not in special_ids}
-    # A token as long as the text, of which a later merge has the bytes already, is not held twice.
-    parts = {part: part for merge in merges for part in merge}
-    merged = dict.fromkeys(parts.get(left + right) or left + right for left, right in merges)
+    # Merges already have the bytes of most tokens, which may be as long as the text: share the objects.
+    shared = {token: token for merge in merges for token in merge}
+    merged = dict.fromkeys(shared.get(left + right) or left + right for left, right in merges)
     added = [token for token in merged if token not in ordinary]
     return dict(vocab) | dict(enumerate(added, start=max(vocab) + 1))
 

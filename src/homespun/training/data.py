@@ -47,10 +47,10 @@ class RunData:
 
 
 def open_data(config: RunConfig) -> RunData:
-    """Open what `config.data` names.
+    """Open the tokenizer and the token data sets of `config.data`.
 
     Raises:
-        MissingFileError: something of it is not there.
+        MissingFileError: one of them does not exist.
         DataError: it is damaged, made with another tokenizer, or has ids outside the model's vocabulary.
         ConfigError: the context is longer than the training data.
     """
@@ -65,7 +65,7 @@ def open_data(config: RunConfig) -> RunData:
     if len(train) <= config.model.context_length:
         raise ConfigError(
             f"model.context_length = {config.model.context_length:,} needs at least one token more, but data.train = "
-            f"{config.data.train} holds {len(train):,}; shorten the context or use more text"
+            f"{config.data.train} has {len(train):,}; shorten the context or use more text"
         )
     for dataset in (train, valid):
         dataset.verify_once()

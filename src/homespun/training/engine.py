@@ -1,4 +1,4 @@
-"""Model and optimizer on their device, and one training step with them: the part a distributed trainer replaces."""
+"""Model and optimizer on their device, and one training step: what a distributed trainer would replace."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class StepOutcome:
 
 @dataclass(kw_only=True)
 class Engine:
-    """What is trained, and how one step is taken; knows no file, and no other step."""
+    """The model, its optimizer and one training step; independent of files and of other steps."""
 
     model: TransformerLM
     loss: torch.nn.Module

@@ -1,4 +1,4 @@
-"""What a run computes on, put on record: versions, machine, choices with their reasons, peak FLOP/s."""
+"""Record what a run computes on: versions, machine, choices with their reasons, peak FLOP/s."""
 
 import json
 import os
@@ -38,9 +38,9 @@ class Peak:
 
 
 def keep_environment(directory: RunDirectory, device: Choice, precision: Choice) -> Peak:
-    """Put the run's environment on file, and return the peak that is recorded there.
+    """Write the run's environment to a file, and return the peak that is recorded there.
 
-    A resumed run keeps the peak it began with, so that its utilisation is a fraction of one and the same number.
+    A resumed run keeps the peak it began with, so that its utilisation refers to one number throughout.
 
     Raises:
         RunError: environment.json is there and states no peak.
@@ -59,7 +59,7 @@ def keep_environment(directory: RunDirectory, device: Choice, precision: Choice)
 def find_peak(device: str, precision: str) -> Peak:
     """The peak of `device`: from the makers' data sheets where it is in the table, else measured.
 
-    No name tells a CPU's clock, cores and neighbours, so the best of a few large products is its honest peak.
+    A CPU's name does not determine its clock, cores and load, so the best of a few large products is taken as its peak.
     """
     machine = find_machine(device_name(device)) if device == "cuda" else None
     if machine is not None and precision in machine.peak_flops:
@@ -72,7 +72,7 @@ def find_peak(device: str, precision: str) -> Peak:
 
 
 def device_name(device: str) -> str:
-    """What the device calls itself, as far as the operating system tells."""
+    """The device's name, as far as the operating system has one."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     names = Path("/proc/cpuinfo")

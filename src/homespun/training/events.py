@@ -1,4 +1,4 @@
-"""What the training loop tells whoever listens: it neither prints nor writes; recorder and console do."""
+"""Events that the training loop sends to its listener: recorder and console write and print, the loop does neither."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Sampled:
 
     step: int
     texts: list[str]
-    """One a prompt, the prompt included."""
+    """One per prompt, the prompt included."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ def never_stop() -> bool:
 def train(run: Run, listener: Listener, stop_asked: StopAsked = never_stop) -> RunResult | None:
     """Take the steps that `run` has not taken yet, and report each to `listener`.
 
-    A record, a validation or a sample of a step is reported before its checkpoint is saved: what a checkpoint has
-    behind it is on file.
+    A record, a validation or a sample of a step is reported before its checkpoint is saved: everything before a
+    checkpoint is on disk.
 
     Returns:
         How the run ended; None if it was stopped, with a checkpoint of the last step taken.

@@ -17,7 +17,7 @@ _SMOOTHED_STEPS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class MeterState:
-    """What a checkpoint holds of a `Meter`."""
+    """The state of a `Meter` in a checkpoint."""
 
     seconds: float
     training_seconds: float
@@ -26,10 +26,10 @@ class MeterState:
     validation: ValidationRecord | None
 
     def check(self) -> None:
-        """Refuse times and losses that no run has.
+        """Refuse impossible times and losses.
 
         Raises:
-            ValueError: there is one.
+            ValueError: one is impossible.
         """
         if not all(isfinite(value) for value in (self.seconds, self.training_seconds, *self.losses)):
             raise ValueError("meter.seconds, meter.training_seconds or one of meter.losses is not finite")

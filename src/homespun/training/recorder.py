@@ -16,8 +16,8 @@ SAMPLE_RULE = "\n" + "-" * 72 + "\n"
 class Recorder:
     """A listener that appends to `metrics.jsonl` while it is open; use it in a `with` block.
 
-    Each line is flushed when written, so a killed process loses at most the line it was writing. What it wrote after
-    its last checkpoint, `cut_metrics` removes when the run resumes.
+    Each line is flushed when written, so a killed process loses at most the line it was writing. `cut_metrics`
+    removes what was written after the last checkpoint when the run resumes.
     """
 
     def __init__(self, directory: RunDirectory) -> None:

@@ -20,7 +20,7 @@ class RngState:
     numpy: tuple[str, str, int, int, float]
     torch: str
     cuda: str
-    """One state a device, separated by commas; empty without a GPU."""
+    """One state per device, separated by commas; empty without a GPU."""
     mps: str
 
     @classmethod
@@ -45,10 +45,10 @@ class RngState:
         )
 
     def check(self) -> None:
-        """Refuse a state that no generator has, by restoring it into generators of its own.
+        """Refuse an impossible state, by restoring it into generators of its own.
 
         Raises:
-            ValueError: there is one.
+            ValueError: one cannot be restored.
         """
         try:
             random.Random().setstate(self._python_state)

@@ -30,7 +30,7 @@ from homespun.typed_json import build_from_json
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """What a checkpoint holds of a run besides model and optimizer."""
+    """The state of a run in a checkpoint, except model and optimizer."""
 
     samples_consumed: int
     """Training windows behind the weights: the place in the data."""
@@ -43,7 +43,7 @@ class RunState:
         """Read the state of a checkpoint that `Run.save` wrote.
 
         Raises:
-            CheckpointError: a key or a value is not one that a run has.
+            CheckpointError: a key or a value is not valid.
         """
         try:
             state: RunState = build_from_json(cls, checkpoint.state)
@@ -69,7 +69,7 @@ class Run:
     engine: Engine
     meter: Meter
     explanation: list[str]
-    """What was chosen for this machine and why, a line each."""
+    """What was chosen for this machine and why, one line per choice."""
     steps_done: int = 0
     samples_consumed: int = 0
 
@@ -103,7 +103,7 @@ class Run:
             )
 
     def sample(self) -> list[str]:
-        """Continue the recipe's prompts; after the same step always with the same text."""
+        """Continue the recipe's prompts; the same step always gives the same text."""
         sampling = self.config.logging.sampling
         with undisturbed_rng(), self.engine.autocast():
             return [
@@ -180,7 +180,7 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
     Raises:
         BusyError: another process is writing to the run directory.
         ConfigError: the recipe asks for a device that is not there, or a context longer than the data.
-        RunError: the directory holds another run, a finished one, or no run; or the run's data have changed.
+        RunError: the directory has another run, a finished one, or no run; or the run's data have changed.
         MissingFileError: tokenizer or token data sets are not there yet.
         DataError: they do not belong together.
         CheckpointError: the newest checkpoint is damaged.

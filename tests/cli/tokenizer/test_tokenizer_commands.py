@@ -173,7 +173,7 @@ def test_inspect_shows_boundaries_and_compression(tokenizer, capsys):
         (["train", "CORPUS", "--vocab-size", "300", "--pattern", "("], "pattern"),
         (["train", "CORPUS", "--vocab-size", "300", "--special-token", ""], "a special token is empty"),
         (["train", "CORPUS", "--vocab-size", "300", "--special-token", "\udcff"], "udcff"),
-        (["train", "CORPUS", "--vocab-size", "300", "--special-token", "a"], "cannot be told from an ordinary token"),
+        (["train", "CORPUS", "--vocab-size", "300", "--special-token", "a"], "'a' is the same as an ordinary token"),
         (["encode", "MISSING", "--text", "text"], "MISSING: no tokenizer there"),
         (["nothing"], "has no command 'nothing'"),
     ],

@@ -7,7 +7,7 @@ from homespun.cli.progress import progress_bar
 
 
 def main(arguments: list[str]) -> int:
-    """Write the stories and print how many bits they hold."""
+    """Write the stories and print their entropy."""
     parser = CommandParser(
         prog="homespun corpus storybook",
         description="Write generated children's stories, separated by <|endoftext|>, and in a second file their exact "
@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--stories", type=parse_count, required=True, metavar="N", help="the number of stories")
     parser.add_argument("--seed", type=parse_count, default=0, metavar="S", help="seed of the stories (0)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
-    parser.add_argument("--force", action="store_true", help="replace FILE where it holds something else")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it has something else")
     options = parser.parse_args(arguments)
 
     from homespun.config import check_at_least
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
         check_is_file(options.out, "a file to write", "name a file, not its directory")
         if not options.force and not _holds_stories(options.out, options.stories, options.seed):
             raise DataError(
-                f"{options.out}: holds another text than {options.stories:,} stories of the seed {options.seed}; data "
+                f"{options.out}: has another text than {options.stories:,} stories of the seed {options.seed}; data "
                 "sets may depend on it: choose another --out, or replace it with --force"
             )
     if is_there and not options.force and entropy_path(options.out).exists():
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _holds_stories(path: Path, num_stories: int, seed: int) -> bool:
-    """Whether a file holds exactly these stories; it is read up to the first difference."""
+    """Whether a file has exactly these stories; it is read up to the first difference."""
     from homespun.storybook.write import SEPARATOR, generate_stories
 
     with path.open("rb") as file:

@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
 
 def describe_tokenizer(tokenizer: "Tokenizer") -> str:
-    """Sizes, special tokens, pattern, fingerprint and the longest tokens, a line each."""
+    """Sizes, special tokens, pattern, fingerprint and the longest tokens, one per line."""
     from homespun.tokenizer.patterns import name_of_pattern
 
     special_tokens = ", ".join(f"{name} {id_}" for name, id_ in tokenizer.special_tokens.items()) or "none"
@@ -65,7 +65,7 @@ def describe_text(tokenizer: "Tokenizer", text: str) -> str:
 
 
 def show_token(token: bytes) -> str:
-    r"""A token as text; characters that cannot be shown, and bytes that are part of one, are escaped.
+    r"""A token as text; characters that cannot be shown, and bytes of an incomplete one, are escaped.
 
     >>> print(show_token(b" the"), show_token(b"\n"), show_token(b"\xf0\x9f"))
      the \n \xf0\x9f

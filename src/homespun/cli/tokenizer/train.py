@@ -168,10 +168,10 @@ def find_existing(options: argparse.Namespace, special_tokens: list[str], regex:
 
 
 def refusal_to_replace(out: Path, what: str) -> Exception:
-    """Return the error for an output that holds another tokenizer."""
+    """Return the error for an output directory with another tokenizer."""
     from homespun.errors import ConfigError
 
-    return ConfigError(f"{out} holds another tokenizer, {what}; choose another --out, or replace it with --force")
+    return ConfigError(f"{out} has another tokenizer, {what}; choose another --out, or replace it with --force")
 
 
 def find_counts(

@@ -216,7 +216,7 @@ def find_pretokenizer(tokenizer: "Tokenizer") -> "Pretokenize | str":
 
 
 def print_table(findings: "list[Finding]") -> None:
-    """One line a comparison."""
+    """One line per comparison."""
     from rich.console import Console
     from rich.table import Table
 

@@ -13,7 +13,7 @@ from homespun.progress import ProgressCallback
 _BATCH_BYTES = 1 << 20
 
 _Report = Callable[[int], None]
-"""Called with the bytes of one range that are done."""
+"""Called with the number of bytes done in the current range."""
 
 
 def feed(
@@ -29,8 +29,8 @@ def feed(
         counter: The counter to feed.
         ranges: What to count.
         text_key: The key of a JSON line's text, or the column of a parquet file's.
-        max_document_bytes: Refuse longer JSON lines, which are held whole; None: no limit.
-        on_progress: Called with bytes of the ranges done, and in all.
+        max_document_bytes: Refuse longer JSON lines, which are read into memory whole; None: no limit.
+        on_progress: Called with (bytes done, bytes in all) of the ranges.
 
     Raises:
         DataError: a file is damaged, not UTF-8, or became shorter; with the offset, line or row.
@@ -43,7 +43,7 @@ def feed(
     for file_range in ranges:
         file, start, end = file_range.file, file_range.start, file_range.end
         if file.plain_path is not None:
-            # Read by the core's own threads. Everything else is read on this one, while they count what came before.
+            # Read by the core's own threads. All else is read on this thread, while they count the previous batch.
             reached = counter.count_file(
                 file.plain_path, start, end, lambda offset, _, start=start: report(offset - start)
             )
@@ -73,6 +73,6 @@ def _read_chunks(file_range: FileRange, report: _Report) -> Iterator[bytes]:
 
 def _read_documents(reader: DocumentReader, report: _Report) -> Iterator[list[str]]:
     for batch in reader:
-        assert isinstance(batch, DocumentBatch), "only text files have documents that are not held whole"
+        assert isinstance(batch, DocumentBatch), "only text files have documents that are read in chunks"
         yield batch.documents
         report(reader.consumed_bytes)

@@ -85,7 +85,7 @@ class CountsSums:
 
 
 def read_header(path: Path) -> CountsHeader:
-    """Return the header of a counts file; damage behind it is noticed only when the counts are read.
+    """Return the header of a counts file; damage after it is noticed only when the counts are read.
 
     Raises:
         MissingFileError: there is no such file.
@@ -128,7 +128,7 @@ def read_counts(
 
     Args:
         paths: The files.
-        max_memory_bytes: The limit of what the counts, and reading them, may take; None: no limit.
+        max_memory_bytes: Limit of the memory for the counts and for reading them; None: no limit.
         spill_dir: Where many files are first merged into few; None: the system's directory for temporary files.
 
     Raises:

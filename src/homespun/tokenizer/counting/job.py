@@ -42,7 +42,7 @@ PYTHON_TO_TRAIN_BYTES = 40 << 20
 """The same for training, which imports NumPy."""
 
 _PYTHON_TOKEN_BYTES = 500
-"""Of one token in Python: its bytes, those of its two parents, and their entries in lists and dictionaries."""
+"""Memory of one token in Python: its bytes, those of its two parents, their entries in lists and dictionaries."""
 
 _LEAST_COUNTING_BYTES = 8 << 20
 
@@ -151,13 +151,13 @@ def count_corpus(
         special_tokens: Strings, none empty, none twice.
         pattern: "gpt2", "gpt4", "o200k" or a regular expression.
         options: How to read and count.
-        on_progress: Called with bytes of the inputs done, and in all.
+        on_progress: Called with (bytes done, bytes in all) of the inputs.
 
     Raises:
         ConfigError: an argument is invalid.
-        DataError: an input is damaged or not UTF-8, or `out` or `OUT.ranges` holds counts of something else.
-        HomespunError: anything else that stops it: a missing file, a lock held by another process, a full disk, an
-            unreachable cluster. Finished ranges are kept.
+        DataError: an input is damaged or not UTF-8, or `out` or `OUT.ranges` has counts of something else.
+        HomespunError: anything else that stops it: a missing file, a directory locked by another process, a full disk,
+            an unreachable cluster. Finished ranges are kept.
     """
     job, out = CountJob.check(inputs, special_tokens, pattern, options), Path(out)
     # Checked here rather than in the first task.
@@ -181,7 +181,7 @@ def count_corpus(
                 _count_ranges(job, source, directory, out, header, on_progress)
             except BaseException:
                 if not any(directory.glob("*.counts")):
-                    # Nothing was achieved: leave nothing that a corrected call would be refused for.
+                    # No range was finished: leave nothing that a corrected call would be refused for.
                     _remove(directory)
                 raise
         _remove(directory)
@@ -219,10 +219,10 @@ class CountJob:
         spill_dir: str | PathLike[str],
         on_progress: ProgressCallback,
     ) -> _native.Counter:
-        """Return a counter that `ranges` were fed to; it spills to the options' directory or else to `spill_dir`."""
+        """Return a counter that has counted `ranges`; it spills to the options' directory or else to `spill_dir`."""
         max_document_bytes = None
         if memory_bytes is not None and any(file_range.file.kind == "json lines" for file_range in ranges):
-            # A line is held whole, several times over: as bytes, as text, as its document, as a copy for the core.
+            # A line is in memory several times: as bytes, as text, as its document, as a copy for the core.
             max_document_bytes = memory_bytes // _DOCUMENT_SHARE
             memory_bytes -= _COPIES_OF_A_DOCUMENT * max_document_bytes
         on_cluster = self.options.cluster is not None and self.options.num_threads is None
@@ -284,7 +284,7 @@ def _count_ranges(
     incomplete = b"ranges of " + last
 
     def path_of(kind: str, number: int) -> Path:
-        # Files of another division, by another `range_bytes`, have other names.
+        # Files of ranges cut with another `range_bytes` have other names.
         return directory / f"{kind}-{number:06d}-of-{len(lists):06d}.counts"
 
     tasks = [
@@ -334,7 +334,7 @@ def _merge(_shared: None, task: _MergeTask) -> Path:
 
 
 def _remove(directory: Path) -> None:
-    """Remove a directory of ranges, but for a lock: that goes with its holder."""
+    """Remove a directory of ranges, except for a lock file, which the process that has the lock removes."""
     if not directory.exists():
         return
     with storage_errors(directory):
@@ -351,7 +351,7 @@ def memory_for_counting(max_memory_bytes: int | None, python_bytes: int) -> int 
     """Return what a memory limit leaves for counting; None: no limit.
 
     Raises:
-        ConfigError: the limit is below the least that counting works in.
+        ConfigError: the limit is below the least that counting needs.
     """
     if max_memory_bytes is None:
         return None
@@ -367,7 +367,7 @@ def memory_for_counting(max_memory_bytes: int | None, python_bytes: int) -> int 
 def check_memory_for_merging(
     max_memory_bytes: int | None, counts: _native.PretokenCounts, merging_bytes: int, vocab_size: int
 ) -> None:
-    """Refuse to merge what may not fit into the limit, before it is begun.
+    """Refuse to start a merge that may not fit into the limit.
 
     Args:
         max_memory_bytes: The limit; None: no limit.

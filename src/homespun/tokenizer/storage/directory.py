@@ -1,8 +1,8 @@
 """A tokenizer directory: tokenizer.json for us and Hugging Face, vocab.json and merges.txt for everybody else.
 
-The files belong together, so they appear together: all are written under temporary names first, and tokenizer.json,
-without which our other files are no tokenizer, gets its name last. A process that is killed in between leaves a
-directory that `load_definition` takes for missing and `save_definition` completes.
+All files are written under temporary names and then renamed; tokenizer.json, without which the other files
+are not loaded, is renamed last. A process that is killed in between leaves a directory that `load_definition` reports
+as incomplete and `save_definition` completes.
 """
 
 import json
@@ -34,9 +34,9 @@ def save_definition(definition: Definition, directory: Path) -> None:
     """Write the files of a tokenizer, all or none.
 
     Raises:
-        TokenizerError: a special token cannot be told from an ordinary one in the files, or the pattern cannot be
+        TokenizerError: a special token is the same as an ordinary one in the files, or the pattern cannot be
             written in them; nothing is written.
-        StorageError: the disk refused; the directory is as before, or holds no tokenizer.
+        StorageError: the disk refused; the directory is as before, or has no tokenizer.
     """
     texts = {
         TOKENIZER_FILE: format_tokenizer_json(definition),
@@ -46,7 +46,7 @@ def save_definition(definition: Definition, directory: Path) -> None:
     }
     make_directory(directory)
     for name in texts:
-        # What an earlier process left behind when it was killed.
+        # Temporary files of an earlier process that was killed.
         for leftover in directory.glob(f".{name}.*.tmp"):
             with suppress(OSError):
                 leftover.unlink()
@@ -59,13 +59,13 @@ def save_definition(definition: Definition, directory: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         with storage_errors(directory):
-            # From here until the last rename nobody may take the directory for a tokenizer.
+            # From here until the last rename the directory must not load as a tokenizer.
             (directory / TOKENIZER_FILE).unlink(missing_ok=True)
             sync_directory(directory)
 
 
 def check_can_be_saved(definition: Definition, directory: Path) -> None:
-    """Refuse what `save_definition` would, without writing anything: for before a long training.
+    """Refuse what `save_definition` would refuse, without writing anything: called before a long training.
 
     Raises:
         TokenizerError: as `save_definition`.
@@ -81,8 +81,8 @@ def load_definition(path: Path) -> Definition:
     """Read a tokenizer directory, or a tokenizer.json by name.
 
     Raises:
-        MissingFileError: nothing has that name, or the directory holds no tokenizer, or one that was not saved wholly.
-        TokenizerError: a file is malformed, or of a kind that says too little.
+        MissingFileError: nothing has that name, or the directory has no tokenizer, or an incomplete one.
+        TokenizerError: a file is malformed, or of a kind that does not define a whole tokenizer.
     """
     if path.suffix == ".tiktoken":
         raise TokenizerError(

@@ -1,4 +1,4 @@
-"""GPT-2's two files: vocab.json, token to id, and merges.txt, a pair a line; both in the printable alphabet."""
+"""GPT-2's two files: vocab.json, token to id, and merges.txt, one pair per line; both in the printable alphabet."""
 
 import json
 import re
@@ -12,8 +12,8 @@ from homespun.tokenizer.definition import Definition, define
 from homespun.tokenizer.storage.printable import from_printable, to_printable
 from homespun.tokenizer.storage.reading import errors_about, read_json_object, read_utf8
 
-# Readers of merges.txt skip the first line. What ours says more than "#version: 0.2" tells a file that was cut off, and
-# one that was written next to a tokenizer.json.
+# Readers of merges.txt skip the first line. Ours adds the number of merges, which shows a truncated file, and
+# that it was written with a tokenizer.json.
 _HEADER = "#version: 0.2 - {} merges, by homespun with tokenizer.json"
 _OWN_HEADER = re.compile(_HEADER.format(r"(\d+)"))
 
@@ -38,7 +38,7 @@ def read_gpt2_files(vocab_path: Path, merges_path: Path, special_tokens: Sequenc
 def read_gpt2_directory(vocab_path: Path, merges_path: Path) -> Definition:
     """Read vocab.json and merges.txt where nothing says what is special.
 
-    Special are the words that no merge makes: no text could have them otherwise. The pattern is GPT-2's.
+    The words that no merge makes are special tokens: no text could have them otherwise. The pattern is GPT-2's.
 
     Raises:
         MissingFileError: one of the files does not exist.
@@ -57,7 +57,7 @@ def read_gpt2_directory(vocab_path: Path, merges_path: Path) -> Definition:
 
 
 def _find_lost_merge(words: list[str], merges: list[tuple[bytes, bytes]]) -> str | None:
-    """The first word that one merge more would make; a token in brackets, such as <s>, may be one by chance."""
+    """The first word that one more merge would make; a token in brackets, such as <s>, may be one by chance."""
     rank_of = {merge: rank for rank, merge in enumerate(merges)}
     for word in words:
         symbols = [bytes([byte]) for byte in from_printable(word) or b""]
@@ -89,7 +89,7 @@ def _read_merges(path: Path) -> list[tuple[bytes, bytes]]:
 
 
 def parse_vocab(words: dict[str, Any], special_tokens: Collection[str]) -> dict[int, bytes]:
-    """Return bytes by id, from words and ids: special tokens as they stand, all else in the printable alphabet.
+    """Return bytes by id, from words and ids: special tokens as they are, all others in the printable alphabet.
 
     Raises:
         TokenizerError: an id is no whole number or stands twice, or a word is neither.
@@ -110,8 +110,8 @@ def parse_merges(pairs: Iterable[object], place_of: Callable[[int], str]) -> lis
     """Return pairs of tokens, each from two words in the printable alphabet: a list of them, or a line.
 
     Args:
-        pairs: What the file holds.
-        place_of: Where in the file the pair of an index stands, for messages.
+        pairs: The content of the file.
+        place_of: The place in the file of the pair with an index, for messages.
 
     Raises:
         TokenizerError: a pair is not two words, or not printable.
@@ -120,7 +120,7 @@ def parse_merges(pairs: Iterable[object], place_of: Callable[[int], str]) -> lis
     for index, pair in enumerate(pairs):
         match pair.split(" ") if isinstance(pair, str) else pair:
             case [str(left), str(right)] if (left_ := from_printable(left)) and (right_ := from_printable(right)):
-                # Others read the list into a table of ranks, in which a pair that stands twice keeps its last place.
+                # Others read the list into a table of ranks, in which a pair that is listed twice keeps its last rank.
                 merges.pop((left_, right_), None)
                 merges[left_, right_] = None
             case _:
@@ -146,7 +146,7 @@ def format_vocab(definition: Definition) -> dict[str, int]:
         is_ordinary_too = id_of_token[token] == id_ and (len(token) == 1 or token in merged_tokens)
         if name in words or (is_ordinary_too and name != to_printable(token)):
             raise TokenizerError(
-                f"the special token {name!r} cannot be told from an ordinary token in a vocabulary file; "
+                f"the special token {name!r} is the same as an ordinary token in a vocabulary file; "
                 "choose another, such as <|endoftext|>"
             )
         words[name] = id_

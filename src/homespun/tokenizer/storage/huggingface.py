@@ -1,6 +1,6 @@
 """Hugging Face's tokenizer.json: everything about a tokenizer in one file, loaded there unchanged.
 
-Every setting that changes ids there is honoured or refused; none is passed over.
+Every setting that changes ids there is applied or refused; none is ignored.
 """
 
 import json
@@ -16,7 +16,7 @@ from homespun.tokenizer.storage.gpt2 import format_merges, format_vocab, parse_m
 from homespun.tokenizer.storage.oniguruma import from_oniguruma, to_oniguruma
 from homespun.tokenizer.storage.reading import errors_about, read_json_object
 
-# cl100k's pattern by hand: the translation would split the long white space at its end in another way.
+# cl100k's pattern by hand: the translation would split long white space at the end of a text differently.
 _GPT4_ONIGURUMA = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+"
     r"|\s++\z|\s*[\r\n]|\s+(?!\S)|\s"
@@ -38,7 +38,7 @@ def format_tokenizer_json(definition: Definition) -> str:
     """Return the text of tokenizer.json.
 
     Raises:
-        TokenizerError: a special token cannot be told from another token, or the pattern cannot be translated.
+        TokenizerError: a special token is the same as another token, or the pattern cannot be translated.
     """
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     values = {
@@ -148,12 +148,12 @@ def _pattern_of(regex: str, own: object) -> str:
 
 def _check_matches_all(pattern: str) -> None:
     """Refuse a Split that removes text from a sample: such text would not come back from its ids."""
-    # With the second alternative whatever the first does not match takes all that follows.
+    # The second alternative matches all text from the first place where `pattern` does not match.
     try:
-        pieces, others = split(_SAMPLE, pattern), split(_SAMPLE, rf"(?:{pattern})|[\s\S]+")
+        split_text, others = split(_SAMPLE, pattern), split(_SAMPLE, rf"(?:{pattern})|[\s\S]+")
     except ConfigError as error:
         raise TokenizerError(f"pre_tokenizer: {error}") from error
-    if pieces != others:
+    if split_text != others:
         raise TokenizerError(
             f"pre_tokenizer: the Split by {pattern!r:.200} removes what it does not match, such as {others[-1]!r:.20}; "
             'write "behavior": "Isolated", "invert": false to keep it'
@@ -201,9 +201,9 @@ def _read_flag(added: dict[str, Any], flag: str, index: int, *, default: bool = 
 
 
 def _search_once(added: list[_AddedToken]) -> list[_AddedToken]:
-    """The added tokens that one search, leftmost first and then longest, finds where Hugging Face's two searches do.
+    """The added tokens that one search (leftmost, then longest) finds where Hugging Face's two searches do.
 
-    There the tokens with `normalized: false` are cut out first, and the others searched for in what is left. A token
+    There the tokens with `normalized: false` are searched for first, then the others in the remaining text. A token
     of the second search that contains one of the first is therefore never found. Where one merely begins inside
     another, the result depends on the order, and the file is refused.
 
@@ -247,7 +247,7 @@ def _refuse_settings(values: dict[str, Any], model: dict[str, Any]) -> None:
             )
     for post_processor in _flatten(values.get("post_processor"), "processors"):
         kind = post_processor.get("type") if isinstance(post_processor, dict) else post_processor
-        # ByteLevel there is about offsets only.
+        # A ByteLevel post-processor changes offsets only.
         if kind != "ByteLevel":
             raise TokenizerError(
                 f"post_processor is of the type {kind!r:.100}: homespun adds no tokens around a text; remove it"

@@ -24,7 +24,7 @@ from functools import cached_property
 from homespun.errors import TokenizerError
 
 _JOINERS = r"\x{200C}\x{200D}"
-# Classes of which both dialects have the same idea, so that what is translated can be translated back.
+# Classes that both dialects define alike, so that a translation can be translated back.
 _WORD_IN_BRACKETS = r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}"
 _WORD = rf"[{_WORD_IN_BRACKETS}\x{{B2}}\x{{B3}}\x{{B9}}\x{{BC}}-\x{{BE}}]"
 _HEX = "0-9A-Fa-f"
@@ -101,7 +101,7 @@ _RUST = _Dialect(
     word=_RUST_WORD,
 )
 
-# Properties that only Oniguruma knows, or understands otherwise.
+# Properties that only Oniguruma has, or defines differently.
 _OTHER_PROPERTIES = {"alnum", "blank", "cntrl", "digit", "graph", "print", "word", "xdigit"}
 # Two letters that Oniguruma, ignoring case, also finds in one character such as U+00DF or U+FB01.
 _FOLDED_PAIRS = {"ss", "st", "ff", "fi", "fl"}
@@ -253,7 +253,7 @@ class _Translation:
                 repeated += suffix
         del self.out[self.atom :]
         self.out.append(repeated)
-        # A quantifier of a quantifier is read in several ways.
+        # Engines differ in how they read a quantifier of a quantifier.
         self.atom = None
 
     def _escape(self, known: dict[str, str]) -> str:
@@ -317,5 +317,5 @@ class _Translation:
         raise TokenizerError(
             f"the pattern {self.source!r:.200} has {construct!r} before character {self.at + 1}"
             f"{f' ({why})' if why else ''}, which {_ONIGURUMA.name}, the engine of a tokenizer.json, and homespun's "
-            "engine may understand differently; write it in another way"
+            "engine may understand differently; rewrite that construct"
         )

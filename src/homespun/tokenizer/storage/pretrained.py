@@ -24,7 +24,7 @@ class _Encoding:
 
     pattern: str
     num_ranks: int
-    """Lines of the whole file: one that was cut at the end of a line would load."""
+    """Lines of the whole file: one truncated at a line end would load."""
     special_tokens: dict[str, int]
     aliases: tuple[str, ...] = field(default=())
     """The other names, without case and punctuation."""
@@ -94,7 +94,7 @@ def _places(name: str, encoding: str | None) -> list[Path]:
     if encoding:
         variables = (os.environ.get(key) for key in ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR"))
         cache = next(filter(None, variables), None) or Path(tempfile.gettempdir(), "data-gym-cache")
-        # tiktoken's name for the file; the hash is no protection here.
+        # tiktoken's name for the file; SHA-1 is not used for security here.
         key = hashlib.sha1(_URL.format(encoding).encode(), usedforsecurity=False).hexdigest()
         places.append(Path(cache, key))
     hub = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or "~/.cache/huggingface", "hub"))

@@ -9,7 +9,7 @@ Bytes that Latin-1 shows stand for themselves; the others, in order, are U+0100,
 _VISIBLE = (*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100))
 _HIDDEN = [byte for byte in range(256) if byte not in _VISIBLE]
 _TO_PRINTABLE = {byte: 256 + index for index, byte in enumerate(_HIDDEN)}
-# Latin-1 writes each byte as itself; what is not in the alphabet becomes, or is, a character that it cannot write.
+# Latin-1 maps each byte to itself; bytes outside the alphabet are mapped to characters that Latin-1 cannot encode.
 _FROM_PRINTABLE = {byte: 0xFFFF for byte in _HIDDEN} | {code: byte for byte, code in _TO_PRINTABLE.items()}
 
 
@@ -19,7 +19,7 @@ def to_printable(token: bytes) -> str:
 
 
 def from_printable(word: str) -> bytes | None:
-    """The bytes that `word` spells in the alphabet, or None where a character is not in it."""
+    """The bytes that `word` stands for in the alphabet; None if a character is not in it."""
     try:
         return word.translate(_FROM_PRINTABLE).encode("latin-1")
     except UnicodeEncodeError:

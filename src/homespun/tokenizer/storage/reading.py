@@ -33,12 +33,12 @@ def read_utf8(path: Path, what: str) -> str:
 
 
 def read_json_object(path: Path, what: str) -> dict[str, Any]:
-    """The JSON object in a file; a key that stands twice is refused.
+    """The JSON object in a file; a duplicate key is refused.
 
     Raises:
         MissingFileError: the file does not exist.
         DataError: it is a directory.
-        TokenizerError: it holds anything else.
+        TokenizerError: it is anything else.
     """
 
     def refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def read_json_object(path: Path, what: str) -> dict[str, Any]:
 
 @contextmanager
 def errors_about(path: Path) -> Iterator[None]:
-    """Put `path` before what is found wrong with the parts read from it."""
+    """Prefix `path` to the message of an error in the content read from it."""
     try:
         yield
     except (TokenizerError, ConfigError) as error:

@@ -1,4 +1,4 @@
-"""tiktoken's files: a token in base64 and its rank a line. Merges are recovered, for the file does not hold them."""
+"""tiktoken's files: one token in base64 and its rank per line. Merges are recovered, as the file does not have them."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ from homespun.tokenizer.storage.reading import errors_about, read_utf8
 
 
 def read_tiktoken_file(path: Path, special_tokens: Mapping[str, int], pattern: str) -> Definition:
-    """Read the tokenizer of a `.tiktoken` file, which says nothing of special tokens and pattern.
+    """Read the tokenizer of a `.tiktoken` file, which has neither special tokens nor pattern.
 
     Raises:
         MissingFileError: the file does not exist.
@@ -38,7 +38,7 @@ def recover_merges(vocab: Mapping[int, bytes]) -> list[tuple[bytes, bytes]]:
     """Return the merge that makes each token, by ascending rank.
 
     Merging a token's own bytes by the tokens of lower rank must end in two symbols: they are what the training merged.
-    No other pair can spell the token later, for what happens between its two ends does not depend on what is outside.
+    No other pair can make the token later: merges inside a token's bytes do not depend on the text around them.
 
     Raises:
         TokenizerError: a token ends in more than two symbols, so that no text could have it.
@@ -59,7 +59,7 @@ def recover_merges(vocab: Mapping[int, bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def _merge_below(token: bytes, limit: int, rank_of: Mapping[bytes, int]) -> list[bytes]:
-    """The symbols of `token` once the pairs that spell a token of a rank below `limit` are merged, lowest first."""
+    """The symbols of `token` after merging the pairs that make a token of a rank below `limit`, lowest first."""
     symbols = [bytes([byte]) for byte in token]
     while len(symbols) > 2:
         ranks = [rank_of.get(left + right, limit) for left, right in pairwise(symbols)]
