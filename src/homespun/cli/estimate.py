@@ -117,7 +117,7 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
         precision=precision,
         mfu=options.mfu,
         published_parameters=published,
-        # Accounting knows no optimizers, so it is told the size; of the model with the flags' dimensions.
+        # Accounting may not import optim, so the size is passed in: for the model with the flags' dimensions.
         state_size=None if optim is None else optim.state_size(parameter_shapes(model)),
     )
 
