@@ -21,6 +21,8 @@ from homespun.optim import SGD
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TUTORIAL = ROOT / "docs" / "index.md"
+# Files that a dated record of the log used, and that have another name by now.
+RENAMED = {("LOG.md", "recipes/tinystories-sip.yaml")}
 PREPARE = "from homespun.cli.main import main\n\nassert main(['prepare', 'mine.yaml']) == 0\n"
 
 
@@ -109,7 +111,7 @@ def test_files_that_are_named_exist(page):
     text = page.read_text(encoding="utf-8")
     folders = "benchmarks|crates|docs|examples|recipes|src|tests|tools"
     for path, _, function in re.findall(rf"(?<![\w/.])((?:{folders})/[\w./-]*[\w/])(::(\w+))?", text):
-        if path.endswith(("/results", "/runs")):
+        if path.endswith(("/results", "/runs")) or (page.name, path) in RENAMED:
             continue
         assert (ROOT / path).exists(), f"{page.name}: {path}"
         if function:
