@@ -124,7 +124,7 @@ def test_a_finished_run_is_trained_longer(recipe, tmp_path):
     assert [(r.step, r.loss, r.lr) for r in steps[0]] == [(r.step, r.loss, r.lr) for r in steps[1]]
 
 
-def test_a_run_begins_with_anothers_weights_and_says_so(recipe, tmp_path, capsys):
+def test_a_run_begins_with_the_weights_of_another_and_says_so(recipe, tmp_path, capsys):
     """Oracle: the checkpoint of the other run; without warm-up its weights show in the first loss."""
     first, second = tmp_path / "first", tmp_path / "second"
     run(load_recipe(recipe, ["--training.num_steps=30"]), first)

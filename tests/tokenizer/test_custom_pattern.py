@@ -87,7 +87,7 @@ def test_well_known_names_are_aliases(name, pattern):
     assert TokenizerConfig(vocab_size=300, pattern=pattern).pattern == pattern
 
 
-@pytest.mark.parametrize("word", ["gpt7", "llama", "cl100k_bse", "words", "o200k-x", "gpt2.1"])
+@pytest.mark.parametrize("word", ["gpt7", "llama", "cl100k_bas", "words", "o200k-x", "gpt2.1"])
 def test_a_word_that_is_no_name_is_refused(word):
     """As a regular expression it would split the text at that word and nowhere else."""
     with refuses(ConfigError, word, "gpt2", "cl100k_base", "o200k_base"):

@@ -20,6 +20,7 @@ Source: Oniguruma 6.9 doc/RE and doc/SYNTAX.md; the documentation of the crates 
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NoReturn
 
 from homespun.errors import TokenizerError
 
@@ -313,7 +314,7 @@ class _Translation:
         self.at += 1
         return "".join(out) + "]"
 
-    def _refuse(self, construct: str, why: str = "") -> "str":
+    def _refuse(self, construct: str, why: str = "") -> NoReturn:
         raise TokenizerError(
             f"the pattern {self.source!r:.200} has {construct!r} before character {self.at + 1}"
             f"{f' ({why})' if why else ''}, which {_ONIGURUMA.name}, the engine of a tokenizer.json, and homespun's "
