@@ -12,7 +12,7 @@ from homespun.cli.main import main
 from homespun.errors import CheckpointError, ConfigError, DataError, MissingFileError, RunError, StorageError
 from homespun.recipe.load import load_recipe
 from homespun.recipe.prepare import prepare
-from homespun.records import RunDirectory
+from homespun.records import ChangeRecord, RunDirectory
 from homespun.runs.load import load_run
 from homespun.training.events import CheckpointSaved, StepTaken
 from homespun.training.loop import train
@@ -125,6 +125,25 @@ def test_resumed_equals_uninterrupted_bit_for_bit(world, whole, tmp_path, stops)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     for step in (6, 12):
         assert RunDirectory(root).sample_at(step).read_text() == RunDirectory(whole).sample_at(step).read_text()
+
+
+def test_execution_and_logging_may_change_on_resume_and_the_learning_rate_may_not(world, tmp_path):
+    """Oracle: the run that was never stopped; losses within float32 rounding, since sums are taken in another order."""
+    root, unchanged, precision = tmp_path / "run", tmp_path / "unchanged", "--execution.precision=float32"
+    run(world, unchanged, [precision])
+    run(world, root, [precision], stop_after=5)
+    with refuses(RunError, root, "optim.lr", "0.01", "0.02"):
+        run(world, root, [precision, "--optim.lr=0.02"])
+    assert run(world, root, [precision, "--execution.micro_batch=4", "--logging.log_every=3"]) is not None
+    changes = [record for record in RunDirectory(root).iter_metrics() if isinstance(record, ChangeRecord)]
+    assert changes == [
+        ChangeRecord(step=5, key="execution.micro_batch", before="2", after="4"),
+        ChangeRecord(step=5, key="logging.log_every", before="1", after="3"),
+    ]
+    expected = {record.step: record.loss for record in RunDirectory(unchanged).read_metrics()[0]}
+    found = {record.step: record.loss for record in RunDirectory(root).read_metrics()[0]}
+    assert list(found) == [1, 2, 3, 4, 5, 6, 9, 12]
+    assert found == pytest.approx({step: expected[step] for step in found}, rel=1e-5)
 
 
 def test_killed_run_loses_what_came_after_its_checkpoint_and_nothing_else(world, whole, tmp_path):
