@@ -10,10 +10,12 @@ import yaml
 
 from homespun.cli.main import main
 from homespun.errors import CheckpointError, ConfigError, DataError, MissingFileError, RunError, StorageError
+from homespun.generation import decode
 from homespun.recipe.load import load_recipe
 from homespun.recipe.prepare import prepare
 from homespun.records import ChangeRecord, RunDirectory
 from homespun.runs.load import load_run
+from homespun.seeding import derive_seed
 from homespun.training.events import CheckpointSaved, StepTaken
 from homespun.training.loop import train
 from homespun.training.recorder import Recorder
@@ -172,6 +174,27 @@ def test_evaluations_and_samples_leave_training_alone(world, whole, tmp_path):
          "--logging.sampling.prompts=[A, B]"],
     )  # fmt: skip
     assert figures(root)[0] == figures(whole)[0]
+
+
+def test_samples_are_what_each_prompt_gives_alone(world, tmp_path):
+    """Oracle: `decode`, a prompt at a time; in float32, where a batch rounds too little to draw another token."""
+    overrides = ["--logging.sampling.prompts=[Once, The fox met, '']", "--execution.precision=float32"]
+    with open_run(load_recipe(world, overrides), tmp_path / "run") as opened:
+        expected = [
+            prompt
+            + decode(
+                opened.engine.model,
+                opened.data.tokenizer,
+                prompt,
+                5,
+                temperature=0.8,
+                top_p=0.95,
+                seed=derive_seed(opened.config.seed, f"sample {index} after step 0"),
+                document_start=True,
+            )
+            for index, prompt in enumerate(["Once", "The fox met", ""])
+        ]
+        assert opened.sample() == expected
 
 
 def test_run_crashed_between_last_checkpoint_and_result_only_finishes(world, whole, tmp_path):

@@ -65,13 +65,11 @@ def main(arguments: list[str]) -> int:
 
 def write_stories(run: "TrainedRun") -> list[str]:
     """Generate whole stories, each from only the token that begins a document."""
-    from homespun.generation import decode
+    from homespun.generation import Sampling, decode_batch
 
-    length = run.config.model.context_length
-    return [
-        decode(run.model, run.tokenizer, "", length, temperature=_TEMPERATURE, seed=seed, document_start=True).strip()
-        for seed in range(_NUM_STORIES)
-    ]
+    length, sampling = run.config.model.context_length, Sampling(temperature=_TEMPERATURE)
+    stories = decode_batch(run.model, run.tokenizer, [""] * _NUM_STORIES, length, sampling, document_start=True)
+    return [story.strip() for story in stories]
 
 
 def describe_result(directory: "RunDirectory") -> str:

@@ -12,7 +12,8 @@ from homespun.data.sampler import WindowSampler
 from homespun.errors import CheckpointError, RunError
 from homespun.evaluation.evaluate import Evaluation, evaluate_dataset
 from homespun.files import atomic_directory, make_directory, storage_errors
-from homespun.generation.generate import decode
+from homespun.generation.generate import decode_batch
+from homespun.generation.sampling import Sampling
 from homespun.locks import hold
 from homespun.recipe.config import RunConfig
 from homespun.records import RunDirectory, write_json_record
@@ -104,23 +105,22 @@ class Run:
 
     def sample(self) -> list[str]:
         """Continue the recipe's prompts; the same step always gives the same text."""
-        sampling = self.config.logging.sampling
+        settings = self.config.logging.sampling
         with undisturbed_rng(), self.engine.autocast():
-            return [
-                prompt
-                + decode(
-                    self.engine.model,
-                    self.data.tokenizer,
-                    prompt,
-                    sampling.max_new_tokens,
-                    sampling.temperature,
-                    sampling.top_p,
-                    seed=derive_seed(self.config.seed, f"sample {index} after step {self.steps_done}"),
-                    separator=self.config.source.separator,
-                    document_start=True,
-                )
-                for index, prompt in enumerate(sampling.prompts)
-            ]
+            texts = decode_batch(
+                self.engine.model,
+                self.data.tokenizer,
+                settings.prompts,
+                settings.max_new_tokens,
+                Sampling(temperature=settings.temperature, top_p=settings.top_p),
+                seeds=[
+                    derive_seed(self.config.seed, f"sample {index} after step {self.steps_done}")
+                    for index in range(len(settings.prompts))
+                ],
+                separator=self.config.source.separator,
+                document_start=True,
+            )
+        return [prompt + text for prompt, text in zip(settings.prompts, texts, strict=True)]
 
     def save(self) -> Path:
         """Save a checkpoint, remove those beyond `logging.keep_checkpoints`, and return the new one's path.
