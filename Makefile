@@ -9,7 +9,7 @@ RUST := Cargo.toml Cargo.lock $(wildcard crates/*/Cargo.toml) $(shell find crate
 CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extension demo fast test test-py test-rust test-slow unsafe lint types bench docs format lock clean
+.PHONY: help setup extension demo fast test test-py test-rust test-slow unsafe lint types bench bench-rust docs format lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -68,6 +68,11 @@ bench: .venv/.dev .venv/.native $(TEXT) ## the tokenizer and a training step nex
 	done
 	$(if $(GPT2),$(BIN)/python benchmarks/bpe_long_documents.py --gpt2 $(GPT2))
 	$(BIN)/python benchmarks/train_step.py
+
+# On texts that the benchmark generates, or on one of one's own with TEXT=my.txt; one path with BENCH=encode.
+bench-rust: ## the hot paths of crates/bpe, compared with the last run
+	$(if $(filter command,$(firstword $(origin TEXT))),HOMESPUN_BENCH_TEXT=$(abspath $(TEXT))) \
+	    cargo bench --locked -p homespun-bpe -- $(BENCH)
 
 data/bench/stories.txt: | .venv/.native
 	mkdir -p $(@D)
