@@ -90,7 +90,7 @@ def test_counting():
 def test_encoding():
     """Oracle: an encoding by one process."""
     assert main(["tokenizer", "train", "text.txt", "--vocab-size", "280", "--special-token", END, "--out", "tok"]) == 0
-    command = ["corpus", "encode", "text.txt", "--tokenizer", "tok", "--threads", "1", "--shard-tokens", "10000"]
+    command = ["corpus", "encode", "text.txt", "--tokenizer", "tok", "--threads", "1", "--shard", "100KB"]
     with stopped_in(Path("a"), [*command, "--out", "a"], at="shard-00000.npy"):
         check_is_refused([*command, "--out", "a"], Path("a"))
     assert main([*command, "--out", "a"]) == 0

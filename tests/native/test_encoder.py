@@ -16,7 +16,7 @@ END = ("<|end|>", 4_000_000_000)
 
 
 def make_encoder(tokens=TOKENS, merges=MERGES, special_tokens=(END,), pattern=_native.GPT2_PATTERN):
-    return _native.Encoder(list(tokens.items()), merges, list(special_tokens), pattern, 1 << 20)
+    return _native.Encoder(list(tokens.items()), merges, list(special_tokens), [], pattern, 1 << 20)
 
 
 def test_worked_example():
@@ -80,9 +80,9 @@ def test_bad_vocabularies_are_refused():
     with pytest.raises(TokenizerError, match=r'merge 1 joins "a" and "t", but "at" is not'):
         make_encoder(merges=[(b"t", b"h"), (b"a", b"t")])
     with pytest.raises(TokenizerError, match=r"id 3 .* both"):
-        _native.Encoder([(3, b"a"), (3, b"b")], [], [], _native.GPT2_PATTERN, 0)
+        _native.Encoder([(3, b"a"), (3, b"b")], [], [], [], _native.GPT2_PATTERN, 0)
     with pytest.raises(TokenizerError, match=r"token 3 .* empty"):
-        _native.Encoder([(3, b"")], [], [], _native.GPT2_PATTERN, 0)
+        _native.Encoder([(3, b"")], [], [], [], _native.GPT2_PATTERN, 0)
     with pytest.raises(ConfigError, match="given twice"):
         make_encoder(special_tokens=[("x", 50), ("x", 51)])
     with pytest.raises(ConfigError, match="cannot be used"):

@@ -40,7 +40,9 @@ _COLUMNS: tuple[tuple[str, Callable[[ReportedRun], str | None]], ...] = (
 )
 
 
-def write_report(run_directories: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> None:
+def write_report(
+    run_directories: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
+) -> None:
     """Write one HTML file about the runs: final table, curves, samples, recipes.
 
     Args:
