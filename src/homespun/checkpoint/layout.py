@@ -122,7 +122,7 @@ def read_tensors(content: memoryview, where: str) -> tuple[dict[str, Tensor], di
         where: What to call the file in errors.
 
     Raises:
-        CheckpointError: a byte is missing, added or other than it was written, or this is another kind of file.
+        CheckpointError: a byte is missing, added or changed, or this is another kind of file.
     """
     header, text = _read_header(content, where)
     data = content[_LENGTH_BYTES + len(text) :]
@@ -171,7 +171,7 @@ def _check_length(header: dict[str, Any], data: memoryview, where: str) -> None:
 
 
 def _tensor_at(entry: Any, data: memoryview, where: str) -> Tensor:
-    """Return a view of the bytes that a header's entry names; whoever forges a header can forge its hash too."""
+    """Return a view of the bytes that a header's entry names, checked: a forged header can have a valid hash."""
     try:
         dtype, shape, (begin, end) = DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
         if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):

@@ -120,13 +120,13 @@ def _of_parameter(state: dict[str, dict[str, Any]], name: str, where: str) -> di
 
 
 def _check_state(group: Mapping[str, tuple[Tensor, Mapping[str, Any]]], where: str) -> None:
-    """Refuse state on which the optimizer would fail in its next step, or would go wrong silently.
+    """Refuse state on which the optimizer would fail in its next step, or would give wrong results silently.
 
-    Nothing here knows the optimizer, but parameters of one group have state of the same keys and kinds.
+    No optimizer is special here: all parameters of a group must have state with the same keys and types.
     """
     first = next(iter(group), "")
     for name, (parameter, values) in group.items():
-        # Of a scalar parameter, state like the parameter and a count look alike.
+        # For a scalar parameter, a moment and a step count have the same shape.
         by_shape = parameter.ndim > 0 and group[first][0].ndim > 0
         expected = {key: _kind_of(value, group[first][0], by_shape) for key, value in group[first][1].items()}
         found = {key: _kind_of(value, parameter, by_shape) for key, value in values.items()}
@@ -147,7 +147,7 @@ def _check_rule(
     members: Mapping[str, tuple[Tensor, Mapping[str, Any]]],
     where: str,
 ) -> None:
-    """Refuse settings and state that a group's update rule cannot have; of our own optimizers all is known."""
+    """Refuse settings and state that a group's update rule cannot have; complete for homespun's own optimizers."""
     rule = update_rule(own_group["kind"])
     try:
         rule.check_settings({**saved_group, "params": own_group["params"]})
@@ -178,7 +178,7 @@ def _names_by_group(model: nn.Module, optimizer: Optimizer) -> list[list[str]]:
 
 
 def _restore_groups(own: list[dict[str, Any]], saved: list[dict[str, Any]], where: str) -> list[dict[str, Any]]:
-    """Return the saved settings over this optimizer's own, with lists as the tuples they were, as in `betas`."""
+    """Merge the saved settings into this optimizer's, with lists converted back to tuples, as in `betas`."""
     restored = []
     for own_group, saved_group in zip(own, saved, strict=True):
         group = {**own_group, **saved_group, "params": own_group["params"]}
@@ -203,7 +203,7 @@ def _fits(own: Any, saved: Any) -> bool:
 
 
 def _is_possible(key: str, value: Any) -> bool:
-    """Whether a setting can be that every optimizer understands alike: decay rates of averages are in [0, 1)."""
+    """Whether a setting that all optimizers define alike is valid: decay rates of averages are in [0, 1)."""
     rates = value if key == "betas" else [value] if key == "momentum" else []
     return all(0 <= rate < 1 for rate in rates)
 

@@ -56,7 +56,7 @@ def add_splitting(parser: argparse._ActionsContainer) -> None:
         default=[],
         dest="special_tokens",
         metavar="TEXT",
-        help="a string that text is cut at and that is one token, such as '<|endoftext|>'; may be repeated",
+        help="a string that is one token and at which text is split, such as '<|endoftext|>'; may be repeated",
     )
     parser.add_argument("--pattern", help=f"{DEFAULT_PATTERN} (the default), gpt4, o200k, or a regular expression")
 

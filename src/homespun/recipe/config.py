@@ -162,7 +162,7 @@ class RunConfig:
                 f"training.batch_size = {self.training.batch_size} is not a multiple of execution.micro_batch = "
                 f"{self.execution.micro_batch}; a step is a whole number of forward passes"
             )
-        # Known now, rather than when the first sample of an empty prompt begins a document, or text is encoded.
+        # Checked now, not at the first sample of an empty prompt or when text is encoded.
         if self.source.separator not in self.tokenizer.special_tokens:
             raise ConfigError(
                 f"source.separator = {self.source.separator!r} is not among tokenizer.special_tokens = "
@@ -171,7 +171,7 @@ class RunConfig:
         if self.model.vocab_size < self.tokenizer.vocab_size:
             raise ConfigError(
                 f"model.vocab_size = {self.model.vocab_size} is less than "
-                f"tokenizer.vocab_size = {self.tokenizer.vocab_size}; the model must know every token"
+                f"tokenizer.vocab_size = {self.tokenizer.vocab_size}; the model needs an embedding for every token"
             )
 
     @property

@@ -80,7 +80,7 @@ class _StrictLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        # PyYAML keeps the last of duplicate keys and says nothing.
+        # PyYAML silently keeps the last of duplicate keys.
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
@@ -130,7 +130,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def _parse(text: str) -> Any:
     try:
         return yaml.load(text, _StrictLoader)
-    # Besides its own error, PyYAML lets through those of impossible numbers and tags, and of too deep nesting.
+    # PyYAML also raises other errors, for impossible numbers and tags and for too deep nesting.
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(" ".join(str(error).split())) from error
 

@@ -55,7 +55,7 @@ def claim_run_directory(root: Path, config: RunConfig) -> tuple[RunDirectory, li
     cut_metrics(directory, steps_done)
     if changes:
         record_changes(directory, changes)
-        # The result goes first: were it left behind by a kill, the longer run would count as finished.
+        # Remove the result first: if a kill left it behind, the longer run would count as finished.
         if recorded.training.num_steps != config.training.num_steps:
             with storage_errors(directory.result):
                 directory.result.unlink(missing_ok=True)

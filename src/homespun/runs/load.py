@@ -18,14 +18,14 @@ from homespun.tokenizer.tokenizer import Tokenizer
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedRun:
-    """The model of a run, and what it takes to use it."""
+    """A run's model with its tokenizer and config."""
 
     directory: RunDirectory
     config: RunConfig
     model: TransformerLM
     tokenizer: Tokenizer
     step: int
-    """Optimizer steps behind the weights."""
+    """Optimizer steps that the weights were trained for."""
     device: str
     """Where the model is."""
 
@@ -68,7 +68,7 @@ def begin_with_weights(directory: RunDirectory, config: RunConfig, model: Transf
     """Load the latest weights of the run `config.training.from_run` into `model`, and record which they are.
 
     Returns:
-        One line about them.
+        A log line about them.
 
     Raises:
         MissingFileError: there is no such run, or it has no checkpoint.

@@ -56,10 +56,10 @@ def check_vocab_size(field_name: str, vocab_size: int, num_special_tokens: int) 
 
 
 def check_special_tokens(field_name: str, special_tokens: Iterable[str]) -> None:
-    """Refuse special tokens that are empty, given twice, or no text.
+    """Refuse special tokens that are empty, given twice, or not strings.
 
     Raises:
-        ConfigError: naming the first that is.
+        ConfigError: naming the first such token.
     """
     if isinstance(special_tokens, str | bytes):
         raise ConfigError(

@@ -37,7 +37,7 @@ CACHE_BYTES = 64 * 2**20
 """Limit of the cache of encoded pre-tokens that each encoding thread keeps."""
 
 _MIN_LONG = 2**16
-"""Texts or ids shorter than this are never worth a second thread."""
+"""Texts or ids shorter than this are processed on one thread."""
 
 
 _SAMPLE = "It's 2024:  a caf\u00e9,\r\n\n\t\u4e2d\u6587 \U0001f469\u200d\U0001f4bb <|endoftext|> x_y[1]\0\u00a0 \n"

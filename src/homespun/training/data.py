@@ -26,7 +26,7 @@ class Fingerprints:
 
 @dataclass(frozen=True, kw_only=True)
 class RunData:
-    """What a run reads."""
+    """The tokenizer and the data of a run."""
 
     tokenizer: Tokenizer
     train: TokenDataset

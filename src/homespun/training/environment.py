@@ -26,7 +26,7 @@ _PACKAGES = ("homespun", "torch", "numpy", "safetensors")
 
 @dataclass(frozen=True, kw_only=True)
 class Peak:
-    """The most that matrix products reach on a device, and how that is known."""
+    """Peak FLOP/s of matrix products on a device, and the source of the figure."""
 
     flops: float
     """Per second, dense."""

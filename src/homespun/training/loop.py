@@ -1,4 +1,4 @@
-"""The training loop: all of it on one screen."""
+"""The training loop."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ StopAsked = Callable[[], bool]
 
 
 def never_stop() -> bool:
-    """Let a run go to its end."""
+    """Train a run to its end."""
     return False
 
 

@@ -34,7 +34,7 @@ class RunState:
     """The state of a run in a checkpoint, except model and optimizer."""
 
     samples_consumed: int
-    """Training windows behind the weights: the place in the data."""
+    """Training windows consumed: the position in the data."""
     rng: RngState
     meter: MeterState
     data: Fingerprints
@@ -76,7 +76,7 @@ class Run:
 
     @property
     def num_parameters(self) -> int:
-        """Trained numbers, a tied table once."""
+        """Trained parameters, a tied table counted once."""
         return count_parameters(self.config.model)
 
     def take_step(self) -> StepOutcome:
@@ -188,7 +188,7 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
     """
     config, device, precision = resolve(config)
     check_memory(config)
-    # Before the directory is claimed: a run whose data are not there leaves nothing behind.
+    # Before the directory is claimed, so that a run without data writes nothing.
     data = open_data(config)
     sampler = WindowSampler(data.train, config.model.context_length, derive_seed(config.seed, "data"))
     with hold(root):

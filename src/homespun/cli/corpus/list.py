@@ -11,7 +11,7 @@ def build_parser() -> CommandParser:
 def main(arguments: list[str]) -> int:
     """Print the catalogue."""
     build_parser().parse_args(arguments)
-    # Imported here: `--help` waits for nothing.
+    # Imported here so that `--help` is fast.
     from homespun.corpus import NAMED_TEXTS
 
     for text in NAMED_TEXTS.values():

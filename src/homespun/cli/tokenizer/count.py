@@ -43,7 +43,7 @@ def build_parser() -> CommandParser:
 def main(arguments: list[str]) -> int:
     """Count or merge, and report the sums."""
     options = build_parser().parse_args(arguments)
-    # Imported here, so that `--help` waits for nothing.
+    # Imported here so that `--help` is fast.
     from homespun.tokenizer.counting.file import merge_counts_files
     from homespun.tokenizer.counting.job import count_corpus
 

@@ -27,7 +27,7 @@ def build_parser() -> CommandParser:
 def main(arguments: list[str]) -> int:
     """Encode and print or write."""
     asked = build_parser().parse_args(arguments)
-    # Imported here, so that `--help` waits for nothing.
+    # Imported here so that `--help` is fast.
     import numpy as np
 
     from homespun.config import check_choice

@@ -22,7 +22,7 @@ def build_parser() -> CommandParser:
 def main(arguments: list[str]) -> int:
     """Print the tokenizer's facts, or a text's tokens."""
     options = build_parser().parse_args(arguments)
-    # Imported here, so that `--help` waits for nothing.
+    # Imported here so that `--help` is fast.
     from homespun.tokenizer.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.load(options.tokenizer)

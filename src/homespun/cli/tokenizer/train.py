@@ -63,7 +63,7 @@ def build_parser() -> CommandParser:
 def main(arguments: list[str]) -> int:
     """Train, write the tokenizer, and report what it is."""
     options = build_parser().parse_args(arguments)
-    # Imported here, so that `--help` waits for nothing.
+    # Imported here so that `--help` is fast.
     from homespun.tokenizer.config import check_special_tokens, check_vocab_size
     from homespun.tokenizer.definition import define
     from homespun.tokenizer.storage import check_can_be_saved
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
     from homespun.tokenizer.train import merge_counts
     from homespun.tokenizer.vocabulary import build_vocab, check_can_be_extended
 
-    # Whatever could be wrong with the arguments is found before the text is read.
+    # Check all arguments before reading the text.
     extended = Tokenizer.load(options.extend) if options.extend is not None else None
     is_counted = are_counts(options)
     special_tokens, pattern = find_settings(options, extended, is_counted)
@@ -143,9 +143,9 @@ def find_settings(options: argparse.Namespace, extended: "Tokenizer | None", is_
 
 
 def find_existing(options: argparse.Namespace, special_tokens: list[str], regex: str) -> "Tokenizer | None":
-    """Return the tokenizer in `--out` that training may turn out to be equal to, if there is one to keep.
+    """Return the existing tokenizer in `--out`, which is kept if training gives the same one.
 
-    Data sets and models belong to one tokenizer: replacing it would make them useless without a word.
+    Data sets and models belong to one tokenizer: replacing it would silently make them useless.
 
     Raises:
         ConfigError: there is one with other settings.
@@ -177,7 +177,7 @@ def refusal_to_replace(out: Path, what: str) -> Exception:
 def find_counts(
     options: argparse.Namespace, special_tokens: list[str], pattern: str, is_counted: bool
 ) -> "_native.PretokenCounts":
-    """Return the counts that are named, or those of the text that is; a cluster's stay in a file."""
+    """Return the counts in the named files, or count the named text; on a cluster the counts are kept in a file."""
     from homespun.corpus.inputs import expand_inputs
     from homespun.tokenizer.counting.file import SUFFIX, read_counts
     from homespun.tokenizer.counting.job import PYTHON_TO_TRAIN_BYTES, count_pretokens, memory_for_counting

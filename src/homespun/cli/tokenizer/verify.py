@@ -1,6 +1,6 @@
 """`homespun tokenizer verify`: our ids and merges against the reference and other people's tokenizers.
 
-The one file of the package that imports those: an oracle must be somebody else's.
+The only file of the package that imports other tokenizers: they are independent oracles.
 """
 
 import tempfile
@@ -45,7 +45,7 @@ def build_parser() -> CommandParser:
 def main(arguments: list[str]) -> int:
     """Compare, print the table, and say what differs first."""
     options = build_parser().parse_args(arguments)
-    # Imported here, so that `--help` waits for nothing.
+    # Imported here so that `--help` is fast.
     from homespun.config import check_at_least
     from homespun.corpus.inputs import expand_inputs
     from homespun.tokenizer.sample import take_sample
@@ -83,7 +83,7 @@ def find_all(tokenizer: "Tokenizer", directory: Path, sample: "list[Excerpt]") -
         reference_encoder,
     )
 
-    # Each excerpt is followed by a special token, so that every one of them is met, and found.
+    # Each excerpt is followed by a special token, so that each special token is tested.
     names = list(tokenizer.special_tokens)
     marked = [
         Excerpt(excerpt.where, excerpt.text + (names[number % len(names)] if names else ""))
@@ -136,7 +136,7 @@ def compare_with_tiktoken(tokenizer: "Tokenizer", excerpts: "list[Excerpt]") -> 
     except ImportError:
         yield _skipped("ids", "tiktoken", _NOT_INSTALLED)
         return
-    # tiktoken knows no merges, only ranks: a token's is its place among them, whatever its id is.
+    # tiktoken has ranks instead of merges: a token's rank is its position in this list, which may differ from its id.
     tokens = [bytes([byte]) for byte in range(256)]
     tokens += dict.fromkeys(left + right for left, right in tokenizer.merges)
     if missing := set(tokens) - set(tokenizer.vocab.values()):

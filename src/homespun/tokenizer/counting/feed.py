@@ -52,7 +52,7 @@ def feed(
         elif file.kind == "text":
             counter.count_text(_read_chunks(file_range, report), str(file))
         else:
-            # Here special tokens are ordinary text. The separator divides text files alone, which do not get here.
+            # Here special tokens are ordinary text. The separator applies to text files only, which are read above.
             reader = DocumentReader(
                 file,
                 separator="\n",

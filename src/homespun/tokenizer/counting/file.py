@@ -48,7 +48,7 @@ class CountsHeader:
     unicode: str
     """The Unicode version of the character classes in the pattern."""
     sources: list[CountedSource]
-    """In ascending order, none twice."""
+    """In ascending order, without duplicates."""
 
     def __post_init__(self) -> None:
         if not self.sources or self.sources != sorted(set(self.sources)):
@@ -66,7 +66,7 @@ class CountsHeader:
 
 @dataclass(frozen=True)
 class CountedCorpus:
-    """Counts, and what they are counts of."""
+    """Counts and their header."""
 
     header: CountsHeader
     pretokens: _native.PretokenCounts
@@ -157,7 +157,7 @@ def merge_counts_files(paths: Sequence[str | PathLike[str]], out: str | PathLike
 
 
 def add_headers(paths: Sequence[Path]) -> CountsHeader:
-    """Return the header of the sum of counts files, of which only the headers are read.
+    """Return the header of the sum of counts files; only their headers are read.
 
     Raises:
         MissingFileError: there is no such file.

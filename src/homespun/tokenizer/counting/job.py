@@ -279,7 +279,7 @@ def _count_ranges(
         pattern=job.regex,
         file_bytes=[state.num_bytes for state in source.states],
     )
-    # Only the last file has a header that `read_header` takes: nobody adds up the counts of ranges by mistake.
+    # Only the last file has a header that `read_header` accepts: counts of ranges are never added up by mistake.
     last = header.to_bytes()
     incomplete = b"ranges of " + last
 
