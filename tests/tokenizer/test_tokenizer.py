@@ -4,6 +4,8 @@ import hashlib
 import json
 import multiprocessing
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -272,3 +274,33 @@ def test_threads_share_one_tokenizer(tokenizer):
     expected = [tokenizer.encode(text) for text in texts]
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(tokenizer.encode, texts)) == expected
+
+
+WRONG_TYPES = """
+from homespun.errors import HomespunError
+from homespun.tokenizer import Tokenizer
+
+tokenizer = Tokenizer({i: bytes([i]) for i in range(256)}, [])
+for call, facts in (
+    (lambda: tokenizer.encode(None), ["text = None", "NoneType", "str"]),
+    (lambda: tokenizer.encode(b"x"), ["text = b'x'", "decode"]),
+    (lambda: tokenizer.encode_batch("ab"), ["texts = 'ab'", "list"]),
+    (lambda: tokenizer.encode_batch(["a", b"x"]), ["texts[1]", "b'x'", "str"]),
+    (lambda: tokenizer.encode_batch(["a", "b\\ud800"]), ["texts[1]", "index 1", "surrogate"]),
+    (lambda: tokenizer.decode("abc"), ["ids = 'abc'", "integers"]),
+    (lambda: Tokenizer.load("vocab.json"), ["vocab.json", "directory"]),
+):
+    try:
+        call()
+    except HomespunError as error:
+        missing = [fact for fact in facts if fact not in str(error)]
+        assert not missing and "\\n" not in str(error), (str(error), missing)
+    else:
+        raise AssertionError(facts)
+"""
+
+
+def test_arguments_of_a_wrong_type_are_named():
+    """Oracle: argument, value and what is expected, in the message. In a process without the hook that checks types."""
+    done = subprocess.run([sys.executable, "-c", WRONG_TYPES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

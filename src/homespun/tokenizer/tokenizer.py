@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from homespun import _native
 from homespun.config import check_choice
-from homespun.errors import ArgumentTypeError, DataError, HomespunError, TokenizerError
+from homespun.errors import ArgumentTypeError, DataError, TokenizerError
+from homespun.tokenizer.arguments import batch_error, text_error
 from homespun.tokenizer.config import resolve_num_threads
 from homespun.tokenizer.definition import Definition, define
 from homespun.tokenizer.patterns import name_of_pattern
@@ -172,7 +173,7 @@ class Tokenizer:
                 return self._encoder.encode(text, special)
             return self._encoder.encode(text, special, resolve_num_threads(None))
         except (UnicodeEncodeError, TypeError) as error:
-            raise _text_error(text, error) from None
+            raise text_error(text, error) from None
 
     def encode_iterable(self, iterable: Iterable[str], special: SpecialPolicy = "encode") -> Iterator[int]:
         """Yield the ids of the joined text one by one, as soon as no later text can change them.
@@ -198,7 +199,7 @@ class Tokenizer:
             try:
                 ids = stream.push(text)
             except (UnicodeEncodeError, TypeError) as error:
-                raise _text_error(text, error, where=f"text {number}: ") from None
+                raise text_error(text, error, where=f"text {number}: ") from None
             if len(ids):
                 yield ids
         if len(ids := stream.finish()):
@@ -217,7 +218,7 @@ class Tokenizer:
         try:
             return self._encoder.encode_to_numpy(text, special, _num_threads_for(text, num_threads))
         except (UnicodeEncodeError, TypeError) as error:
-            raise _text_error(text, error) from None
+            raise text_error(text, error) from None
 
     def encode_with_offsets(
         self,
@@ -243,7 +244,7 @@ class Tokenizer:
         try:
             return self._encoder.encode_with_offsets(text, special, unit == "characters")
         except (UnicodeEncodeError, TypeError) as error:
-            raise _text_error(text, error) from None
+            raise text_error(text, error) from None
 
     def encode_batch(
         self, texts: Sequence[str], special: SpecialPolicy = "encode", *, num_threads: int | None = None
@@ -252,7 +253,7 @@ class Tokenizer:
         try:
             return self._encoder.encode_batch(texts, special, resolve_num_threads(num_threads))
         except (UnicodeEncodeError, TypeError) as error:
-            raise _text_error(texts, error) from None
+            raise batch_error(texts, error) from None
 
     def decode(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> str:
         """Return the text of `ids`; bytes that are not UTF-8 become U+FFFD.
@@ -384,16 +385,3 @@ class Tokenizer:
 def _num_threads_for(work: Sized, num_threads: int | None) -> int:
     # Counting the cores takes longer than encoding a sentence.
     return 1 if num_threads is None and len(work) < _MIN_LONG else resolve_num_threads(num_threads)
-
-
-def _text_error(text: object, error: UnicodeEncodeError | TypeError, where: str = "") -> HomespunError:
-    """What is wrong with the text that the core refused."""
-    if isinstance(error, UnicodeEncodeError):
-        return TokenizerError(
-            f"{where}index {error.start} of the text is the lone surrogate {error.object[error.start]!r}, which is no "
-            "character; read the text as UTF-8, or replace it with text.encode('utf-8', 'replace').decode()"
-        )
-    if isinstance(text, str):
-        return ArgumentTypeError(str(error))
-    remedy = "decode the bytes first" if isinstance(text, bytes) else "`encode_batch` takes a list of texts"
-    return ArgumentTypeError(f"{where}text = {text!r:.80} is of type {type(text).__name__}, expected str; {remedy}")

@@ -71,6 +71,7 @@ def reference_encoder(tokenizer: Tokenizer, pretokenize: reference.Pretokenize) 
         numbers[left + right].append(number)
     longest = max(map(len, numbers), default=0)
     known: dict[str, list[int]] = {}
+    whole = [*tokenizer.special_tokens, *tokenizer.added_tokens]
 
     def ids_of(pretoken: str) -> list[int]:
         data = pretoken.encode()
@@ -80,9 +81,9 @@ def reference_encoder(tokenizer: Tokenizer, pretokenize: reference.Pretokenize) 
 
     def encode(text: str) -> list[int]:
         ids: list[int] = []
-        for string, is_special in reference.split_special(text, list(tokenizer.special_tokens)):
-            if is_special:
-                ids.append(tokenizer.special_tokens[string])
+        for string, is_whole in reference.split_special(text, whole):
+            if is_whole:
+                ids.append(tokenizer.token_to_id(string.encode()))
                 continue
             for pretoken in pretokenize(string):
                 if pretoken not in known:
@@ -97,7 +98,7 @@ def check_decoding(tokenizer: Tokenizer, excerpts: Iterable[Excerpt], pretokeniz
     """Whether ids decode to the text they came from: all of it, except what the pattern does not match."""
     num_bytes = 0
     for excerpt in excerpts:
-        strings = reference.split_special(excerpt.text, list(tokenizer.special_tokens))
+        strings = reference.split_special(excerpt.text, [*tokenizer.special_tokens, *tokenizer.added_tokens])
         text = "".join(
             string if is_special else "".join(pretokenize(string)) for string, is_special in strings
         ).encode()

@@ -95,3 +95,30 @@ def test_bad_input_is_refused(text, tmp_path, capsys):
     assert main(["tokenizer", "verify", str(tmp_path), str(tmp_path / "absent.txt")]) == 2
     assert main(["tokenizer", "verify", str(tmp_path), text, "--sample", "many"]) == 2
     assert "is not a size" in capsys.readouterr().err
+
+
+def test_nested_special_tokens_are_not_compared_with_tiktoken(text, capsys, tmp_path):
+    """Oracle: tokenizers and the reference, which both define that the longer one is found; tiktoken does not."""
+    specials = ["<x>", "<x><x>"]
+    vocab, merges = train_bpe(text, 300, specials)
+    Tokenizer(vocab, merges, specials).save(tmp_path / "tok")
+    assert main(["tokenizer", "verify", str(tmp_path / "tok"), text, "--sample", "5KB"]) == 0
+    printed = capsys.readouterr().out
+    assert rows(printed)[0] == ("ids", "tiktoken", "skipped")
+    assert "'<x>' is within '<x><x>'" in " ".join(printed.split())
+
+
+def test_added_tokens_that_are_not_special_agree(text, capsys, tmp_path):
+    """Oracle: tokenizers and the reference."""
+    vocab, merges = train_bpe(text, 300, [])
+    tokenizer = Tokenizer(vocab, merges, ["<think>"])
+    tokenizer.save(tmp_path / "tok")
+    path = tmp_path / "tok" / "tokenizer.json"
+    path.write_text(
+        path.read_text().replace('"special": true', '"special": false').replace('"special":true', '"special":false')
+    )
+    assert Tokenizer.load(tmp_path / "tok").added_tokens
+    thoughts = tmp_path / "thoughts.txt"
+    thoughts.write_text("a <think> about stories <think>" * 20)
+    assert main(["tokenizer", "verify", str(tmp_path / "tok"), str(thoughts), "--sample", "5KB"]) == 0
+    assert "differs" not in capsys.readouterr().out

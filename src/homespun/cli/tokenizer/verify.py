@@ -143,6 +143,15 @@ def compare_with_tiktoken(tokenizer: "Tokenizer", excerpts: "list[Excerpt]") -> 
         yield _skipped("ids", "tiktoken", f"it needs all 256 bytes in the vocabulary, which lacks {len(missing)}")
         return
     specials = list(tokenizer.special_tokens)
+    if nested := next(((a, b) for a in specials for b in specials if a != b and a in b), None):
+        reason = (
+            f"it does not define which of nested special tokens it finds, and {nested[0]!r} is within {nested[1]!r}"
+        )
+        yield _skipped("ids", "tiktoken", reason)
+        return
+    if tokenizer.added_tokens:
+        yield _skipped("ids", "tiktoken", "it has no added tokens that are not special")
+        return
     ids = [*map(tokenizer.token_to_id, tokens), *tokenizer.special_tokens.values()]
     try:
         theirs = tiktoken.Encoding(
