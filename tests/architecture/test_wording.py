@@ -25,7 +25,7 @@ STUMBLES = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", flags=re.IGNORECASE)
 # The stories have their own language; the log is a record.
 LEFT_OUT = ("src/homespun/storybook/plots", "src/homespun/storybook/lexicon", "docs/LOG.md")
 PYTHON = ("src/*.py", "src/*.pyi", "benchmarks/*.py", "tools/*.py", "examples/*.py")
-PLACES = (*PYTHON, "recipes/*.yaml", "Makefile", ":(glob)*.md", "docs/*.md")
+PLACES = (*PYTHON, "recipes/*.yaml", "Makefile", ":(glob)*.md", "docs/*.md", "crates/*.rs", "crates/*.md")
 
 
 def stumbles(text: str) -> list[str]:

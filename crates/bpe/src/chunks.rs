@@ -25,7 +25,7 @@ pub(crate) struct ChunkReader<R = Take<File>> {
     is_at_end: bool,
 }
 
-/// A stretch of text that splits on its own; its buffer is used again for the next.
+/// Text that can be split on its own; its buffer is reused for the next chunk.
 #[derive(Default)]
 pub(crate) struct Chunk {
     /// The text, then padding.
@@ -71,7 +71,7 @@ impl Chunk {
 }
 
 impl ChunkReader {
-    /// Reads a stretch of a file that can be cut out of it.
+    /// Reads a range of a file whose ends are safe cuts.
     pub fn open_range(path: &Path, range: Range<u64>, chunk_bytes: usize) -> Result<Self, BpeError> {
         let io = |source| BpeError::Io {
             path: path.to_path_buf(),
@@ -102,7 +102,7 @@ impl<R: Read> ChunkReader<R> {
         self.carry_offset
     }
 
-    /// Fills `chunk` with the next stretch of text; false where there is none.
+    /// Fills `chunk` with the next text; returns false if there is none.
     pub fn next_chunk(
         &mut self,
         chunk: &mut Chunk,

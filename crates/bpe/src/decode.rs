@@ -80,7 +80,7 @@ impl Vocabulary {
         for (position, &id) in ids.iter().enumerate() {
             let symbol = self.symbol_of_id(id.into()).ok_or(position)?;
             num_bytes += match self.fixed_size_bytes(symbol)[FIXED_SIZE - 1] {
-                TOO_LONG => self.spelling(symbol).len(),
+                TOO_LONG => self.symbol_bytes(symbol).len(),
                 len => usize::from(len),
             };
         }
@@ -108,9 +108,9 @@ impl Vocabulary {
     /// A long token, or one near the end.
     #[cold]
     fn spell_exactly(&self, symbol: Symbol, out: &mut [u8]) -> usize {
-        let spelling = self.spelling(symbol);
-        out[..spelling.len()].copy_from_slice(spelling);
-        spelling.len()
+        let bytes = self.symbol_bytes(symbol);
+        out[..bytes.len()].copy_from_slice(bytes);
+        bytes.len()
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
         (0..40).map(|id| "abc".repeat(id + 1)[id % 3..].to_owned()).collect()
     }
 
-    /// Oracle: joining what each id spells.
+    /// Oracle: joining the bytes of each id.
     #[test]
     fn tokens_of_any_length_decode() {
         let tokens = long_tokens();

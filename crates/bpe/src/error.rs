@@ -134,7 +134,7 @@ pub enum BpeError {
         num_bytes: usize,
     },
 
-    /// A token that spells nothing.
+    /// A token without bytes.
     #[error("token {id} of the vocabulary is empty; remove it")]
     EmptyToken {
         /// Its id.
@@ -150,7 +150,7 @@ pub enum BpeError {
     DuplicateId {
         /// The id.
         id: u32,
-        /// What it spells.
+        /// Its bytes.
         first: Vec<u8>,
         /// What else it should spell.
         second: Vec<u8>,

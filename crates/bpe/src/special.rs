@@ -14,7 +14,7 @@ pub struct SpecialTokens {
     max_len: usize,
 }
 
-/// A stretch of text between special tokens, or one of them.
+/// Text between special tokens, or one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     /// Plain text, never empty.

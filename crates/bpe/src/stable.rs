@@ -19,7 +19,7 @@ const MAX_CHAR_BYTES: usize = 4;
 ///
 /// let specials = SpecialTokens::new(["<|end|>"]).unwrap();
 /// let splitter = Splitter::new(GPT2_PATTERN).unwrap();
-/// assert_eq!(stable_prefix("two words", &splitter, &specials), 3); // " words" may go on
+/// assert_eq!(stable_prefix("two words", &splitter, &specials), 3); // " words" may continue
 /// assert_eq!(stable_prefix("one  <|en", &splitter, &specials), 3); // so may the white space and the token
 /// ```
 pub fn stable_prefix(text: &str, splitter: &Splitter, specials: &SpecialTokens) -> usize {

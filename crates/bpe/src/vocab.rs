@@ -1,4 +1,4 @@
-//! A vocabulary: what every id spells, which token spells given bytes, and the merges between them.
+//! A vocabulary: the bytes of every id, the token of given bytes, and the merges between tokens.
 //!
 //! Ids may be sparse (any `u32`). Inside the encoder a token is its [`Symbol`], its place among the ids in
 //! ascending order, so that tables stay small; ids appear only at the border.
@@ -28,7 +28,7 @@ pub struct Merge {
     pub left: Symbol,
     /// The symbol on the right.
     pub right: Symbol,
-    /// The symbol that spells both.
+    /// The symbol of their joined bytes.
     pub merged: Symbol,
 }
 
@@ -41,9 +41,9 @@ pub struct Vocabulary {
     ids: Vec<u32>,
     /// Ids below this are their own symbols: no search.
     num_dense: u32,
-    /// All spellings one after the other.
+    /// The bytes of all symbols, concatenated.
     bytes: Vec<u8>,
-    /// Symbol `s` spells `bytes[starts[s]..starts[s + 1]]`.
+    /// Symbol `s` has `bytes[starts[s]..starts[s + 1]]`.
     starts: Vec<u32>,
     /// Symbols of ordinary text, by the hash of their bytes: open addressing, at most half full.
     by_bytes: Vec<Symbol>,
@@ -54,7 +54,7 @@ impl Vocabulary {
     /// Collect tokens in any order. `special_tokens` are added where their id is absent.
     ///
     /// # Errors
-    /// An empty token, two tokens with one id, or a special token whose id spells something else.
+    /// An empty token, two tokens with one id, or a special token whose id has other bytes.
     pub fn new<Tokens, Bytes>(tokens: Tokens, special_tokens: &[(String, u32)]) -> Result<Self, BpeError>
     where
         Tokens: IntoIterator<Item = (u32, Bytes)>,
@@ -79,8 +79,8 @@ impl Vocabulary {
                 return Err(BpeError::EmptyToken { id });
             }
             if vocabulary.ids.last() == Some(&id) {
-                let first = vocabulary.spelling(vocabulary.len() as Symbol - 1);
-                // A special token may be listed among the tokens too, but must be spelt the same there.
+                let first = vocabulary.symbol_bytes(vocabulary.len() as Symbol - 1);
+                // A special token may be listed among the tokens too, but must have the same bytes there.
                 if !is_special || first != bytes {
                     return Err(BpeError::DuplicateId {
                         id,
@@ -104,7 +104,7 @@ impl Vocabulary {
             });
         }
         vocabulary.fixed_size = (0..vocabulary.len() as Symbol)
-            .map(|symbol| fixed_size_of(vocabulary.spelling(symbol)))
+            .map(|symbol| fixed_size_of(vocabulary.symbol_bytes(symbol)))
             .collect();
         vocabulary.num_dense = vocabulary
             .ids
@@ -125,7 +125,7 @@ impl Vocabulary {
             .filter(|symbol| !is_special(symbol))
             .chain(all.filter(is_special));
         for symbol in ordered {
-            let slot = self.slot_of(self.spelling(symbol));
+            let slot = self.slot_of(self.symbol_bytes(symbol));
             if self.by_bytes[slot] == EMPTY {
                 self.by_bytes[slot] = symbol;
             }
@@ -136,7 +136,7 @@ impl Vocabulary {
     fn slot_of(&self, bytes: &[u8]) -> usize {
         let mask = self.by_bytes.len() - 1;
         let mut slot = hash_bytes(bytes) as usize & mask;
-        while self.by_bytes[slot] != EMPTY && self.spelling(self.by_bytes[slot]) != bytes {
+        while self.by_bytes[slot] != EMPTY && self.symbol_bytes(self.by_bytes[slot]) != bytes {
             slot = (slot + 1) & mask;
         }
         slot
@@ -160,7 +160,7 @@ impl Vocabulary {
         self.ids.is_empty()
     }
 
-    /// The token that ordinary text spelling exactly `bytes` becomes once merged.
+    /// Returns the token that ordinary text of exactly `bytes` becomes once merged.
     #[must_use]
     pub fn symbol_of(&self, bytes: &[u8]) -> Option<Symbol> {
         Some(self.by_bytes[self.slot_of(bytes)]).filter(|&symbol| symbol != EMPTY)
@@ -172,17 +172,17 @@ impl Vocabulary {
         self.ids[symbol as usize]
     }
 
-    /// What a symbol spells.
+    /// Returns the bytes of a symbol.
     #[must_use]
-    pub fn spelling(&self, symbol: Symbol) -> &[u8] {
+    pub fn symbol_bytes(&self, symbol: Symbol) -> &[u8] {
         let place = symbol as usize;
         &self.bytes[self.starts[place] as usize..self.starts[place + 1] as usize]
     }
 
-    /// What the token with this id spells.
+    /// Returns the bytes of the token with this id.
     #[must_use]
     pub fn bytes_of(&self, id: u32) -> Option<&[u8]> {
-        self.symbol_of_id(id).map(|symbol| self.spelling(symbol))
+        self.symbol_of_id(id).map(|symbol| self.symbol_bytes(symbol))
     }
 
     #[inline(always)]

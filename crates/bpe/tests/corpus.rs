@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use homespun_bpe::corpus::{encode_documents, encode_files, Documents, Separator, Stretch, TextFiles};
+use homespun_bpe::corpus::{encode_documents, encode_files, Documents, FileRange, Separator, TextFiles};
 use homespun_bpe::split::{GPT2_PATTERN, GPT4_PATTERN};
 use homespun_bpe::{BpeError, Encoder, SpecialPolicy};
 use proptest::prelude::*;
@@ -79,20 +79,20 @@ fn ids_by_document(encoder: &Encoder, texts: &[impl AsRef<str>], closes_last: bo
 }
 
 /// The blocks of `files`, each checked to say rightly what it holds.
-fn blocks(encoder: &Encoder, files: &TextFiles<'_>) -> Result<Vec<(Stretch, Vec<u32>)>, BpeError> {
+fn blocks(encoder: &Encoder, files: &TextFiles<'_>) -> Result<Vec<(FileRange, Vec<u32>)>, BpeError> {
     let mut blocks = Vec::new();
-    encode_files(encoder, files, |stretch, block| {
+    encode_files(encoder, files, |range, block| {
         let num_bytes = encoder.vocabulary().decode(block.ids)?.len();
         assert_eq!(block.num_bytes, num_bytes as u64);
         let separators = block.ids.iter().filter(|&&id| id == SEPARATOR.id);
         assert_eq!(block.num_separators, separators.count() as u64);
-        blocks.push((stretch, block.ids.to_vec()));
+        blocks.push((range, block.ids.to_vec()));
         Ok(())
     })?;
     Ok(blocks)
 }
 
-fn joined(blocks: &[(Stretch, Vec<u32>)]) -> Vec<u32> {
+fn joined(blocks: &[(FileRange, Vec<u32>)]) -> Vec<u32> {
     blocks.iter().flat_map(|(_, ids)| ids.iter().copied()).collect()
 }
 
@@ -132,14 +132,14 @@ proptest! {
         let settings = TextFiles { closes_last, ..files.texts(num_threads, chunk_bytes) };
         let whole = blocks(&encoder, &settings).unwrap();
         prop_assert_eq!(joined(&whole), ids_by_document(&encoder, &texts, closes_last));
-        for (number, (stretch, _)) in whole.iter().enumerate() {
+        for (number, (range, _)) in whole.iter().enumerate() {
             // Taken up again at a block: the same ids from there on.
-            let rest = TextFiles { paths: &files.0[stretch.file_index..], start: stretch.start, ..settings };
+            let rest = TextFiles { paths: &files.0[range.file_index..], start: range.start, ..settings };
             prop_assert_eq!(joined(&blocks(&encoder, &rest).unwrap()), joined(&whole[number..]));
             // Ended there: the same ids before it.
-            if stretch.start > 0 {
-                let paths = &files.0[..=stretch.file_index];
-                let before = TextFiles { paths, end: Some(stretch.start), closes_last: false, ..settings };
+            if range.start > 0 {
+                let paths = &files.0[..=range.file_index];
+                let before = TextFiles { paths, end: Some(range.start), closes_last: false, ..settings };
                 prop_assert_eq!(joined(&blocks(&encoder, &before).unwrap()), joined(&whole[..number]));
             }
         }
@@ -171,13 +171,13 @@ proptest! {
 #[test]
 fn blocks_follow_each_other_through_the_file() {
     let text = "a few words, again and again <|<|".repeat(50);
-    let (files, encoder) = (Files::new("stretches", &[&text]), encoder(GPT2_PATTERN));
+    let (files, encoder) = (Files::new("ranges", &[&text]), encoder(GPT2_PATTERN));
     let blocks = blocks(&encoder, &files.texts(2, 100)).unwrap();
     assert!(blocks.len() > 10, "chunks of 100 bytes are blocks of their own");
     let mut end = 0;
-    for (stretch, _) in &blocks {
-        assert_eq!((stretch.file_index, stretch.start), (0, end));
-        end = stretch.end;
+    for (range, _) in &blocks {
+        assert_eq!((range.file_index, range.start), (0, end));
+        end = range.end;
     }
     assert_eq!(end, text.len() as u64);
 }

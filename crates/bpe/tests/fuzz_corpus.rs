@@ -1,6 +1,6 @@
 //! The fuzzers' checks on the inputs that they kept (fuzz/corpus/TARGET/*), and on a few made from a seed.
 //!
-//! `cargo +nightly fuzz run TARGET` goes on from the same inputs.
+//! `cargo +nightly fuzz run TARGET` starts from the same inputs.
 
 use std::fs;
 use std::path::Path;

@@ -123,7 +123,7 @@ fn gpt2_splits_known_text() {
     assert_eq!(split("''s 's"), ["''", "s", " '", "s"]);
 }
 
-/// A stream must be able to go on through a run of white space, digits or letters that never ends.
+/// A stream must make progress through an endless run of white space, digits or letters.
 #[test]
 fn a_stable_prefix_comes_as_soon_as_a_pretoken_is_over() {
     let gpt4 = Splitter::new(GPT4_PATTERN).unwrap();

@@ -42,10 +42,10 @@ pub fn encode_text_files(
     };
     let mut raised = None;
     let outcome = py.detach(|| {
-        corpus::encode_files(&encoder.0, &files, |stretch, block| {
+        corpus::encode_files(&encoder.0, &files, |range, block| {
             Python::attach(|py| {
                 py.check_signals()?;
-                let place = (stretch.file_index, stretch.start, stretch.end);
+                let place = (range.file_index, range.start, range.end);
                 let mut ids = NarrowIds::new(id_bytes, encoder.0.vocabulary())?;
                 ids.extend(block.ids)?;
                 let counts = (block.num_bytes, block.num_separators);

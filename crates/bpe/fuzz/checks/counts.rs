@@ -1,4 +1,4 @@
-//! Files of counts: what was written comes back, and damage of any kind is an error or, behind a checksum made anew, a file
+//! Files of counts: what was written comes back, and damage of any kind is an error or, behind a recomputed checksum, a file
 //! that keeps the format's promises.
 
 use std::path::{Path, PathBuf};

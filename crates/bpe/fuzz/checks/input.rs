@@ -3,7 +3,7 @@
 /// The bytes not yet read; zeros and nothing once they are used up.
 pub struct Input<'a>(&'a [u8]);
 
-/// What bytes 0x80 to 0xBF stand for: characters on which patterns turn, and a stretch of each class and length.
+/// What bytes 0x80 to 0xBF stand for: characters on which patterns depend, and a run of each class and length.
 const CHARACTERS: [char; 64] = [
     '\u{85}',
     '\u{a0}',

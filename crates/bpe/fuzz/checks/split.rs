@@ -9,7 +9,7 @@ use homespun_bpe::{stable_prefix, SpecialTokens};
 
 use super::input::{boundary, Input};
 
-/// The patterns that are written by hand, in spellings that differ in what they match.
+/// The patterns that are written by hand, in forms that differ in what they match.
 pub const PATTERNS: [&str; 4] = [
     GPT2_PATTERN,
     GPT4_PATTERN,

@@ -10,7 +10,7 @@ use super::recount::recount;
 /// Longer inputs would take recounting seconds.
 const MAX_BYTES: usize = 256;
 
-/// The first byte is how many tokens to make, the second after how many of them to begin anew with the merges so far; its
+/// The first byte is how many tokens to make, the second after how many of them to start again with the merges so far; its
 /// highest bit chooses the rule for ties. Then come words: a byte with their length and how often they occur, the word.
 pub fn check(data: &[u8]) {
     let mut input = Input::new(&data[..data.len().min(MAX_BYTES)]);

@@ -54,19 +54,19 @@ fn build(seed: u8) -> Tokenizer {
     let num_specials = draws.below(SPECIALS.len() + 1);
 
     let spelt_merges = draw_merges(&mut draws, is_disorderly);
-    let mut spellings: Vec<Vec<u8>> = (0..=u8::MAX)
+    let mut tokens_bytes: Vec<Vec<u8>> = (0..=u8::MAX)
         .filter(|byte| !lacks_bytes || FAVOURITES.contains(byte) || draws.below(2) == 0)
         .map(|byte| vec![byte])
         .collect();
     for (left, right) in &spelt_merges {
         let joined = [left.as_slice(), right].concat();
-        if !spellings.contains(&joined) {
-            spellings.push(joined);
+        if !tokens_bytes.contains(&joined) {
+            tokens_bytes.push(joined);
         }
     }
     // An odd factor numbers them all over the place, none twice.
     let factor: u32 = if has_sparse_ids { 0x9E37_79B1 } else { 1 };
-    let ids: BTreeMap<Vec<u8>, u32> = spellings
+    let ids: BTreeMap<Vec<u8>, u32> = tokens_bytes
         .into_iter()
         .zip((0..).map(|i: u32| i.wrapping_mul(factor)))
         .collect();

@@ -32,7 +32,7 @@ pub struct TextFiles<'a> {
 
 /// A part of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct FileRange {
     /// The file's place in the list.
     pub file_index: usize,
     /// Bytes of the file before it. Encoding the file from here on gives the same ids from here on.
@@ -43,7 +43,7 @@ pub struct Stretch {
 
 /// The ids of one chunk.
 struct Encoded {
-    stretch: Stretch,
+    range: FileRange,
     num_bytes: u64,
     ids: Vec<u32>,
 }
@@ -57,7 +57,7 @@ struct Encoded {
 pub fn encode_files(
     encoder: &Encoder,
     files: &TextFiles<'_>,
-    mut on_block: impl FnMut(Stretch, Block<'_>) -> Result<(), BpeError>,
+    mut on_block: impl FnMut(FileRange, Block<'_>) -> Result<(), BpeError>,
 ) -> Result<(), BpeError> {
     // A chunk may end inside neither the separator nor a token that is found in ordinary text.
     let (added, added_ids) = encoder.tokens_found(SpecialPolicy::Text);
@@ -91,12 +91,8 @@ pub fn encode_files(
         files.num_threads.max(1) * BLOCKS_PER_THREAD,
         |outlet| encoder.with_worker(|worker| job.work(worker, outlet)),
         |encoded: Result<Encoded, BpeError>| {
-            let Encoded {
-                stretch,
-                num_bytes,
-                ids,
-            } = encoded?;
-            on_block(stretch, Block::new(&ids, num_bytes, files.separator))?;
+            let Encoded { range, num_bytes, ids } = encoded?;
+            on_block(range, Block::new(&ids, num_bytes, files.separator))?;
             job.keep(ids);
             Ok(())
         },
@@ -164,16 +160,12 @@ impl Job<'_> {
             ids.push(separator.id);
             num_bytes += separator.text.len() as u64;
         }
-        let stretch = Stretch {
+        let range = FileRange {
             file_index,
             start: chunk.start_offset(),
             end: chunk.end_offset(),
         };
-        Ok(Encoded {
-            stretch,
-            num_bytes,
-            ids,
-        })
+        Ok(Encoded { range, num_bytes, ids })
     }
 
     /// Keeps a buffer for the next chunk; that of an uncommonly long chunk is given back to the system.

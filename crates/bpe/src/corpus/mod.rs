@@ -5,7 +5,7 @@ mod files;
 mod source;
 
 pub use documents::{encode_documents, Documents};
-pub use files::{encode_files, Stretch, TextFiles};
+pub use files::{encode_files, FileRange, TextFiles};
 
 /// Blocks that may wait for their turn, for each thread: enough to bridge a write to the disk, at a megabyte or so each.
 const BLOCKS_PER_THREAD: usize = 8;

@@ -18,7 +18,7 @@ impl Documents {
         self.ends.push(self.text.len());
     }
 
-    /// Calls `on_document(text, padded)` for each, where `padded` begins with `text` and goes on for at least [`PADDING`]
+    /// Calls `on_document(text, padded)` for each, where `padded` begins with `text` and continues for at least [`PADDING`]
     /// bytes.
     pub(super) fn for_each(
         mut self,

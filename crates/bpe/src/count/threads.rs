@@ -122,7 +122,7 @@ impl Shared {
     }
 }
 
-/// What a thread returned; its panic goes on in this one.
+/// Returns what a thread returned, or resumes its panic in this one.
 pub(super) fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -8,7 +8,7 @@ use crate::memory::reserve;
 use crate::progress::Stop;
 use crate::split::Backend;
 
-/// Start and end in bytes of what an id spells.
+/// Start and end of an id's token, in bytes.
 pub type Span = (usize, usize);
 
 impl Encoder {
@@ -84,7 +84,7 @@ impl Encoder {
 
 /// Turn `spans` of `text`, in ascending order, into spans of characters: those that hold the first byte and the last.
 ///
-/// So a token that spells part of a character has that character, as its neighbours have that spell the rest.
+/// So a token that holds part of a character has the offsets of that character, as its neighbours with the rest do.
 pub fn spans_in_characters(text: &str, spans: &mut [Span]) {
     let starts_character = |byte: u8| byte & 0xC0 != 0x80;
     let (mut at, mut num_started) = (0, 0);

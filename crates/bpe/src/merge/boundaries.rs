@@ -18,7 +18,12 @@ impl Boundaries {
     /// Collects the boundaries that `merges` never remove.
     pub fn new(vocabulary: &Vocabulary, merges: &[Merge]) -> Self {
         let mut joined = vec![0; (1 << 16) / 64].into_boxed_slice();
-        let ends = |symbol: Symbol| (vocabulary.spelling(symbol).first(), vocabulary.spelling(symbol).last());
+        let ends = |symbol: Symbol| {
+            (
+                vocabulary.symbol_bytes(symbol).first(),
+                vocabulary.symbol_bytes(symbol).last(),
+            )
+        };
         for merge in merges {
             if let ((_, Some(&last)), (Some(&first), _)) = (ends(merge.left), ends(merge.right)) {
                 joined[usize::from(last) << 2 | usize::from(first >> 6)] |= 1 << (first & 63);

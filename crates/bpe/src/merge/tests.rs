@@ -13,21 +13,21 @@ use crate::vocab::{Merge, Symbol, Vocabulary};
 
 /// Merges between symbols 0, 1, 2 and those that merges make, listed as a trainer does: parts first.
 ///
-/// Symbols are told apart by what they spell, so that, as in trained lists, two merges may make the same one.
+/// Symbols are distinguished by their bytes, so that two merges may make the same one, as in trained lists.
 fn orderly_merges() -> impl Strategy<Value = Vec<Merge>> {
     prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..24).prop_map(|choices| {
-        let mut spellings: Vec<Vec<u8>> = vec![vec![0], vec![1], vec![2]];
+        let mut tokens_bytes: Vec<Vec<u8>> = vec![vec![0], vec![1], vec![2]];
         let mut merges = Vec::new();
         for (left, right) in choices {
-            let (left, right) = (left.index(spellings.len()), right.index(spellings.len()));
-            let joined = [spellings[left].clone(), spellings[right].clone()].concat();
+            let (left, right) = (left.index(tokens_bytes.len()), right.index(tokens_bytes.len()));
+            let joined = [tokens_bytes[left].clone(), tokens_bytes[right].clone()].concat();
             if joined.len() > 24 {
                 continue;
             }
-            let known = spellings.iter().position(|spelling| *spelling == joined);
+            let known = tokens_bytes.iter().position(|bytes| *bytes == joined);
             let merged = known.unwrap_or_else(|| {
-                spellings.push(joined);
-                spellings.len() - 1
+                tokens_bytes.push(joined);
+                tokens_bytes.len() - 1
             });
             merges.push(Merge {
                 left: left as Symbol,

@@ -10,10 +10,10 @@ pub(super) fn low_bits(len: usize) -> u64 {
     }
 }
 
-/// The bytes of all characters whose first bytes are `first`, given those bytes that go on with a character.
+/// The bytes of all characters whose first bytes are `first`, given the continuation bytes.
 #[inline(always)]
 pub(super) fn spread(first: u64, continuation: u64) -> u64 {
-    // A carry runs through the bytes that go on with a character, and stops behind them.
+    // A carry runs through the continuation bytes of a character, and stops behind them.
     first | (continuation.wrapping_add(first << 1) ^ continuation) & continuation
 }
 
@@ -30,7 +30,7 @@ pub(super) fn first_bytes(mut bits: u64, continuation: u64) -> u64 {
     bits
 }
 
-/// The bits of `run` from those of `starts` on, to the end of each stretch of `run`.
+/// The bits of `run` from those of `starts` on, to the end of each run of bits in `run`.
 #[inline(always)]
 pub(super) fn flood(starts: u64, run: u64) -> u64 {
     let (mut filled, mut open) = (starts & run, run);

@@ -41,14 +41,14 @@ pub const O200K_PATTERN: &str = concat!(
     r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 );
 
-/// Other spellings of GPT-2's pattern: the original, and tiktoken's.
+/// Other forms of GPT-2's pattern: the original, and tiktoken's.
 const GPT2_SPELLINGS: [&str; 3] = [
     GPT2_PATTERN,
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
 ];
 
-/// GPT-4's pattern as first published, and minbpe's spelling. They cut white space at the end of a text after its last
+/// GPT-4's pattern as first published, and minbpe's form of it. They cut white space at the end of a text after its last
 /// line break, as everywhere else.
 const GPT4_EARLY_SPELLINGS: [&str; 3] = [
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",

@@ -70,7 +70,7 @@ impl Pattern for O200k {
         while apostrophes != 0 {
             let at = apostrophes.trailing_zeros() as usize;
             apostrophes &= apostrophes - 1;
-            // Behind a contraction a word begins anew, with an apostrophe too.
+            // After a contraction a new word begins, even with an apostrophe.
             if at == last_end {
                 continue;
             }

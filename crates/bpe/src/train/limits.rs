@@ -1,6 +1,6 @@
 //! How much training does at once, and so how much memory it takes: nothing here changes its result.
 
-/// When to watch which pairs, and when to look at all words anew.
+/// When to watch which pairs, and when to look at all words again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// Pairs this many times rarer than the most frequent are not watched.

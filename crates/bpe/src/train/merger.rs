@@ -17,7 +17,7 @@ use crate::error::BpeError;
 /// The words as they are split now, the pairs that are watched, and their order.
 ///
 /// Only the most frequent pairs are watched. A pair's count can only fall after the step that made it, so that the others
-/// need no attention before the watched ones have become as rare: then, in another round, all words are looked at anew.
+/// need no attention before the watched ones have become as rare: then, in another round, all words are looked at again.
 pub(super) struct Merger {
     words: Words,
     tokens: Tokens,
@@ -80,7 +80,7 @@ impl Merger {
             self.words.add_symbol(pair.left, pair.right, joined);
         }
         if !is_new || self.limits.is_dense(pair.num_places as usize, self.words.len()) {
-            // A token that was known before may stand beside its neighbours already, in pairs whose count now rises.
+            // A token that was known before may already be next to these neighbours, in pairs whose count now rises.
             self.words.close_up_joining(pair.left, pair.right, joined);
             self.start_round()?;
         } else {
@@ -122,7 +122,7 @@ impl Merger {
         Ok(())
     }
 
-    /// Joins the symbols of `pair` wherever they still stand, from left to right, noting what stands beside them.
+    /// Joins the symbols of `pair` wherever they still occur, from left to right, recording their neighbours.
     fn join_all(&mut self, pair: u32, joined: u32) -> Result<(), BpeError> {
         let places = self.watched.pairs.places_of(pair);
         let Pair { left, right, .. } = *self.watched.pairs.get(pair);

@@ -39,7 +39,7 @@ pub enum Ties {
     Bytes,
     /// The one whose left token's id is smaller, then whose right token's is, as Hugging Face's trainer numbers tokens:
     /// special tokens, then bytes by the characters of GPT-2's printable alphabet, then what merges make. A token that is
-    /// spelled like a special one has the special one's id.
+    /// with the text of a special one has the special one's id.
     Ids {
         /// What the special tokens spell in the printable alphabet, but for those with characters that are not in it.
         special_tokens: Vec<Vec<u8>>,
@@ -79,9 +79,9 @@ impl Trainer {
         self.merger.num_new_tokens()
     }
 
-    /// Merges until `num_tokens` tokens stand beside the 256 bytes or no pair is left; returns the merges that were made.
+    /// Merges until there are `num_tokens` tokens besides the 256 bytes, or no pair is left; returns the merges made.
     ///
-    /// Tokens are told apart by their bytes: a merge that yields bytes of an earlier token is listed, but adds no token.
+    /// Tokens are distinguished by their bytes: a merge that yields bytes of an earlier token is listed, but adds no token.
     /// `on_progress(tokens_done, num_tokens)` is called now and then.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What stands beside the pair being merged.
+//! The neighbours of the pair being merged.
 
 use std::ops::Range;
 
@@ -70,7 +70,7 @@ impl Side {
         self.places.push((slot as u32, place));
     }
 
-    /// `symbol` stood beside the pair, and what it stands beside now is noted elsewhere.
+    /// `symbol` was next to the pair; its new neighbour is recorded elsewhere.
     #[inline]
     pub fn lose(&mut self, symbol: u32, lost: u64) {
         let slot = self.slot(symbol);

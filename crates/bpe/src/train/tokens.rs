@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Ties;
 use crate::hash::hash_bytes;
 
-/// Stands before, between and after words as if it were a token; it spells nothing and is part of no pair.
+/// Separates words as if it were a token; it has no bytes and is in no pair.
 pub(super) const BORDER: u32 = 256;
 
 /// Tokens by id: the 256 bytes, [`BORDER`], then what merges made.
@@ -50,7 +50,7 @@ impl Tokens {
         &self.bytes[id as usize]
     }
 
-    /// The id of the token that spells `bytes`.
+    /// Returns the id of the token with these bytes.
     pub fn id_of(&self, bytes: &[u8]) -> Option<u32> {
         Some(self.by_bytes[self.slot_of(bytes)]).filter(|&id| id != BORDER)
     }

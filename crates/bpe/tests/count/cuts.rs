@@ -48,7 +48,7 @@ proptest! {
     }
 }
 
-/// Derived by hand. The search goes on beyond what is read at a time, and characters may be cut by it anywhere.
+/// Derived by hand. The search continues beyond one read, which may end within a character.
 #[test]
 fn a_far_cut_is_found() {
     let specials = SpecialTokens::new(["<|end|>"]).unwrap();
