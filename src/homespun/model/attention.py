@@ -2,7 +2,6 @@
 
 from typing import Protocol, runtime_checkable
 
-import torch
 from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -12,7 +11,7 @@ from homespun.model.config import ModelConfig
 from homespun.model.layers import Identity, Linear, RMSNorm
 from homespun.model.ops.reference import scaled_dot_product_attention
 from homespun.model.rope import RotaryPositionalEmbedding
-from homespun.shapes import HiddenBTD
+from homespun.shapes import Device, Dtype, HiddenBTD
 
 
 @runtime_checkable
@@ -48,8 +47,8 @@ class CausalMultiHeadSelfAttention(nn.Module):
         d_model: int,
         num_heads: int,
         rope: RotaryPositionalEmbedding | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        device: Device = None,
+        dtype: Dtype = None,
         *,
         layer_index: int = 0,
         qk_norm: bool = False,
@@ -73,8 +72,8 @@ class CausalMultiHeadSelfAttention(nn.Module):
         config: ModelConfig,
         layer_index: int,
         rope: RotaryPositionalEmbedding | None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        device: Device = None,
+        dtype: Dtype = None,
     ) -> "CausalMultiHeadSelfAttention":
         """Build the attention of one block of a model."""
         return cls(

@@ -17,7 +17,7 @@ Component = Literal["embedding", "attention", "feed-forward", "norms", "head"]
 """What a parameter or a matrix multiply belongs to."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class MatrixMultiply:
     """One kind of product, (m, k) times (k, n), and how often a forward pass over one sequence does it."""
 
@@ -91,10 +91,10 @@ def _attention(config: ModelConfig, T: int) -> LayerCost:
         modules=_in_every_block(config, "attn"),
         shapes=shapes,
         multiplies=(
-            _multiply("queries, keys, values", "attention", 3, T, D, D),
-            _multiply("scores: queries x keys", "attention", H, T, K, T),
-            _multiply("weights x values", "attention", H, T, T, K),
-            _multiply("attention output", "attention", 1, T, D, D),
+            MatrixMultiply("queries, keys, values", "attention", 3, T, D, D),
+            MatrixMultiply("scores: queries x keys", "attention", H, T, K, T),
+            MatrixMultiply("weights x values", "attention", H, T, T, K),
+            MatrixMultiply("attention output", "attention", 1, T, D, D),
         ),
         activations=activations,
     )
@@ -110,8 +110,8 @@ def _feed_forward(config: ModelConfig, T: int) -> LayerCost:
         modules=_in_every_block(config, "ffn"),
         shapes={f"{matrix}.weight": (F, D) for matrix in inputs} | {"w2.weight": (D, F)},
         multiplies=(
-            _multiply(name, "feed-forward", len(inputs), T, D, F),
-            _multiply("feed-forward out (W2)", "feed-forward", 1, T, F, D),
+            MatrixMultiply(name, "feed-forward", len(inputs), T, D, F),
+            MatrixMultiply("feed-forward out (W2)", "feed-forward", 1, T, F, D),
         ),
         activations={"feed-forward": kept * T * F + T * D},
     )
@@ -134,14 +134,10 @@ def _head(config: ModelConfig, T: int) -> LayerCost:
         component="head",
         modules=("lm_head",),
         shapes={} if config.tie_embeddings else {"weight": (V, D)},
-        multiplies=(_multiply("head", "head", 1, T, D, V),),
+        multiplies=(MatrixMultiply("head", "head", 1, T, D, V),),
         activations={"logits": T * V, "losses": T},
     )
 
 
 def _in_every_block(config: ModelConfig, *names: str) -> tuple[str, ...]:
     return tuple(f"layers.{layer}.{name}" for layer in range(config.num_layers) for name in names)
-
-
-def _multiply(name: str, component: Component, times: int, m: int, k: int, n: int) -> MatrixMultiply:
-    return MatrixMultiply(name=name, component=component, times=times, m=m, k=k, n=n)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from homespun.model import ops
 from homespun.model.config import ModelConfig
 from homespun.model.ops.reference import silu
+from homespun.shapes import Device, Dtype
 
 
 def linear_std(in_features: int, out_features: int) -> float:
@@ -32,13 +33,7 @@ def fill_truncated_normal(weight: torch.Tensor, std: float, generator: torch.Gen
 class Linear(nn.Module):
     """Multiply by a matrix: y = x W^T, with W of shape (out_features, in_features) and no bias."""
 
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
+    def __init__(self, in_features: int, out_features: int, device: Device = None, dtype: Dtype = None) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(out_features, in_features, device=device, dtype=dtype))
         self.reset_parameters()
@@ -70,8 +65,8 @@ class Embedding(nn.Module):
         self,
         num_embeddings: int,
         embedding_dim: int,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        device: Device = None,
+        dtype: Dtype = None,
         *,
         std: float = 1.0,
     ) -> None:
@@ -103,13 +98,7 @@ class RMSNorm(nn.Module):
     Source: Zhang & Sennrich 2019, arXiv:1910.07467, eq. 4.
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        eps: float = 1e-5,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
+    def __init__(self, d_model: int, eps: float = 1e-5, device: Device = None, dtype: Dtype = None) -> None:
         super().__init__()
         self.eps = eps
         self.weight = nn.Parameter(torch.empty(d_model, device=device, dtype=dtype))
@@ -128,42 +117,10 @@ class RMSNorm(nn.Module):
         return f"d_model={self.weight.shape[0]}, eps={self.eps}"
 
 
-class SwiGLU(nn.Module):
-    """A feed-forward network with gated inner channels: W2 (silu(W1 x) * W3 x).
-
-    Source: Shazeer 2020, arXiv:2002.05202, eq. 6.
-    """
-
-    def __init__(
-        self,
-        d_model: int,
-        d_ff: int,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__()
-        self.w1 = Linear(d_model, d_ff, device, dtype)
-        self.w2 = Linear(d_ff, d_model, device, dtype)
-        self.w3 = Linear(d_model, d_ff, device, dtype)
-
-    def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
-        return self.w2(ops.silu_gate(self.w1(x), self.w3(x)))
-
-    def __repr__(self) -> str:
-        d_ff, d_model = self.w1.weight.shape
-        return f"SwiGLU(d_model={d_model}, d_ff={d_ff})"
-
-
 class SiLUFeedForward(nn.Module):
     """The feed-forward network without a gate, W2 silu(W1 x); the baseline for SwiGLU."""
 
-    def __init__(
-        self,
-        d_model: int,
-        d_ff: int,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
+    def __init__(self, d_model: int, d_ff: int, device: Device = None, dtype: Dtype = None) -> None:
         super().__init__()
         self.w1 = Linear(d_model, d_ff, device, dtype)
         self.w2 = Linear(d_ff, d_model, device, dtype)
@@ -173,7 +130,21 @@ class SiLUFeedForward(nn.Module):
 
     def __repr__(self) -> str:
         d_ff, d_model = self.w1.weight.shape
-        return f"SiLUFeedForward(d_model={d_model}, d_ff={d_ff})"
+        return f"{type(self).__name__}(d_model={d_model}, d_ff={d_ff})"
+
+
+class SwiGLU(SiLUFeedForward):
+    """A feed-forward network with gated inner channels: W2 (silu(W1 x) * W3 x).
+
+    Source: Shazeer 2020, arXiv:2002.05202, eq. 6.
+    """
+
+    def __init__(self, d_model: int, d_ff: int, device: Device = None, dtype: Dtype = None) -> None:
+        super().__init__(d_model, d_ff, device, dtype)
+        self.w3 = Linear(d_model, d_ff, device, dtype)
+
+    def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
+        return self.w2(ops.silu_gate(self.w1(x), self.w3(x)))
 
 
 class Identity(nn.Module):
@@ -195,16 +166,12 @@ def initialise(model: nn.Module, generator: torch.Generator | None = None) -> No
             reset(generator)
 
 
-def build_norm(
-    config: ModelConfig, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-) -> RMSNorm | Identity:
+def build_norm(config: ModelConfig, device: Device = None, dtype: Dtype = None) -> RMSNorm | Identity:
     """Build a norm of the residual stream, where `config.norm` has one."""
     return Identity() if config.norm == "none" else RMSNorm(config.d_model, config.norm_eps, device, dtype)
 
 
-def build_feed_forward(
-    config: ModelConfig, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-) -> SwiGLU | SiLUFeedForward:
+def build_feed_forward(config: ModelConfig, device: Device = None, dtype: Dtype = None) -> SwiGLU | SiLUFeedForward:
     """Build the feed-forward network of one block."""
     kind = {"swiglu": SwiGLU, "silu": SiLUFeedForward}[config.feed_forward]
     return kind(config.d_model, config.d_ff, device, dtype)

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from homespun.model import ops
 from homespun.model.config import ModelConfig
+from homespun.shapes import Device
 
 
 def rope_tables(
-    theta: float, d_head: int, num_positions: int, device: torch.device | str | None = None
+    theta: float, d_head: int, num_positions: int, device: Device = None
 ) -> tuple[Float[Tensor, "T k"], Float[Tensor, "T k"]]:
     """Return cosines and sines of every position's angles, p * theta**(-2i / d_head) for pair i, in float32.
 
@@ -44,12 +45,12 @@ class RotaryPositionalEmbedding(nn.Module):
     cos_Tk: Tensor
     sin_Tk: Tensor
 
-    def __init__(self, theta: float, d_k: int, max_seq_len: int, device: torch.device | str | None = None) -> None:
+    def __init__(self, theta: float, d_k: int, max_seq_len: int, device: Device = None) -> None:
         super().__init__()
         self.theta, self.d_k, self.max_seq_len = theta, d_k, max_seq_len
         self._compute_tables(device)
 
-    def _compute_tables(self, device: torch.device | str | None) -> None:
+    def _compute_tables(self, device: Device) -> None:
         cos_Tk, sin_Tk = rope_tables(self.theta, self.d_k, self.max_seq_len, device)
         self.register_buffer("cos_Tk", cos_Tk, persistent=False)
         self.register_buffer("sin_Tk", sin_Tk, persistent=False)
@@ -78,7 +79,7 @@ class RotaryPositionalEmbedding(nn.Module):
         return ops.rotate_pairs(x, cos, sin)
 
 
-def build_rope(config: ModelConfig, device: torch.device | str | None = None) -> RotaryPositionalEmbedding | None:
+def build_rope(config: ModelConfig, device: Device = None) -> RotaryPositionalEmbedding | None:
     """Build the rotary embedding of a model, where `config.positions` has one."""
     if config.positions == "none":
         return None

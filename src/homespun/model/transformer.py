@@ -10,7 +10,7 @@ from homespun.model.config import ModelConfig
 from homespun.model.head import Head, TiedHead
 from homespun.model.layers import Embedding, Identity, build_feed_forward, build_norm, linear_std
 from homespun.model.rope import RotaryPositionalEmbedding, build_rope
-from homespun.shapes import HiddenBTD, LogitsBTV, TokensBT
+from homespun.shapes import Device, Dtype, HiddenBTD, LogitsBTV, TokensBT
 
 
 class TransformerBlock(nn.Module):
@@ -24,8 +24,8 @@ class TransformerBlock(nn.Module):
         self,
         config: ModelConfig,
         layer_index: int = 0,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        device: Device = None,
+        dtype: Dtype = None,
         *,
         rope: RotaryPositionalEmbedding | None = None,
     ) -> None:
@@ -58,12 +58,7 @@ class TransformerLM(nn.Module):
     table, which is then initialized as an output head is.
     """
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
+    def __init__(self, config: ModelConfig, device: Device = None, dtype: Dtype = None) -> None:
         super().__init__()
         self.config = config
         vocab_size, d_model, tied = config.vocab_size, config.d_model, config.tie_embeddings

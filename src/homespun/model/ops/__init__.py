@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import ParamSpec
 
 import torch
@@ -34,38 +34,31 @@ class Backend:
     operations: Mapping[str, frozenset[str]]
     """The device types on which each operation is used; `EVERY_DEVICE` for all."""
 
-    dtypes: frozenset[torch.dtype] = frozenset()
-    """The dtypes of the first argument that it takes; empty for all."""
-
     traceable: bool = False
     """Whether torch.compile can trace it, or has it registered as a custom operator."""
 
     def implements(self, operation: str, x: Tensor) -> bool:
         """Whether it has `operation` for tensors like `x`."""
         devices = self.operations.get(operation)
-        if devices is None or (devices and x.device.type not in devices):
-            return False
-        return not self.dtypes or x.dtype in self.dtypes
+        return devices == EVERY_DEVICE or (devices is not None and x.device.type in devices)
 
 
 BACKENDS = (
     Backend(
         name="eager",
         module=eager,
-        operations=MappingProxyType(
-            {
-                "causal_attention": CPU,  # blocks of scores that fit the cache
-                "linear_cross_entropy": CPU,  # tiles of logits
-                "silu_gate": EVERY_DEVICE,  # keeps two tensors for the backward pass, not three
-                "rotate_pairs": EVERY_DEVICE,  # complex products
-            }
-        ),
+        operations={
+            "causal_attention": CPU,  # blocks of scores that fit the cache
+            "linear_cross_entropy": CPU,  # tiles of logits
+            "silu_gate": EVERY_DEVICE,  # keeps two tensors for the backward pass, not three
+            "rotate_pairs": EVERY_DEVICE,  # complex products
+        },
     ),
     Backend(
         name="reference",
         module=reference,
-        operations=MappingProxyType(
-            dict.fromkeys(("causal_attention", "linear_cross_entropy", "silu_gate", "rotate_pairs"), EVERY_DEVICE)
+        operations=dict.fromkeys(
+            ("causal_attention", "linear_cross_entropy", "silu_gate", "rotate_pairs"), EVERY_DEVICE
         ),
         traceable=True,
     ),

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from homespun.model.ops.precision import widen
+from homespun.shapes import Device
 
 
 def silu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -42,9 +43,7 @@ def softmax(x: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
     return (exp / exp.sum(dim=dim, keepdim=True)).to(x.dtype)
 
 
-def causal_mask(
-    num_queries: int, num_keys: int, device: torch.device | str | None = None
-) -> Bool[Tensor, "num_queries num_keys"]:
+def causal_mask(num_queries: int, num_keys: int, device: Device = None) -> Bool[Tensor, "num_queries num_keys"]:
     """Return True where a query may look: the queries are the last `num_queries` of `num_keys` positions.
 
     causal_mask(2, 4) is [[True, True, True, False], [True, True, True, True]].

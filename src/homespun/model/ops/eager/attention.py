@@ -25,9 +25,8 @@ QUERIES_PER_BLOCK = 128
 """Few enough that little is computed that the mask discards, enough that matrix multiplies are efficient."""
 
 MIN_QUERIES = 16
-"""Fewer new positions of a cached sequence are left to the reference. On an EPYC core (2026-11-27; 8 heads of 64, one
-sequence) it took 0.6 of the time for 1 query and 512 keys, 0.9 for 8 and 300, but 1.1 for 32 and 300, 2.3 for 128 and
-512 and 3.1 for 256 and 256."""
+"""Fewer new positions of a cached sequence are left to the reference: their scores fit the cache in any case, and
+copying the keys out of their larger buffer would cost more than blocks save."""
 
 BYTES_PER_BLOCK = 4 * 2**20
 """Scores held at once, in float32. The backward pass works on three such blocks, which should fit the last-level
@@ -40,7 +39,6 @@ def causal_attention(
     """Attend from each of the last T of S positions to itself and the positions before it."""
     num_queries, num_keys = q_BHTK.shape[-2], k_BHSK.shape[-2]
     if num_queries < num_keys and num_queries < MIN_QUERIES:
-        # Few rows of scores fit the cache anyway, and the keys are views of a large buffer: a copy would cost more.
         return reference.causal_attention(q_BHTK, k_BHSK, v_BHSK)
     # Heads in one axis, each contiguous, so that a block may hold any number of them.
     q_NTK, k_NSK, v_NSK = (x.flatten(0, 1).contiguous() for x in (q_BHTK, k_BHSK, v_BHSK))
