@@ -13,14 +13,14 @@ import pytest
 
 from homespun import locks
 from homespun.errors import BusyError, StorageError
-from homespun.locks import LOCK_NAME, hold, hold_until_made
+from homespun.locks import LOCK_NAME, hold_lock
 
 HOLD = """
 import sys
 from pathlib import Path
-from homespun.locks import hold
+from homespun.locks import hold_lock
 
-with hold(Path(sys.argv[1])):
+with hold_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -39,12 +39,15 @@ def other_holder(directory: Path) -> Iterator[subprocess.Popen[str]]:
 def test_what_another_process_holds_is_refused_until_it_ends(tmp_path):
     directory = tmp_path / "work"
     with other_holder(directory) as process:
-        with pytest.raises(BusyError, match=r"work: is being written by another process; wait until"), hold(directory):
+        with (
+            pytest.raises(BusyError, match=r"work: is being written by another process; wait until"),
+            hold_lock(directory),
+        ):
             raise AssertionError
         assert (directory / LOCK_NAME).exists()
     assert process.returncode == 0
     assert not directory.exists()
-    with hold(directory):
+    with hold_lock(directory):
         pass
 
 
@@ -52,26 +55,26 @@ def test_what_a_killed_process_held_is_free(tmp_path):
     with other_holder(tmp_path) as process:
         process.kill()
     assert (tmp_path / LOCK_NAME).exists()
-    with hold(tmp_path):
+    with hold_lock(tmp_path):
         pass
     assert not (tmp_path / LOCK_NAME).exists()
 
 
 def test_a_child_does_not_inherit_it(tmp_path):
     """A program that was started meanwhile would otherwise hold the directory as long as it runs."""
-    with hold(tmp_path / "work"):
+    with hold_lock(tmp_path / "work"):
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
-    with child, hold(tmp_path / "work"):
+    with child, hold_lock(tmp_path / "work"):
         child.kill()
 
 
 def test_the_directory_goes_if_nothing_is_in_it(tmp_path):
     """Oracle: the directory's listing. So do parents that were not there before."""
     (tmp_path / "before").mkdir()
-    with hold(tmp_path / "before" / "deep" / "empty"):
+    with hold_lock(tmp_path / "before" / "deep" / "empty"):
         assert (tmp_path / "before" / "deep" / "empty" / LOCK_NAME).exists()
     assert list(tmp_path.rglob("*")) == [tmp_path / "before"]
-    with hold(tmp_path / "full"):
+    with hold_lock(tmp_path / "full"):
         (tmp_path / "full" / "result").touch()
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["result"]
 
@@ -89,7 +92,7 @@ def test_a_lock_on_a_removed_file_is_none(tmp_path, monkeypatch):
         lock(descriptor)
 
     monkeypatch.setattr(locks, "_lock", replace_and_lock)
-    with hold(tmp_path):
+    with hold_lock(tmp_path):
         assert path.stat().st_ino == opened[-1]
     assert len(opened) == 2
 
@@ -106,14 +109,14 @@ def test_a_directory_removed_meanwhile_is_made_again(tmp_path, monkeypatch):
         return open_(path, *settings)
 
     monkeypatch.setattr(os, "open", remove_and_open)
-    with hold(directory):
+    with hold_lock(directory):
         assert (directory / LOCK_NAME).exists()
 
 
 def test_another_holder_s_file_is_left(tmp_path):
     """The directory was deleted and made again while it was held: the file in it is the next holder's."""
     directory = tmp_path / "work"
-    with hold(directory):
+    with hold_lock(directory):
         (directory / LOCK_NAME).unlink()
         directory.rmdir()
         holder = other_holder(directory)
@@ -130,26 +133,26 @@ def test_where_there_are_no_locks_nothing_is_held(tmp_path, monkeypatch):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with hold(tmp_path / "work"), hold(tmp_path / "work"):
+    with hold_lock(tmp_path / "work"), hold_lock(tmp_path / "work"):
         pass
     assert not (tmp_path / "work").exists()
 
 
 def test_a_directory_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="file: cannot write"), hold(tmp_path / "file"):
+    with pytest.raises(StorageError, match="file: cannot write"), hold_lock(tmp_path / "file"):
         pass
 
 
 def test_a_finished_result_is_held_only_where_a_lock_is_left(tmp_path):
     result, directory = tmp_path / "result", tmp_path / "work"
-    with hold_until_made(result, directory):
+    with hold_lock(directory, unless=result):
         result.touch()
         assert directory.exists()
-    with hold_until_made(result, directory):
+    with hold_lock(directory, unless=result):
         assert not directory.exists()
     directory.mkdir()
     (directory / LOCK_NAME).touch()
-    with hold_until_made(result, directory):
+    with hold_lock(directory, unless=result):
         pass
     assert not directory.exists()

@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from homespun.errors import BusyError
@@ -29,7 +29,7 @@ _NO_LOCKS_THERE = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 @contextmanager
-def hold(directory: Path) -> Iterator[None]:
+def hold_lock(directory: Path, *, unless: Path | None = None) -> Iterator[None]:
     """Lock `directory` (created if missing) against other processes for the duration of the block.
 
     The lock is on a file in it, `LOCK_NAME`, and ends with the process, killed or not. The end of the block removes the
@@ -39,10 +39,18 @@ def hold(directory: Path) -> Iterator[None]:
     Why not a library: filelock leaves its file, but a finished data set must have the same files wherever and however
     often it was made.
 
+    Args:
+        directory: Where the work is done.
+        unless: A file whose existence says that the work is finished: nothing is locked then, because a result may be
+            on a read-only file system.
+
     Raises:
         BusyError: another process has locked it.
         StorageError: it cannot be made, or not be written to.
     """
+    if unless is not None and unless.exists() and not (directory / LOCK_NAME).exists():
+        yield
+        return
     with storage_errors(directory):
         missing = [folder for folder in directory.parents if not folder.exists()]
         descriptor = _acquire(directory)
@@ -53,16 +61,6 @@ def hold(directory: Path) -> Iterator[None]:
         with suppress(OSError):
             for folder in (directory, *missing):
                 folder.rmdir()
-
-
-def hold_until_made(result: Path, directory: Path) -> AbstractContextManager[None]:
-    """Lock as `hold` does, unless the work is finished: a result may be on a read-only file system.
-
-    Args:
-        result: The file whose existence says that the work is finished.
-        directory: Where the work is done until then.
-    """
-    return nullcontext() if result.exists() and not (directory / LOCK_NAME).exists() else hold(directory)
 
 
 def _acquire(directory: Path) -> int:

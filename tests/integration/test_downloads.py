@@ -203,7 +203,7 @@ def test_every_wait_is_announced(server, tmp_path):
 
     patience = Patience(attempts=3, backoff_seconds=2, sleep=pause)
     with refuses(DownloadError, server.url):
-        download(server.url, str(tmp_path / "text.txt"), patience=patience, tell=told.append)
+        download(server.url, str(tmp_path / "text.txt"), patience=patience, on_message=told.append)
     assert server.url in told[0]
     assert [("503" in line, f"attempt {n} of 3" in line) for n, line in enumerate(told[1:], 2)] == [(True, True)] * 2
 

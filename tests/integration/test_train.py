@@ -298,14 +298,14 @@ def test_data_of_another_tokenizer_are_refused(world, tmp_path):
 
 def test_prepare_keeps_what_is_there(world):
     told = []
-    prepare(load_recipe(world), tell=told.append)
+    prepare(load_recipe(world), on_message=told.append)
     assert [line.split()[0] for line in told] == ["kept", "kept", "kept"]
 
 
 def test_prepare_needs_the_text_no_more_once_it_is_encoded(world, tmp_path):
     gone = [f"--source.{part}={tmp_path / part}.txt" for part in ("train", "valid")]
     told = []
-    prepare(load_recipe(world, gone), tell=told.append)
+    prepare(load_recipe(world, gone), on_message=told.append)
     assert [line.split()[0] for line in told] == ["kept", "kept", "kept"]
 
 

@@ -1,6 +1,5 @@
 import gzip
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -40,7 +39,7 @@ def config(tmp_path):
 
 def kept_or_made(config):
     told = []
-    prepare(config, tell=told.append)
+    prepare(config, on_message=told.append)
     return [line.split()[0] for line in told]
 
 
@@ -105,15 +104,49 @@ def test_a_tokenizer_that_is_not_the_recipes_is_refused(config, tmp_path, change
         prepare(config(**changes))
 
 
-def test_a_tokenizer_left_by_a_full_disk_is_not_kept(config, tmp_path):
-    """Oracle: vocab.json and merges.txt alone say nothing of a pattern; loaded with GPT-2's they give other ids."""
+@pytest.mark.parametrize("header", ["#version: 0.2 - {} merges, by homespun with tokenizer.json", "#version: 0.2"])
+@pytest.mark.parametrize("lost", [["tokenizer.json"], ["tokenizer.json", "merges.txt", "tokenizer_config.json"]])
+def test_an_incomplete_tokenizer_is_made_again(config, tmp_path, header, lost):
+    """Oracle: the tokenizer that was there.
+
+    vocab.json and merges.txt, as a full disk or a kill left them, say nothing of the pattern: loaded with GPT-2's they
+    give other ids. The second header is GPT-2's own, and that of older versions.
+    """
     for split in ("train", "valid"):
         (tmp_path / f"{split}.txt").write_text(TEXT)
-    prepare(config(**{"tokenizer.pattern": "gpt4"}))
-    shutil.rmtree(tmp_path / "train")
-    (tmp_path / "tokenizer" / "tokenizer.json").unlink()
-    with refuses(MissingFileError, tmp_path / "tokenizer", "tokenizer.json"):
-        prepare(config(**{"tokenizer.pattern": "gpt4"}))
+    recipe = config(**{"tokenizer.pattern": "gpt4"})
+    prepare(recipe)
+    tokenizer = tmp_path / "tokenizer"
+    expected = {path.name: path.read_bytes() for path in tokenizer.iterdir()}
+    merges = expected["merges.txt"].decode().splitlines()[1:]
+    (tokenizer / "merges.txt").write_text("\n".join([header.format(len(merges)), *merges]) + "\n")
+    for name in lost:
+        (tokenizer / name).unlink()
+    (tokenizer / ".merges.txt.0123456789ab.tmp").write_text("#vers")
+    messages = []
+    prepare(recipe, on_message=messages.append)
+    assert [message.split()[0] for message in messages] == ["made", "kept", "kept"]
+    assert "tokenizer.json was missing" in messages[0]
+    assert {path.name: path.read_bytes() for path in tokenizer.iterdir()} == expected
+
+
+def test_files_that_are_not_left_by_an_interruption_are_not_replaced(config, tmp_path):
+    """Oracle: the bytes that were there: another tokenizer's GPT-2 files, and a directory with a file of its own."""
+    for split in ("train", "valid"):
+        (tmp_path / f"{split}.txt").write_text(TEXT)
+    prepare(config())
+    tokenizer = tmp_path / "tokenizer"
+    (tokenizer / "tokenizer.json").unlink()
+    merges = (tokenizer / "merges.txt").read_bytes()
+    (tokenizer / "notes.txt").write_text("mine")
+    with refuses(MissingFileError, tokenizer, "tokenizer.json"):
+        prepare(config())
+    (tokenizer / "notes.txt").unlink()
+    (tokenizer / "merges.txt").write_bytes(b"#version: 0.2\n" + merges.partition(b"\n")[2])
+    with refuses(ConfigError, tokenizer, "tokenizer.vocab_size = 265"):
+        prepare(config(**{"tokenizer.vocab_size": 265}))
+    assert (tokenizer / "merges.txt").read_bytes().partition(b"\n")[2] == merges.partition(b"\n")[2]
+    assert not (tokenizer / "tokenizer.json").exists()
 
 
 def test_a_separator_that_is_no_special_token_is_refused(config):

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from homespun.errors import BusyError, ConfigError, RunError, StorageError
-from homespun.locks import hold
+from homespun.locks import hold_lock
 from homespun.recipe.load import load_recipe
 from homespun.records import ChangeRecord, RunDirectory, TrainRecord
 from homespun.runs.claim import claim_run_directory, cut_metrics
@@ -163,7 +163,7 @@ def test_a_lock_that_is_a_link_is_refused(directory, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("mine")
     (directory.root / ".lock").symlink_to(elsewhere)
-    with pytest.raises((StorageError, BusyError)), hold(directory.root):
+    with pytest.raises((StorageError, BusyError)), hold_lock(directory.root):
         pass
     assert elsewhere.read_text() == "mine"
 

@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     if directory.result.exists():
         print(f"{out} is finished already; delete it to train again")
     else:
-        prepare(config, tell=print, show_progress=progress_bar)
+        prepare(config, on_message=print, show_progress=progress_bar)
         minutes["text, tokenizer, token files"] = (time.monotonic() - began) / 60
         if not train_with_console(config, out):
             print("stopped and saved; `homespun demo` resumes")

@@ -20,5 +20,5 @@ def main(arguments: list[str]) -> int:
     from homespun.cli.progress import progress_bar
     from homespun.recipe.prepare import prepare
 
-    prepare(parsed[0], tell=print, show_progress=progress_bar)
+    prepare(parsed[0], on_message=print, show_progress=progress_bar)
     return 0

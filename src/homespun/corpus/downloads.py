@@ -69,7 +69,7 @@ def download_text(
     base_url: str = HUB_URL,
     patience: Patience | None = None,
     on_progress: ProgressCallback = ignore_progress,
-    tell: Callable[[str], None] = ignore_message,
+    on_message: Callable[[str], None] = ignore_message,
 ) -> Download:
     """Download one of the catalogue's texts to `path`; see `download`."""
     return download(
@@ -79,7 +79,7 @@ def download_text(
         sha256=text.sha256,
         patience=patience,
         on_progress=on_progress,
-        tell=tell,
+        on_message=on_message,
     )
 
 
@@ -91,7 +91,7 @@ def download(
     sha256: str | None = None,
     patience: Patience | None = None,
     on_progress: ProgressCallback = ignore_progress,
-    tell: Callable[[str], None] = ignore_message,
+    on_message: Callable[[str], None] = ignore_message,
 ) -> Download:
     """Download `url` to `path`, resuming an interrupted download; a file that is there is checked and kept.
 
@@ -103,7 +103,7 @@ def download(
             recorded there if not.
         patience: When to try again and when to give up.
         on_progress: Called with (bytes downloaded, bytes in all, or 0 while the server does not say).
-        tell: Called with one line before each wait: for the server, and before another attempt.
+        on_message: Called with one line before each wait: for the server, and before another attempt.
 
     Raises:
         DownloadError: the server refuses, keeps interrupting (what was received is kept for the next call), or serves
@@ -118,7 +118,7 @@ def download(
         actual = _check_present(path, num_bytes, known, record)
     else:
         make_directory(path.parent)
-        actual = _fetch(url, path, num_bytes, known, patience or Patience(), on_progress, tell)
+        actual = _fetch(url, path, num_bytes, known, patience or Patience(), on_progress, on_message)
     if known is None:
         write_text_atomically(record, f"{actual}  {path.name}\n")
     return Download(
@@ -150,12 +150,20 @@ def _fetch(
     sha256: str | None,
     patience: Patience,
     on_progress: ProgressCallback,
-    tell: Callable[[str], None],
+    on_message: Callable[[str], None],
 ) -> str:
     """Create `path` from what `url` serves and return its hash."""
     partial = PartialFile(path)
-    tell(f"downloading {url}")
-    _complete(partial, url, num_bytes, patience, is_verifiable=sha256 is not None, on_progress=on_progress, tell=tell)
+    on_message(f"downloading {url}")
+    _complete(
+        partial,
+        url,
+        num_bytes,
+        patience,
+        is_verifiable=sha256 is not None,
+        on_progress=on_progress,
+        on_message=on_message,
+    )
     notes = partial.read_notes()
     expected = sha256 or (notes.sha256 if notes else "")
     actual = sha256_of_file(partial.path)
@@ -182,7 +190,7 @@ def _complete(
     *,
     is_verifiable: bool,
     on_progress: ProgressCallback,
-    tell: Callable[[str], None],
+    on_message: Callable[[str], None],
 ) -> None:
     """Open one connection after another until `partial` is complete."""
     failures, furthest = 0, partial.num_bytes
@@ -203,7 +211,7 @@ def _complete(
                         f"{partial.path}; run the same command again to resume"
                     ) from error
                 pause = patience.backoff_seconds * 2 ** (failures - 1)
-                tell(f"{error}; attempt {failures + 1} of {patience.attempts} in {pause:.0f} s")
+                on_message(f"{error}; attempt {failures + 1} of {patience.attempts} in {pause:.0f} s")
                 patience.sleep(pause)
 
 

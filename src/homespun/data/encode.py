@@ -48,7 +48,7 @@ from homespun.data.shard import (
 from homespun.entropy import CorpusEntropy
 from homespun.errors import DataError, MissingFileError
 from homespun.files import storage_errors
-from homespun.locks import hold_until_made
+from homespun.locks import hold_lock
 from homespun.progress import ProgressCallback, ignore_progress, in_equal_parts
 from homespun.tokenizer.config import resolve_num_threads
 from homespun.tokenizer.tokenizer import Tokenizer
@@ -158,7 +158,7 @@ def encode_corpus(
     )
     directory = Path(out_dir)
     job = EncodeJob(encoder=encoder, origin=origin, modified=_hash_times(source.states), directory=directory.absolute())
-    with hold_until_made(directory / MANIFEST_NAME, directory):
+    with hold_lock(directory, unless=directory / MANIFEST_NAME):
         if overwrite:
             _remove_other(directory, job)
         if (directory / MANIFEST_NAME).exists():

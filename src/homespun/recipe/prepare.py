@@ -13,8 +13,8 @@ from homespun.data.encode import encode_corpus
 from homespun.data.manifest import MANIFEST_NAME
 from homespun.entropy import CorpusEntropy
 from homespun.errors import ConfigError, DataError, MissingFileError
-from homespun.files import atomic_directory, remove_temporaries
-from homespun.locks import hold
+from homespun.files import remove_temporaries
+from homespun.locks import hold_lock
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.recipe.config import RunConfig
 from homespun.records import read_json_record
@@ -22,6 +22,7 @@ from homespun.seeding import derive_seed
 from homespun.storybook.write import entropy_path, write_storybook
 from homespun.tokenizer.counting.job import CountOptions
 from homespun.tokenizer.patterns import resolve_pattern
+from homespun.tokenizer.storage.directory import MERGES_FILE, TOKENIZER_FILE, VOCAB_FILE, is_incomplete_save
 from homespun.tokenizer.tokenizer import Tokenizer
 from homespun.tokenizer.train import check_special_tokens_stay_apart, train_bpe
 
@@ -29,8 +30,8 @@ ShowProgress = Callable[[str, str], AbstractContextManager[ProgressCallback]]
 """(description, unit) -> a block in which a callback shows progress."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Split:
+@dataclass(frozen=True)
+class _Split:
     """The training or validation half of what a recipe names."""
 
     name: str
@@ -43,50 +44,35 @@ class Split:
     """The text that can be downloaded, where the corpus has one."""
 
 
-def splits_of(config: RunConfig) -> tuple[Split, Split]:
-    """The training and the validation split of a recipe."""
-    source = config.source
-    return (
-        Split(
-            name="train",
-            text=source.train,
-            data=Path(config.data.train),
-            num_stories=source.num_train_stories,
-            named=NAMED_TEXTS.get(source.corpus),
-        ),
-        Split(
-            name="valid",
-            text=source.valid,
-            data=Path(config.data.valid),
-            num_stories=source.num_valid_stories,
-            named=NAMED_TEXTS.get(f"{source.corpus}-valid"),
-        ),
-    )
-
-
 def show_nothing(_description: str, _unit: str) -> AbstractContextManager[ProgressCallback]:
     """No progress display."""
     return nullcontext(ignore_progress)
 
 
 def prepare(
-    config: RunConfig, *, tell: Callable[[str], None] = lambda _: None, show_progress: ShowProgress = show_nothing
+    config: RunConfig,
+    *,
+    on_message: Callable[[str], None] = lambda _: None,
+    show_progress: ShowProgress = show_nothing,
 ) -> None:
     """Make what `config.source` and `config.data` name and does not exist yet.
 
     Every file appears whole or not at all, and encoding keeps its finished shards: after an interruption the same
-    call resumes.
+    call resumes. A tokenizer directory in which an interrupted call left only some of the files is completed.
 
     Args:
         config: Of the run.
-        tell: Called with a log line for everything that is made or kept.
+        on_message: Called with a log line for everything that is made or kept.
         show_progress: Shows the progress of each.
 
     Raises:
         HomespunError: mainly DataError and ConfigError, where an existing file was made from another recipe.
     """
-    preparation = _Preparation(config, tell, show_progress)
-    train, valid = splits_of(config)
+    preparation = _Preparation(config, on_message, show_progress)
+    source, data = config.source, config.data
+    named = NAMED_TEXTS.get(source.corpus), NAMED_TEXTS.get(f"{source.corpus}-valid")
+    train = _Split("train", source.train, Path(data.train), source.num_train_stories, named[0])
+    valid = _Split("valid", source.valid, Path(data.valid), source.num_valid_stories, named[1])
     tokenizer = preparation.tokenizer(train)
     for split in (train, valid):
         preparation.dataset(split, tokenizer)
@@ -117,13 +103,13 @@ def check_tokenizer(tokenizer: Tokenizer, config: RunConfig) -> None:
 
 
 class _Preparation:
-    def __init__(self, config: RunConfig, tell: Callable[[str], None], show_progress: ShowProgress) -> None:
+    def __init__(self, config: RunConfig, on_message: Callable[[str], None], show_progress: ShowProgress) -> None:
         self._config = config
         self._source = config.source
-        self._log = tell
+        self._log = on_message
         self._show_progress = show_progress
 
-    def text(self, split: Split) -> list[InputFile]:
+    def text(self, split: _Split) -> list[InputFile]:
         """Return the files of the split's text, generated or downloaded if they do not exist."""
         path, named = Path(split.text), split.named
         if self._source.corpus == "storybook":
@@ -139,17 +125,23 @@ class _Preparation:
                 f"{error}; it is the text that source.{split.name} names: give its path with --source.{split.name}"
             ) from error
 
-    def tokenizer(self, split: Split) -> Tokenizer:
-        """Return the recipe's tokenizer, trained on the training text if it does not exist."""
+    def tokenizer(self, split: _Split) -> Tokenizer:
+        """Return the recipe's tokenizer, trained on the training text if it does not exist or is incomplete."""
         directory, wanted = Path(self._config.data.tokenizer), self._config.tokenizer
+        is_incomplete, refusal = is_incomplete_save(directory), None
         if directory.exists():
-            tokenizer = Tokenizer.load(directory)
-            check_tokenizer(tokenizer, self._config)
-            self._log(f"kept {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens")
-            return tokenizer
+            try:
+                tokenizer = Tokenizer.load(directory)
+                check_tokenizer(tokenizer, self._config)
+                self._log(f"kept {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens")
+                return tokenizer
+            except (MissingFileError, ConfigError) as error:
+                if not is_incomplete:
+                    raise
+                refusal = error
         files = self.text(split)
         check_special_tokens_stay_apart(wanted.special_tokens, wanted.pattern, files)
-        with hold(directory.parent):
+        with hold_lock(directory.parent):
             remove_temporaries(directory.parent, directory.name)
             with self._show_progress("training the tokenizer", "steps") as on_progress:
                 vocab, merges = train_bpe(
@@ -162,12 +154,15 @@ class _Preparation:
                     on_progress=on_progress,
                 )
             tokenizer = Tokenizer(vocab, merges, wanted.special_tokens, pattern=wanted.pattern)
-            with atomic_directory(directory) as temporary:
-                tokenizer.save(temporary)
-        self._log(f"made {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens, from {split.text}")
+            if isinstance(refusal, ConfigError) and not _has_same_merges(directory, tokenizer):
+                # GPT-2's files, or somebody's: nothing else says that they are the remains of this tokenizer.
+                raise refusal
+            tokenizer.save(directory)
+        why = f"; {TOKENIZER_FILE} was missing there" if is_incomplete else ""
+        self._log(f"made {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens, from {split.text}{why}")
         return tokenizer
 
-    def dataset(self, split: Split, tokenizer: Tokenizer) -> None:
+    def dataset(self, split: _Split, tokenizer: Tokenizer) -> None:
         """Encode the split's text into its token data set, unless it exists."""
         finished = (split.data / MANIFEST_NAME).exists()
         if finished and not _has_text(split):
@@ -191,9 +186,9 @@ class _Preparation:
             f"{dataset.num_bytes / len(dataset):.2f} bytes a token"
         )
 
-    def _storybook(self, path: Path, split: Split) -> None:
+    def _storybook(self, path: Path, split: _Split) -> None:
         if not path.exists():
-            with hold(path.parent), self._show_progress(f"writing {path.name}", "stories") as on_progress:
+            with hold_lock(path.parent), self._show_progress(f"writing {path.name}", "stories") as on_progress:
                 for file in (path, entropy_path(path)):
                     remove_temporaries(path.parent, file.name)
                 seed = derive_seed(self._source.seed, split.name)
@@ -208,7 +203,15 @@ class _Preparation:
             )
 
 
-def _has_text(split: Split) -> bool:
+def _has_same_merges(directory: Path, tokenizer: Tokenizer) -> bool:
+    """Whether vocab.json and merges.txt of a directory without tokenizer.json are those of `tokenizer`."""
+    there = Tokenizer.from_files(
+        directory / VOCAB_FILE, directory / MERGES_FILE, list(tokenizer.special_tokens), pattern=tokenizer.pattern
+    )
+    return there.fingerprint == tokenizer.fingerprint
+
+
+def _has_text(split: _Split) -> bool:
     try:
         expand_inputs(split.text)
     except MissingFileError:

@@ -14,7 +14,7 @@ from homespun.evaluation.evaluate import Evaluation, evaluate_dataset
 from homespun.files import atomic_directory, make_directory, storage_errors
 from homespun.generation.generate import decode_batch
 from homespun.generation.sampling import Sampling
-from homespun.locks import hold
+from homespun.locks import hold_lock
 from homespun.recipe.config import RunConfig
 from homespun.records import RunDirectory, write_json_record
 from homespun.runs.claim import claim_run_directory
@@ -191,7 +191,7 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
     # Before the directory is claimed, so that a run without data writes nothing.
     data = open_data(config)
     sampler = WindowSampler(data.train, config.model.context_length, derive_seed(config.seed, "data"))
-    with hold(root):
+    with hold_lock(root):
         directory, changes = claim_run_directory(root, config)
         peak = keep_environment(directory, device, precision)
         run = Run(

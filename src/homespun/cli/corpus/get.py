@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
             options.out or text.default_path,
             base_url=options.base_url or HUB_URL,
             on_progress=on_progress,
-            tell=lambda message: print(message, file=sys.stderr),
+            on_message=lambda message: print(message, file=sys.stderr),
         )
     print(f"{result.path}: {result.num_bytes:,} bytes{', there already' if result.was_present else ''}")
     print(f"sha256 {result.sha256}")

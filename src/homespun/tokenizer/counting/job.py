@@ -20,7 +20,7 @@ from homespun.corpus.inputs import InputFile, Inputs, expand_inputs
 from homespun.corpus.source import Source, read_source
 from homespun.errors import ConfigError
 from homespun.files import atomic_path, storage_errors, sync_directory
-from homespun.locks import LOCK_NAME, hold_until_made
+from homespun.locks import LOCK_NAME, hold_lock
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import check_special_tokens, resolve_num_threads
 from homespun.tokenizer.counting.feed import feed
@@ -172,7 +172,7 @@ def count_corpus(
         sources=[CountedSource(fingerprint=source.fingerprint, text_key=options.text_key)],
     )
     directory = out.with_name(f"{out.name}.ranges")
-    with hold_until_made(out, directory):
+    with hold_lock(directory, unless=out):
         if out.exists():
             check_header(out, read_header(out), header)
         else:

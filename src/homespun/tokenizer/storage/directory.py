@@ -7,6 +7,7 @@ as incomplete and `save_definition` completes.
 
 import json
 import os
+import re
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -75,6 +76,13 @@ def check_can_be_saved(definition: Definition, directory: Path) -> None:
     format_pattern(definition.pattern)
     if directory.exists() and not directory.is_dir():
         raise StorageError(f"{directory} is a file; expected a directory, or a name that is free; choose another")
+
+
+def is_incomplete_save(directory: Path) -> bool:
+    """Return whether a directory lacks tokenizer.json and has nothing but other files that `save_definition` writes."""
+    names = "|".join(map(re.escape, (CONFIG_FILE, MERGES_FILE, VOCAB_FILE)))
+    written = re.compile(rf"{names}|\.({names}|{re.escape(TOKENIZER_FILE)})\..*\.tmp")
+    return directory.is_dir() and all(written.fullmatch(path.name) for path in directory.iterdir())
 
 
 def load_definition(path: Path) -> Definition:
