@@ -1,6 +1,7 @@
 """The border between Python and Rust: what arguments may be, what comes back, which error is raised."""
 
 import os
+import sys
 import threading
 
 import numpy as np
@@ -37,6 +38,25 @@ def test_every_way_in_gives_the_same_ids():
     for _ in range(2):
         pieces = [*(stream.push(character) for character in text), stream.finish()]
         assert np.concatenate(pieces).tolist() == ids
+
+
+def test_lists_own_their_integers():
+    """Oracle: the reference counts of one id's object, which is as old as the encoder, before and after lists of it."""
+    tokens = {id: bytes([97 + id % 26, 97 + id // 26]) for id in range(300)} | {
+        1000 + byte: b"%c" % byte for byte in range(97, 123)
+    }
+    merges = [(token[:1], token[1:]) for id, token in tokens.items() if id < 300]
+    encoder = make_encoder(tokens, merges)
+    (old,) = encoder.encode("zk", "text")
+    assert old == 285
+    before = sys.getrefcount(old)
+    lists = [encoder.encode("zk" * 200 + "<|end|>", "encode") for _ in range(100)]
+    assert lists[0] == lists[-1]
+    assert lists[0].count(old) == 200
+    assert lists[0][-1] == END[1]
+    assert sys.getrefcount(old) == before + 200 * 100
+    del lists
+    assert sys.getrefcount(old) == before
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"])

@@ -42,11 +42,11 @@ pub fn encode_text_files(
     };
     let mut raised = None;
     let outcome = py.detach(|| {
-        corpus::encode_files(&encoder.0, &files, |range, block| {
+        corpus::encode_files(&encoder.core, &files, |range, block| {
             Python::attach(|py| {
                 py.check_signals()?;
                 let place = (range.file_index, range.start, range.end);
-                let mut ids = NarrowIds::new(id_bytes, encoder.0.vocabulary())?;
+                let mut ids = NarrowIds::new(id_bytes, encoder.core.vocabulary())?;
                 ids.extend(block.ids)?;
                 let counts = (block.num_bytes, block.num_separators);
                 on_block.call1(py, (place, ids.into_array(py), counts)).map(drop)
@@ -87,11 +87,11 @@ pub fn encode_documents<'py>(
         closes_last,
         num_threads,
     };
-    let mut ids = NarrowIds::new(id_bytes, encoder.0.vocabulary())?;
+    let mut ids = NarrowIds::new(id_bytes, encoder.core.vocabulary())?;
     let (mut num_bytes, mut num_separators) = (0, 0);
     let mut raised = None;
     let outcome = py.detach(|| {
-        corpus::encode_documents(&encoder.0, &documents, |block| {
+        corpus::encode_documents(&encoder.core, &documents, |block| {
             let extended = ids.extend(block.ids);
             num_bytes += block.num_bytes;
             num_separators += block.num_separators;

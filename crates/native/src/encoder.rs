@@ -7,9 +7,10 @@ use homespun_bpe::progress::Stop;
 use homespun_bpe::{BpeError, SpecialPolicy};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyList, PyString};
 
 use crate::errors::{new_error, to_py};
+use crate::id_list::Integers;
 use crate::ids::Ids;
 use crate::progress::interruptible;
 
@@ -19,15 +20,15 @@ type IdArray<'py> = Bound<'py, PyArray1<u32>>;
 /// The interpreter is released for texts from this size on.
 const MIN_RELEASED_BYTES: usize = 1 << 10;
 
-/// Lists from this length on are made by NumPy, which raises a MemoryError where PyO3 panics.
-const MIN_NUMPY_LIST: usize = 1 << 12;
-
 /// Ctrl-C is noticed within texts from this size on; smaller ones take milliseconds.
 const MIN_INTERRUPTIBLE_BYTES: usize = 1 << 20;
 
 /// Text to ids and back for one vocabulary.
 #[pyclass(frozen, module = "homespun._native")]
-pub struct Encoder(pub Arc<homespun_bpe::Encoder>);
+pub struct Encoder {
+    pub core: Arc<homespun_bpe::Encoder>,
+    integers: Integers,
+}
 
 #[pymethods]
 impl Encoder {
@@ -51,7 +52,10 @@ impl Encoder {
             homespun_bpe::Encoder::new(tokens, &merges, &special_tokens, pattern, cache_bytes)?
                 .with_added_tokens(&added_tokens)
         })
-        .map(|encoder| Self(Arc::new(encoder)))
+        .map(|core| Self {
+            integers: Integers::below(core.vocabulary().len()),
+            core: Arc::new(core),
+        })
         .map_err(|error| to_py(py, &error))
     }
 
@@ -62,12 +66,9 @@ impl Encoder {
         text: &str,
         special: &str,
         num_threads: usize,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<Bound<'py, PyList>> {
         let ids = self.ids_of(py, text, special, num_threads)?;
-        if ids.len() < MIN_NUMPY_LIST {
-            return ids.into_pyobject(py);
-        }
-        ids.into_pyarray(py).call_method0("tolist")
+        self.integers.list_of(py, &ids)
     }
 
     #[pyo3(signature = (text, special, num_threads=1))]
@@ -93,7 +94,7 @@ impl Encoder {
         let special = policy(py, special)?;
         let text = text_of(text)?;
         let encode = |stop: &Stop| {
-            let (ids, mut spans) = self.0.encode_with_spans(text, special, stop)?;
+            let (ids, mut spans) = self.core.encode_with_spans(text, special, stop)?;
             if in_characters {
                 spans_in_characters(text, &mut spans);
             }
@@ -122,7 +123,7 @@ impl Encoder {
         let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<_>>>()?;
         let num_bytes = texts.iter().map(|text| text.len()).sum();
         let ids = released(py, num_bytes, |stop| {
-            self.0.encode_batch(&texts, special, num_threads, stop)
+            self.core.encode_batch(&texts, special, num_threads, stop)
         })?;
         Ok(ids.into_iter().map(|ids| ids.into_pyarray(py)).collect())
     }
@@ -134,11 +135,11 @@ impl Encoder {
         ids: &Bound<'py, PyAny>,
         num_threads: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        Ids::from_py(ids)?.decode(py, self.0.vocabulary(), num_threads)
+        Ids::from_py(ids)?.decode(py, self.core.vocabulary(), num_threads)
     }
 
     fn stream(&self, py: Python<'_>, special: &str) -> PyResult<EncodeStream> {
-        let stream = homespun_bpe::EncodeStream::new(Arc::clone(&self.0), policy(py, special)?);
+        let stream = homespun_bpe::EncodeStream::new(Arc::clone(&self.core), policy(py, special)?);
         Ok(EncodeStream(Mutex::new(stream)))
     }
 }
@@ -148,10 +149,10 @@ impl Encoder {
         let special = policy(py, special)?;
         // Letting the interpreter go and waiting for it takes longer than encoding a few sentences.
         if text.len() < MIN_RELEASED_BYTES {
-            return self.0.encode(text, special).map_err(|error| to_py(py, &error));
+            return self.core.encode(text, special).map_err(|error| to_py(py, &error));
         }
         released(py, text.len(), |stop| {
-            self.0.encode_on_threads(text, special, num_threads, stop)
+            self.core.encode_on_threads(text, special, num_threads, stop)
         })
     }
 }

@@ -10,6 +10,7 @@ mod counts_files;
 mod encoder;
 mod errors;
 mod fingerprint;
+mod id_list;
 mod ids;
 mod progress;
 mod training;
