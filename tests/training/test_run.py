@@ -9,7 +9,7 @@ import torch
 
 from homespun.checkpoint import Checkpoint, save_checkpoint
 from homespun.errors import CheckpointError
-from homespun.training.data import Fingerprints
+from homespun.recipe.data import Fingerprints
 from homespun.training.meter import MeterState
 from homespun.training.rng import RngState
 from homespun.training.run import RunState

@@ -28,9 +28,9 @@ def main(arguments: list[str]) -> int:
     options = build_parser().parse_args(arguments)
     # Imported here: a wrong command line does not wait for torch.
     from homespun.evaluation.evaluate import evaluate_dataset
+    from homespun.recipe.data import open_dataset
     from homespun.runs.device import autocast, choose_precision
     from homespun.runs.load import load_run
-    from homespun.training.data import open_dataset
 
     run = load_run(options.run, options.checkpoint, options.device)
     precision = choose_precision(options.precision, run.device)

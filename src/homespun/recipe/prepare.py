@@ -17,11 +17,11 @@ from homespun.files import remove_temporaries
 from homespun.locks import hold_lock
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.recipe.config import RunConfig
+from homespun.recipe.data import check_tokenizer
 from homespun.records import read_json_record
 from homespun.seeding import derive_seed
 from homespun.storybook.write import entropy_path, write_storybook
 from homespun.tokenizer.counting.job import CountOptions
-from homespun.tokenizer.patterns import resolve_pattern
 from homespun.tokenizer.storage.directory import MERGES_FILE, TOKENIZER_FILE, VOCAB_FILE, is_incomplete_save
 from homespun.tokenizer.tokenizer import Tokenizer
 from homespun.tokenizer.train import check_special_tokens_stay_apart, train_bpe
@@ -76,30 +76,6 @@ def prepare(
     tokenizer = preparation.tokenizer(train)
     for split in (train, valid):
         preparation.dataset(split, tokenizer)
-
-
-def check_tokenizer(tokenizer: Tokenizer, config: RunConfig) -> None:
-    """Refuse a tokenizer that is not what the recipe says.
-
-    Raises:
-        ConfigError: its pattern, its special tokens or its size differ.
-    """
-    wanted = config.tokenizer
-    found = {
-        "pattern": (tokenizer.pattern, resolve_pattern(wanted.pattern)),
-        "special_tokens": (sorted(tokenizer.special_tokens), sorted(wanted.special_tokens)),
-    }
-    differing = [
-        f"tokenizer.{key} = {asked!r}, but it has {has!r}" for key, (has, asked) in found.items() if has != asked
-    ]
-    # It may have fewer ids: a small text has no more pairs to merge.
-    if tokenizer.vocab_size > wanted.vocab_size:
-        differing.append(f"tokenizer.vocab_size = {wanted.vocab_size}, it has ids up to {tokenizer.vocab_size - 1}")
-    if differing:
-        raise ConfigError(
-            f"data.tokenizer = {config.data.tokenizer} is not the recipe's tokenizer: {'; '.join(differing)}; "
-            "name another directory, delete this one to train it again, or say in the recipe what it has"
-        )
 
 
 class _Preparation:

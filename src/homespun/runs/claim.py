@@ -43,11 +43,17 @@ def claim_run_directory(root: Path, config: RunConfig) -> tuple[RunDirectory, li
     _check_no_links(directory)
     for folder in (root, directory.checkpoints, directory.samples, directory.tokenizer):
         remove_temporaries(folder)
-    if not directory.recipe.exists():
-        if any(path.name != LOCK_NAME for path in root.iterdir()):
-            raise RunError(f"{root}: is not empty and has no run (no recipe.yaml); choose another directory with --out")
+    is_new = not directory.recipe.exists()
+    changes = [] if is_new else _continue(directory, config)
+    if is_new and any(path.name != LOCK_NAME for path in root.iterdir()):
+        raise RunError(f"{root}: is not empty and has no run (no recipe.yaml); choose another directory with --out")
+    if is_new or changes:
         write_text_atomically(directory.recipe, save_recipe(config))
-        return directory, []
+    return directory, changes
+
+
+def _continue(directory: RunDirectory, config: RunConfig) -> list[ChangeRecord]:
+    """Return what `config` changes of the run that is there, once its records allow the run to continue so."""
     recorded = load_recipe(directory.recipe)
     checkpoints = directory.list_checkpoints()
     steps_done = step_of(checkpoints[-1]) if checkpoints else 0
@@ -55,12 +61,11 @@ def claim_run_directory(root: Path, config: RunConfig) -> tuple[RunDirectory, li
     cut_metrics(directory, steps_done)
     if changes:
         record_changes(directory, changes)
-        # Remove the result first: if a kill left it behind, the longer run would count as finished.
-        if recorded.training.num_steps != config.training.num_steps:
-            with storage_errors(directory.result):
-                directory.result.unlink(missing_ok=True)
-        write_text_atomically(directory.recipe, save_recipe(config))
-    return directory, changes
+    # Before recipe.yaml: if a kill left the result behind, the longer run would count as finished.
+    if recorded.training.num_steps != config.training.num_steps:
+        with storage_errors(directory.result):
+            directory.result.unlink(missing_ok=True)
+    return changes
 
 
 def check_resumable(

@@ -100,7 +100,8 @@ def check_memory(config: RunConfig) -> None:
     Raises:
         ConfigError: the least that it needs is more than the device has.
     """
-    needed, available = _least_bytes(config), _memory_of(config.execution.device)
+    available = _memory_of(config.execution.device)
+    needed = _least_bytes(config)
     if available is not None and needed > available:
         raise ConfigError(
             f"model, training.batch_size = {config.training.batch_size} and execution.micro_batch = "

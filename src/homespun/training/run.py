@@ -16,12 +16,12 @@ from homespun.generation.generate import decode_batch
 from homespun.generation.sampling import Sampling
 from homespun.locks import hold_lock
 from homespun.recipe.config import RunConfig
+from homespun.recipe.data import Fingerprints, RunData, open_data
 from homespun.records import RunDirectory, write_json_record
 from homespun.runs.claim import claim_run_directory
 from homespun.runs.device import check_memory, resolve
 from homespun.runs.load import begin_with_weights
 from homespun.seeding import derive_seed
-from homespun.training.data import Fingerprints, RunData, open_data
 from homespun.training.engine import Engine, StepOutcome
 from homespun.training.environment import keep_environment
 from homespun.training.meter import Meter, MeterState

@@ -1,4 +1,4 @@
-"""The tokenizer and the token data sets of a run, checked to belong together."""
+"""The tokenizer and the token data sets that a recipe names, checked to belong together."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from homespun.entropy import CorpusEntropy
 from homespun.errors import ConfigError, MissingFileError
 from homespun.files import sha256_of_file
 from homespun.recipe.config import RunConfig
-from homespun.recipe.prepare import check_tokenizer
+from homespun.tokenizer.patterns import resolve_pattern
 from homespun.tokenizer.tokenizer import Tokenizer
 
 _REMEDY = "make what this recipe needs with `homespun prepare RECIPE`, with the same flags"
@@ -52,7 +52,7 @@ def open_data(config: RunConfig) -> RunData:
     Raises:
         MissingFileError: one of them does not exist.
         DataError: it is damaged, made with another tokenizer, or has ids outside the model's vocabulary.
-        ConfigError: the context is longer than the training data.
+        ConfigError: the tokenizer is not what the recipe says.
     """
     directory = Path(config.data.tokenizer)
     try:
@@ -62,11 +62,6 @@ def open_data(config: RunConfig) -> RunData:
     check_tokenizer(tokenizer, config)
     train = open_dataset("data.train", config.data.train, tokenizer, config.model.vocab_size)
     valid = open_dataset("data.valid", config.data.valid, tokenizer, config.model.vocab_size)
-    if len(train) <= config.model.context_length:
-        raise ConfigError(
-            f"model.context_length = {config.model.context_length:,} needs at least one token more, but data.train = "
-            f"{config.data.train} has {len(train):,}; shorten the context or use more text"
-        )
     for dataset in (train, valid):
         dataset.verify_once()
     return RunData(tokenizer=tokenizer, train=train, valid=valid)
@@ -86,3 +81,27 @@ def open_dataset(field: str, directory: str, tokenizer: Tokenizer, vocab_size: i
     dataset.check_tokenizer(tokenizer.fingerprint)
     dataset.check_vocab_size(vocab_size)
     return dataset
+
+
+def check_tokenizer(tokenizer: Tokenizer, config: RunConfig) -> None:
+    """Refuse a tokenizer that is not what the recipe says.
+
+    Raises:
+        ConfigError: its pattern, its special tokens or its size differ.
+    """
+    wanted = config.tokenizer
+    found = {
+        "pattern": (tokenizer.pattern, resolve_pattern(wanted.pattern)),
+        "special_tokens": (sorted(tokenizer.special_tokens), sorted(wanted.special_tokens)),
+    }
+    differing = [
+        f"tokenizer.{key} = {asked!r}, but it has {has!r}" for key, (has, asked) in found.items() if has != asked
+    ]
+    # It may have fewer ids: a small text has no more pairs to merge.
+    if tokenizer.vocab_size > wanted.vocab_size:
+        differing.append(f"tokenizer.vocab_size = {wanted.vocab_size}, it has ids up to {tokenizer.vocab_size - 1}")
+    if differing:
+        raise ConfigError(
+            f"data.tokenizer = {config.data.tokenizer} is not the recipe's tokenizer: {'; '.join(differing)}; "
+            "name another directory, delete this one to train it again, or say in the recipe what it has"
+        )
