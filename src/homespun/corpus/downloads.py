@@ -5,7 +5,6 @@ Until it is complete, a download of `text.txt` is in `text.txt.part`, with what 
 `text.txt.sha256`, in the format of `sha256sum --check`, and later downloads must equal it.
 """
 
-import os
 import re
 import time
 from collections.abc import Callable
@@ -16,16 +15,9 @@ from pathlib import Path
 import httpx
 
 from homespun.corpus.catalogue import HUB_URL, NamedText
-from homespun.corpus.transfer import PartialFile, TransferInterrupted, transfer
+from homespun.corpus.transfer import PartialFile, TransferInterrupted
 from homespun.errors import DownloadError
-from homespun.files import (
-    check_is_file,
-    make_directory,
-    sha256_of_file,
-    storage_errors,
-    sync_directory,
-    write_text_atomically,
-)
+from homespun.files import check_is_file, make_directory, sha256_of_file, write_text_atomically
 from homespun.progress import ProgressCallback, ignore_progress
 
 # What an attempt must add for the next one to count as the first again; a large file may take many connections.
@@ -67,7 +59,6 @@ def download_text(
     path: str | PathLike[str],
     *,
     base_url: str = HUB_URL,
-    patience: Patience | None = None,
     on_progress: ProgressCallback = ignore_progress,
     on_message: Callable[[str], None] = ignore_message,
 ) -> Download:
@@ -77,7 +68,6 @@ def download_text(
         path,
         num_bytes=text.num_bytes,
         sha256=text.sha256,
-        patience=patience,
         on_progress=on_progress,
         on_message=on_message,
     )
@@ -118,7 +108,10 @@ def download(
         actual = _check_present(path, num_bytes, known, record)
     else:
         make_directory(path.parent)
-        actual = _fetch(url, path, num_bytes, known, patience or Patience(), on_progress, on_message)
+        partial = PartialFile(path, url, num_bytes, known)
+        on_message(f"downloading {url}")
+        _complete(partial, patience or Patience(), on_progress, on_message)
+        actual = partial.rename()
     if known is None:
         write_text_atomically(record, f"{actual}  {path.name}\n")
     return Download(
@@ -143,63 +136,15 @@ def _check_present(path: Path, num_bytes: int | None, sha256: str | None, record
     return actual
 
 
-def _fetch(
-    url: str,
-    path: Path,
-    num_bytes: int | None,
-    sha256: str | None,
-    patience: Patience,
-    on_progress: ProgressCallback,
-    on_message: Callable[[str], None],
-) -> str:
-    """Create `path` from what `url` serves and return its hash."""
-    partial = PartialFile(path)
-    on_message(f"downloading {url}")
-    _complete(
-        partial,
-        url,
-        num_bytes,
-        patience,
-        is_verifiable=sha256 is not None,
-        on_progress=on_progress,
-        on_message=on_message,
-    )
-    notes = partial.read_notes()
-    expected = sha256 or (notes.sha256 if notes else "")
-    actual = sha256_of_file(partial.path)
-    if expected not in ("", actual):
-        partial.discard()
-        raise DownloadError(
-            f"{url}: received bytes with the sha256 {actual}, expected {expected}; they were removed; try again, or a "
-            "mirror"
-        )
-    with storage_errors(path):
-        with partial.path.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.path.replace(path)
-        sync_directory(path.parent)
-    partial.discard()
-    return actual
-
-
 def _complete(
-    partial: PartialFile,
-    url: str,
-    num_bytes: int | None,
-    patience: Patience,
-    *,
-    is_verifiable: bool,
-    on_progress: ProgressCallback,
-    on_message: Callable[[str], None],
+    partial: PartialFile, patience: Patience, on_progress: ProgressCallback, on_message: Callable[[str], None]
 ) -> None:
     """Open one connection after another until `partial` is complete."""
     failures, furthest = 0, partial.num_bytes
     with httpx.Client(timeout=patience.stall_seconds, follow_redirects=True) as client:
         while True:
             try:
-                transfer(
-                    client, url, partial, num_bytes=num_bytes, is_verifiable=is_verifiable, on_progress=on_progress
-                )
+                partial.receive(client, on_progress)
                 return
             except TransferInterrupted as error:
                 if partial.num_bytes >= furthest + _WORTHWHILE_BYTES:
@@ -207,7 +152,7 @@ def _complete(
                 failures, furthest = failures + 1, max(furthest, partial.num_bytes)
                 if failures >= patience.attempts:
                     raise DownloadError(
-                        f"{url}: {error}, {failures} times in a row; {partial.num_bytes:,} bytes are kept in "
+                        f"{partial.url}: {error}, {failures} times in a row; {partial.num_bytes:,} bytes are kept in "
                         f"{partial.path}; run the same command again to resume"
                     ) from error
                 pause = patience.backoff_seconds * 2 ** (failures - 1)

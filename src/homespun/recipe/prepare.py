@@ -92,7 +92,7 @@ class _Preparation:
             self._storybook(path, split)
         elif named is not None and path.name == named.file_name and not path.exists():
             with self._show_progress(f"downloading {named.file_name}", "bytes") as on_progress:
-                download = download_text(named, path, on_progress=on_progress)
+                download = download_text(named, path, on_progress=on_progress, on_message=self._log)
             self._log(f"downloaded {path}: {download.num_bytes:,} bytes, sha256 {download.sha256}; {named.licence}")
         try:
             return expand_inputs(split.text)
