@@ -80,6 +80,34 @@ def test_memory_is_bounded_where_a_dictionary_hides_the_size_of_the_text(tmp_pat
     assert highest < 20 << 20
 
 
+def test_a_page_larger_than_the_limit_is_refused_unread(tmp_path):
+    """By hand: ten strings of 1,000 bytes, each after its length in 4 bytes, in a page that zstd makes small."""
+    path = tmp_path / "corpus.parquet"
+    schema = pa.schema([pa.field("text", pa.string(), nullable=False)])
+    documents = pa.table({"text": ["small"] * 10 + [letter * 1000 for letter in "abcdefghij"]}, schema)
+    pq.write_table(documents, path, row_group_size=10, use_dictionary=False, compression="zstd")
+
+    def batches(max_document_bytes):
+        settings = {"separator": "|", "text_key": "text", "batch_bytes": 10}
+        return list(DocumentReader(path, **settings, max_document_bytes=max_document_bytes))
+
+    assert sum(len(batch.documents) for batch in batches(10_040)) == 20
+    with refuses(DataError, path, "row group 1", "10,040", "10,039"):
+        batches(10_039)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"use_dictionary": True}, {"use_dictionary": False}, {"data_page_version": "2.0"}]
+)
+def test_headers_of_all_pages_are_read(tmp_path, settings):
+    """Oracle: a limit that the row group exceeds and none of its pages of about 4 kB does."""
+    sizes = {"data_page_size": 4096, "dictionary_pagesize_limit": 4096, "write_batch_size": 16}
+    path = write(tmp_path / "corpus.parquet", **sizes, **settings)
+    assert pq.read_metadata(path).row_group(0).column(1).total_uncompressed_size > 30_000
+    reader = DocumentReader(path, separator="|", text_key="text", batch_bytes=1000, max_document_bytes=30_000)
+    assert [document for batch in reader for document in batch.documents] == DOCUMENTS
+
+
 @pytest.mark.parametrize(
     ("columns", "facts"),
     [

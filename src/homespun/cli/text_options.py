@@ -68,7 +68,12 @@ def add_threads(parser: argparse._ActionsContainer, *, on_ray: str = "") -> None
 
 def add_max_memory(parser: argparse._ActionsContainer) -> None:
     """Add a memory limit in bytes, as `max_memory`."""
-    parser.add_argument("--max-memory", type=parse_size, metavar="SIZE", help="for the process, such as 200MB")
+    parser.add_argument(
+        "--max-memory",
+        type=parse_size,
+        metavar="SIZE",
+        help="for the process, such as 200MB; a JSON line or parquet page above 1/16 is refused",
+    )
 
 
 def add_ray(parser: argparse._ActionsContainer, *, work: str) -> None:

@@ -111,6 +111,19 @@ def _regroup(chunks: Iterable[bytes], num_bytes: int) -> Iterator[bytes]:
         yield b"".join(held)
 
 
+def batch_by_size(texts: Iterable[tuple[str, int]], batch_bytes: int) -> Iterator[tuple[list[str], int]]:
+    """Group (text, size in bytes) into lists of at least `batch_bytes`, except for the last; with their sizes."""
+    batch, num_bytes = list[str](), 0
+    for text, text_bytes in texts:
+        batch.append(text)
+        num_bytes += text_bytes
+        if num_bytes >= batch_bytes:
+            yield batch, num_bytes
+            batch, num_bytes = [], 0
+    if batch:
+        yield batch, num_bytes
+
+
 def split_lines(
     file: DecompressedFile, text_key: str, batch_bytes: int, max_document_bytes: int | None
 ) -> Iterator[DocumentBatch]:
@@ -118,18 +131,14 @@ def split_lines(
 
     Blank lines are skipped, as JSON lines readers commonly do.
     """
-    documents, num_bytes, has_text = list[str](), 0, False
-    for number, line in enumerate(_read_lines(file, max_document_bytes), 1):
-        if line.isspace():
-            continue
-        text, text_bytes = _parse_line(line.removesuffix(b"\n"), text_key, f"{file.file}:{number}")
+    has_text = False
+    texts = (
+        _parse_line(line.removesuffix(b"\n"), text_key, f"{file.file}:{number}")
+        for number, line in enumerate(_read_lines(file, max_document_bytes), 1)
+        if not line.isspace()
+    )
+    for documents, num_bytes in batch_by_size(texts, batch_bytes):
         has_text = True
-        documents.append(text)
-        num_bytes += text_bytes
-        if num_bytes >= batch_bytes:
-            yield DocumentBatch(documents, num_bytes, is_closed=True)
-            documents, num_bytes = [], 0
-    if documents:
         yield DocumentBatch(documents, num_bytes, is_closed=True)
     if not has_text:
         raise DataError(f"{file.file}: all lines are blank; expected one JSON object a line")

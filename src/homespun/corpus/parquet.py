@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from homespun.corpus.documents import DocumentBatch
+from homespun.corpus.documents import DocumentBatch, batch_by_size
 from homespun.corpus.inputs import InputFile
+from homespun.corpus.parquet_pages import largest_page
 from homespun.errors import DataError, HomespunError, MissingPackageError
 
 if TYPE_CHECKING:
-    from pyarrow import Array
-    from pyarrow.parquet import ParquetFile
+    from pyarrow import Array, RecordBatch
+    from pyarrow.parquet import ColumnChunkMetaData, ParquetFile
 
 _MAX_ROWS_AT_ONCE = 4096
 # pre_buffer=False with a buffer of this size: column chunks are read in steps and not whole.
@@ -18,28 +19,30 @@ _READING = {"buffer_size": 1 << 20, "pre_buffer": False, "page_checksum_verifica
 
 
 class ParquetRows:
-    """Iterates over the documents of a parquet file, one a row, in memory bounded by a few of them.
+    """Iterates over the documents of a parquet file, one a row, in memory bounded by a few of them and one page.
 
     Raises on iteration:
         MissingPackageError: pyarrow is not installed.
         MissingFileError: there is no such file.
-        DataError: it is not a parquet file, damaged, empty, or has no text in the column.
+        DataError: it is not a parquet file, damaged, empty, has no text in the column, or a page that is too large.
         DownloadError: it is behind a URL that cannot be read.
     """
 
-    def __init__(self, file: InputFile, text_key: str, batch_bytes: int) -> None:
+    def __init__(self, file: InputFile, text_key: str, batch_bytes: int, max_page_bytes: int | None) -> None:
         """Name the file; it is opened when iterated.
 
         Args:
             file: The file.
             text_key: The column that holds the text.
             batch_bytes: About how many bytes of documents to hold at a time.
+            max_page_bytes: Refuse larger pages (uncompressed), which are held whole. None: no limit.
         """
         self.file = file
         self.consumed_bytes = 0
         """The file's bytes times the fraction of its rows that were read so far."""
         self._text_key = text_key
         self._batch_bytes = batch_bytes
+        self._max_page_bytes = max_page_bytes
 
     def __iter__(self) -> Iterator[DocumentBatch]:
         file_bytes = self.file.state().num_bytes
@@ -47,17 +50,11 @@ class ParquetRows:
             num_rows = table.metadata.num_rows
             if not num_rows:
                 raise DataError(f"{self.file}: the file has no rows; expected text")
-            num_before, documents, num_bytes = 0, list[str](), 0
-            for text in self._texts(table):
-                documents.append(text)
-                num_bytes += len(text.encode())
-                if num_bytes >= self._batch_bytes:
-                    num_before += len(documents)
-                    self.consumed_bytes = file_bytes * num_before // num_rows
-                    yield DocumentBatch(documents, num_bytes, is_closed=True)
-                    documents, num_bytes = [], 0
-            self.consumed_bytes = file_bytes
-            if documents:
+            self._check_column(table)
+            num_before = 0
+            for documents, num_bytes in batch_by_size(self._texts(table), self._batch_bytes):
+                num_before += len(documents)
+                self.consumed_bytes = file_bytes * num_before // num_rows
                 yield DocumentBatch(documents, num_bytes, is_closed=True)
 
     @contextmanager
@@ -77,7 +74,15 @@ class ParquetRows:
                 raise DataError(f"{self.file}: a page or a document does not fit in memory ({error})") from error
             # Not only pyarrow's own classes: names that are not UTF-8 or stand twice, and metadata that lie about
             # sizes, come as Python's.
-            except (pyarrow.ArrowException, OSError, ValueError, LookupError, TypeError, OverflowError) as error:
+            except (
+                pyarrow.ArrowException,
+                OSError,
+                ValueError,
+                LookupError,
+                TypeError,
+                OverflowError,
+                RecursionError,
+            ) as error:
                 # The operating system's errors have a number; those without are pyarrow's, about what it read.
                 if isinstance(error, OSError) and error.errno is not None:
                     raise
@@ -85,29 +90,40 @@ class ParquetRows:
                     f"{self.file}: not parquet, truncated or damaged ({_one_line(error)}); download it again"
                 ) from error
 
-    def _texts(self, table: "ParquetFile") -> Iterator[str]:
-        """The column's strings."""
-        self._check_column(table)
+    def _texts(self, table: "ParquetFile") -> Iterator[tuple[str, int]]:
+        """The column's strings and their sizes in bytes."""
         row = 1
         for index in range(table.num_row_groups):
-            for batch in table.iter_batches(
-                batch_size=self._rows_at_once(table, index),
-                row_groups=[index],
-                columns=[self._text_key],
-                use_threads=False,
-            ):
-                yield from self._strings(batch.column(0), row)
+            group = table.metadata.row_group(index)
+            columns = [group.column(number) for number in range(group.num_columns)]
+            chunk = next(column for column in columns if column.path_in_schema == self._text_key)
+            self._check_pages(chunk, index)
+            rows = min(_MAX_ROWS_AT_ONCE, self._batch_bytes * group.num_rows // max(1, group.total_byte_size))
+            if any("DICTIONARY" in encoding for encoding in chunk.encodings):
+                rows = min(rows, self._batch_bytes // self._longest_dictionary_value(index))
+            for batch in self._batches(table, index, max(1, rows)):
+                for text in self._strings(batch.column(0), row):
+                    yield text, len(text.encode())
                 row += batch.num_rows
 
-    def _rows_at_once(self, table: "ParquetFile", index: int) -> int:
-        """How many rows of a row group have about `batch_bytes` of text."""
-        group = table.metadata.row_group(index)
-        rows = self._batch_bytes * group.num_rows // max(1, group.total_byte_size)
-        longest = self._longest_dictionary_value(table, index)
-        return max(1, min(rows, _MAX_ROWS_AT_ONCE, self._batch_bytes // longest if longest else rows))
+    def _batches(self, table: "ParquetFile", index: int, num_rows: int) -> "Iterator[RecordBatch]":
+        return table.iter_batches(num_rows, row_groups=[index], columns=[self._text_key], use_threads=False)
 
-    def _longest_dictionary_value(self, table: "ParquetFile", index: int) -> int:
-        """Bytes of the longest string in a row group's dictionary, 0 without one.
+    def _check_pages(self, chunk: "ColumnChunkMetaData", index: int) -> None:
+        limit = self._max_page_bytes
+        if limit is None or chunk.total_uncompressed_size <= limit:
+            return
+        start = chunk.dictionary_page_offset or chunk.data_page_offset
+        with self.file.open() as stream:
+            page_bytes = largest_page(stream, start, start + chunk.total_compressed_size)
+        if page_bytes > limit:
+            raise DataError(
+                f"{self.file}: row group {index}: a page of {page_bytes:,} bytes is larger than {limit:,}, the most "
+                "that the memory allowed leaves for one; allow more memory, or write the file with smaller pages"
+            )
+
+    def _longest_dictionary_value(self, index: int) -> int:
+        """Bytes of the longest string in a row group's dictionary, at least 1.
 
         A dictionary stores a string once that a million rows may have, so that the size of the row group in the file
         says nothing about its text: 382 bytes can hold 3 GB.
@@ -115,19 +131,13 @@ class ParquetRows:
         from pyarrow import DictionaryArray, compute
         from pyarrow.parquet import ParquetFile
 
-        group = table.metadata.row_group(index)
-        columns = [group.column(number) for number in range(group.num_columns)]
-        encodings = next((column.encodings for column in columns if column.path_in_schema == self._text_key), ())
-        if not any("DICTIONARY" in encoding for encoding in encodings):
-            return 0
         with self.file.open() as stream, ParquetFile(stream, read_dictionary=[self._text_key], **_READING) as undecoded:
             # One row brings the whole dictionary with it, and no more than that.
-            batches = undecoded.iter_batches(1, row_groups=[index], columns=[self._text_key], use_threads=False)
-            column = next(batches).column(0)
+            column = next(self._batches(undecoded, index, 1)).column(0)
             if not isinstance(column, DictionaryArray):
-                return 0
+                return 1
             lengths = compute.call_function("binary_length", [column.dictionary]).to_pylist()
-            return max((length or 0 for length in lengths), default=0)
+            return max(1, *(length or 0 for length in lengths))
 
     def _check_column(self, table: "ParquetFile") -> None:
         from pyarrow import types

@@ -39,7 +39,7 @@ class DocumentReader(Iterator[DocumentBatch | DocumentChunk]):
             separator: The text between documents of plain text.
             text_key: The key of a JSON line's text, or the column of a parquet file's.
             batch_bytes: About how many bytes of documents to hold at a time.
-            max_document_bytes: Refuse longer JSON lines, which are held whole. None: no limit.
+            max_document_bytes: Refuse longer JSON lines and larger parquet pages, which are held whole. None: no limit.
 
         Raises:
             ConfigError: the separator is empty.
@@ -49,7 +49,7 @@ class DocumentReader(Iterator[DocumentBatch | DocumentChunk]):
             raise ConfigError("the separator is empty; name the text between documents, such as <|endoftext|>")
         self.file = as_input(file)
         if self.file.kind == "parquet":
-            self._source = ParquetRows(self.file, text_key, batch_bytes)
+            self._source = ParquetRows(self.file, text_key, batch_bytes, max_document_bytes)
             self._batches = iter(self._source)
             return
         self._source = DecompressedFile(self.file)

@@ -29,7 +29,7 @@ def feed(
         counter: The counter to feed.
         ranges: What to count.
         text_key: The key of a JSON line's text, or the column of a parquet file's.
-        max_document_bytes: Refuse longer JSON lines, which are read into memory whole; None: no limit.
+        max_document_bytes: Refuse longer JSON lines and larger parquet pages, which are held whole; None: no limit.
         on_progress: Called with (bytes done, bytes in all) of the ranges.
 
     Raises:

@@ -50,7 +50,7 @@ _FAN_IN = 64
 """Counts files that one task merges."""
 
 _DOCUMENT_SHARE = 16
-"""The longest JSON line allowed takes this fraction of a memory limit."""
+"""The longest JSON line or parquet page allowed takes this fraction of a memory limit."""
 
 _COPIES_OF_A_DOCUMENT = 6
 """Measured 2026-11-27 on one line of 64 MiB, `count_pretokens` on one thread: 5.0 times its size at the peak."""
@@ -75,8 +75,8 @@ class CountOptions:
 
     max_memory_bytes: int | None = None
     """Memory limit of the process, and on a cluster of each task; None: no limit. Counts that exceed it spill to disk;
-    JSON lines longer than a 16th of it are refused, and merging is if its worst case would not fit. pyarrow and what
-    opens URLs come on top."""
+    JSON lines and parquet pages larger than a 16th of it are refused, and merging is if its worst case would not fit.
+    pyarrow and what opens URLs come on top."""
 
     spill_dir: str | PathLike[str] | None = None
     """Where counts spill to that are not kept in a file; None: the system's directory for temporary files."""
@@ -221,8 +221,8 @@ class CountJob:
     ) -> _native.Counter:
         """Return a counter that has counted `ranges`; it spills to the options' directory or else to `spill_dir`."""
         max_document_bytes = None
-        if memory_bytes is not None and any(file_range.file.kind == "json lines" for file_range in ranges):
-            # A line is in memory several times: as bytes, as text, as its document, as a copy for the core.
+        if memory_bytes is not None and any(file_range.file.kind != "text" for file_range in ranges):
+            # A line or page is in memory several times: as bytes, as text, as its documents, as a copy for the core.
             max_document_bytes = memory_bytes // _DOCUMENT_SHARE
             memory_bytes -= _COPIES_OF_A_DOCUMENT * max_document_bytes
         on_cluster = self.options.cluster is not None and self.options.num_threads is None
