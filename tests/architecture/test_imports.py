@@ -37,7 +37,7 @@ RANK_OF = {name: rank for rank, names in enumerate(RANKS) for name in names}
 WITHIN_RANK = {("records", "entropy"), ("records", "files"), ("records", "typed_json"), ("locks", "files")}
 ONLY = {
     "reporting": {"entropy", "errors", "records", "files"},
-    "accounting": {"errors", "config", "model"},
+    "accounting": {"errors", "config", "model", "optim"},
     "storybook": {"config", "entropy", "errors", "files", "progress", "records", "seeding"},
 }
 ROOT = Path(__file__).resolve().parents[2] / "src" / "homespun"

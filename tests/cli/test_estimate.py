@@ -39,17 +39,21 @@ def test_a_machine_of_ones_own(capsys):
 
 
 @pytest.mark.parametrize(
-    ("kind", "flags", "state_size"),
+    ("kind", "flags", "state_size", "update_flops"),
     [
-        ("adamw", [], 2 * 5_240),
+        ("adamw", [], 2 * 5_240, 14 * 5_240),
         # Momentum for the matrices of the block, two moments for the embedding table, the head and the gains.
-        ("muon", [], 736 + 2 * 4_504),
-        ("muon", ["--d-ff", "30"], 976 + 2 * 4_504),
-        ("sgd", [], 0),
+        ("muon", [], 736 + 2 * 4_504, 12 * 736 + 5 * (4 * 3_072 + 3 * 6_144) + 14 * 4_504),
+        ("muon", ["--d-ff", "30"], 976 + 2 * 4_504, 12 * 976 + 5 * (4 * 3_072 + 3 * 8_704) + 14 * 4_504),
+        ("sgd", [], 0, 2 * 5_240),
     ],
 )
-def test_the_state_of_a_recipes_optimizers_is_counted(kind, flags, state_size, tmp_path, capsys):
-    """Oracle: by hand. With V = 280, D = 8, F = 20: matrices 4 D**2 + 3 D F = 736, the rest 2 V D + 3 D = 4,504."""
+def test_state_and_update_of_a_recipes_optimizers_are_counted(kind, flags, state_size, update_flops, tmp_path, capsys):
+    """Oracle: by hand. With V = 280, D = 8, F = 20: matrices 4 D**2 + 3 D F = 736, the rest 2 V D + 3 D = 4,504.
+
+    Muon's products of an iteration: 2 (D D D + D D D + D D D) = 3,072 for each of the four (D, D) matrices, and
+    2 (D D F + D D D + D D F) = 6,144 for each of the three with a side F; 8,704 with F = 30.
+    """
     sections = {
         "name": "tiny",
         "source": {"corpus": "files", "train": "train.txt", "valid": "valid.txt"},
@@ -65,4 +69,6 @@ def test_the_state_of_a_recipes_optimizers_is_counted(kind, flags, state_size, t
     recipe = tmp_path / "recipe.json"
     recipe.write_text(json.dumps(sections))
     assert main(["estimate", str(recipe), *flags, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["memory"]["fixed"]["optimizer state"] == 4 * state_size
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["memory"]["fixed"]["optimizer state"] == 4 * state_size
+    assert figures["step"]["update_flops"] == update_flops

@@ -8,8 +8,19 @@ from typing import get_args
 import pytest
 
 from homespun.errors import ConfigError
-from homespun.optim import WSD, AdamWConfig, AdamWOptim, Constant, Cosine, GroupRule, MuonOptim, OptimConfig, SGDOptim
-from homespun.optim.config import KINDS
+from homespun.optim import (
+    WSD,
+    AdamWConfig,
+    AdamWOptim,
+    Constant,
+    Cosine,
+    GroupRule,
+    MuonConfig,
+    MuonOptim,
+    OptimConfig,
+    SGDOptim,
+)
+from homespun.optim.config import SETTINGS
 from refusals import refuses
 
 
@@ -66,15 +77,25 @@ def test_infinite_max_grad_norm_disables_clipping():
 def test_every_kind_has_a_section_and_an_update_rule():
     """Oracle: the union itself; a new optimizer is its settings here and `update` in the module of its kind."""
     sections = {section.kind: {field.name for field in fields(section)} for section in get_args(OptimConfig)}
-    assert set(sections) == set(KINDS)
-    for kind in KINDS:
+    assert set(sections) == set(SETTINGS)
+    for kind in SETTINGS:
         assert callable(import_module(f"homespun.optim.{kind}").update)
         assert {"lr", "groups", "schedule", "max_grad_norm"} <= sections[kind]
 
 
-def test_state_is_summed_over_the_groups():
-    """Derived by hand: Muon keeps 1 number for each of 6, AdamW 2 for each of 20 and of 3."""
+def test_costs_are_summed_over_the_groups():
+    """Derived by hand. State: Muon keeps 1 number for each of 6, AdamW 2 for each of 20 and of 3.
+
+    FLOPs of Muon for a (2, 3) matrix: 12 for each number, and in each of 5 iterations (2, 3) times (3, 2) with 24,
+    (2, 2) times (2, 2) with 16, and (2, 2) times (2, 3) with 24. AdamW takes 14 for each number, SGD 2.
+    """
     shapes = {"token_embeddings.weight": (5, 4), "layers.0.attn.q_proj.weight": (2, 3), "ln_final.weight": (3,)}
-    assert MuonOptim().state_size(shapes) == 6 + 2 * 20 + 2 * 3
-    assert AdamWOptim().state_size(shapes) == 2 * 29
-    assert SGDOptim().state_size(shapes) == 0
+    assert MuonOptim().update_cost(shapes) == (6 + 2 * 20 + 2 * 3, 12 * 6 + 5 * (24 + 16 + 24) + 14 * 23)
+    assert MuonOptim(newton_schulz_steps=1).update_cost(shapes).flops == 12 * 6 + 64 + 14 * 23
+    assert AdamWOptim().update_cost(shapes) == (2 * 29, 14 * 29)
+    assert SGDOptim().update_cost(shapes) == (0, 2 * 29)
+
+
+def test_a_tall_matrix_costs_muon_what_its_transpose_costs():
+    """Oracle: `orthogonalize`, which multiplies the smaller of X X^T and X^T X."""
+    assert MuonConfig().cost((7, 3)) == MuonConfig().cost((3, 7))

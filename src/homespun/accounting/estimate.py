@@ -1,6 +1,6 @@
 """Parameters, FLOPs, memory and days of a training run, computed from its config."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Any
 
 from homespun.accounting.machines import Machine
@@ -11,39 +11,59 @@ from homespun.accounting.totals import (
     forward_flops,
     forward_flops_by_component,
     list_matrix_multiplies,
+    parameter_shapes,
     parameters_by_component,
     training_flops,
     training_flops_by_rule,
     training_memory,
-    update_flops,
 )
 from homespun.config import check_at_least, check_fraction, check_positive
 from homespun.model.config import ModelConfig
+from homespun.optim.config import AdamWOptim, OptimConfig, UpdateCost
 
 _SECONDS_PER_DAY = 86_400
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Estimate:
-    """A model, a batch and a machine; everything else is computed from them."""
+    """What training costs, computed from a model, a batch, an optimizer and a machine, without building the model.
 
-    name: str
+    Raises:
+        ConfigError: a number is out of its range, or the machine has no such precision.
+    """
+
     model: ModelConfig
+    _: KW_ONLY
+    name: str
+    """What to call it in the tables."""
     batch_size: int
     """Sequences of `model.context_length` tokens in one optimizer step."""
-    micro_batch: int
-    """Sequences in one forward pass, which decide the memory."""
+    micro_batch: int | None = None
+    """Sequences in one forward pass, which decide the memory; None: the whole batch at once."""
     num_steps: int
     """Optimizer steps."""
+    optim: OptimConfig = field(default_factory=AdamWOptim)
+    """The optimizers: their state and the FLOPs of their update."""
     machine: Machine
+    """Where it would run; its memory bounds the batch."""
     precision: str
     """Format of the matrix products, for the machine's peak; memory is counted in float32."""
     mfu: float
-    """The fraction of the machine's peak that training reaches."""
+    """The fraction of the machine's peak that training reaches; above 0 and at most 1."""
     published_parameters: int | None = None
     """Parameters of the released model that a preset takes its dimensions from; None for a recipe."""
-    state_size: int | None = None
-    """Numbers that the optimizer keeps for all parameters; None: AdamW's two a parameter."""
+
+    def __post_init__(self) -> None:
+        check_at_least("batch_size", self.batch_size, 1)
+        check_at_least("num_steps", self.num_steps, 1)
+        check_positive("mfu", self.mfu)
+        check_fraction("mfu", self.mfu)
+        self.machine.peak(self.precision)
+
+    @property
+    def sequences_at_once(self) -> int:
+        """Sequences in one forward pass."""
+        return self.micro_batch or self.batch_size
 
     @property
     def num_parameters(self) -> int:
@@ -57,7 +77,12 @@ class Estimate:
     @property
     def memory(self) -> TrainingMemory:
         """Peak memory of a step on whole contexts."""
-        return training_memory(self.model, self.model.context_length, self.state_size)
+        return training_memory(self.model, self.model.context_length, self.optim)
+
+    @property
+    def update_cost(self) -> UpdateCost:
+        """State and FLOPs of the optimizers, over all parameters."""
+        return self.optim.update_cost(parameter_shapes(self.model))
 
     @property
     def step_flops(self) -> int:
@@ -108,8 +133,8 @@ class Estimate:
                 "activations_per_sequence": memory.activations,
                 "fixed_bytes": memory.fixed_bytes,
                 "per_sequence_bytes": memory.per_sequence_bytes,
-                "micro_batch": self.micro_batch,
-                "bytes": memory.bytes_at(self.micro_batch),
+                "micro_batch": self.sequences_at_once,
+                "bytes": memory.bytes_at(self.sequences_at_once),
                 "available_bytes": self.machine.memory_bytes,
                 "max_batch_size": memory.max_batch_size(self.machine.memory_bytes),
             },
@@ -117,7 +142,7 @@ class Estimate:
                 "batch_size": self.batch_size,
                 "flops": self.step_flops,
                 "flops_by_rule": self.step_flops_by_rule,
-                "update_flops": update_flops(self.model),
+                "update_flops": self.update_cost.flops,
             },
             "time": {
                 "num_steps": self.num_steps,
@@ -131,50 +156,5 @@ class Estimate:
         }
 
 
-def estimate_training(
-    model: ModelConfig,
-    *,
-    name: str,
-    batch_size: int,
-    num_steps: int,
-    machine: Machine,
-    precision: str,
-    mfu: float,
-    micro_batch: int | None = None,
-    published_parameters: int | None = None,
-    state_size: int | None = None,
-) -> Estimate:
-    """Estimate what training `model` costs, without building it.
-
-    Args:
-        model: The model; its whole context is trained on.
-        name: What to call it in the tables.
-        batch_size: Sequences in one optimizer step.
-        num_steps: Optimizer steps.
-        machine: Where it would run; its memory bounds the batch.
-        precision: Format of the matrix products, which decides the machine's peak.
-        mfu: Fraction of that peak which training reaches, above 0 and at most 1.
-        micro_batch: Sequences in one forward pass; None: the whole batch at once.
-        published_parameters: As in `Estimate`.
-        state_size: As in `Estimate`.
-
-    Raises:
-        ConfigError: a number is out of its range, or the machine has no such precision.
-    """
-    check_at_least("batch_size", batch_size, 1)
-    check_at_least("num_steps", num_steps, 1)
-    check_positive("mfu", mfu)
-    check_fraction("mfu", mfu)
-    machine.peak(precision)
-    return Estimate(
-        name=name,
-        model=model,
-        batch_size=batch_size,
-        micro_batch=batch_size if micro_batch is None else micro_batch,
-        num_steps=num_steps,
-        machine=machine,
-        precision=precision,
-        mfu=mfu,
-        published_parameters=published_parameters,
-        state_size=state_size,
-    )
+estimate_training = Estimate
+"""`Estimate`, named as the call that it is."""

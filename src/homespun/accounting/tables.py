@@ -6,13 +6,11 @@ from typing import get_args
 
 from homespun.accounting.estimate import Estimate
 from homespun.accounting.totals import (
-    ADAMW_UPDATE_FLOPS,
     count_parameters,
     forward_flops,
     forward_flops_by_component,
     list_matrix_multiplies,
     parameters_by_component,
-    update_flops,
 )
 from homespun.model.config import FeedForward, ModelConfig
 
@@ -99,8 +97,7 @@ def _forward(estimate: Estimate) -> Iterator[str]:
 
 def _memory(estimate: Estimate) -> Iterator[str]:
     memory = estimate.memory
-    optimizer = "AdamW" if estimate.state_size is None else "the recipe's optimizers"
-    yield f"Peak memory of a training step with {optimizer}, all in float32, every activation kept"
+    yield f"Peak memory of a training step with {_optimizers(estimate)}, all in float32, every activation kept"
     rows = [
         ["memory", "bytes"],
         *([name, f"{size:,}"] for name, size in memory.fixed.items()),
@@ -108,18 +105,18 @@ def _memory(estimate: Estimate) -> Iterator[str]:
     ]
     yield from align(rows)
     yield f"  total: {memory.per_sequence_bytes:,} bytes x batch + {memory.fixed_bytes:,} bytes"
-    yield f"  at batch {estimate.micro_batch:,} in one pass: {memory.bytes_at(estimate.micro_batch):,} bytes"
+    sequences = estimate.sequences_at_once
+    yield f"  at batch {sequences:,} in one pass: {memory.bytes_at(sequences):,} bytes"
     available = estimate.machine.memory_bytes
     yield f"  largest batch in {available / 10**9:,.4g} GB: {memory.max_batch_size(available):,}"
 
 
 def _step(estimate: Estimate) -> Iterator[str]:
     yield f"FLOPs of a training step of {estimate.batch_size:,} x {estimate.model.context_length:,} tokens"
-    per_parameter = sum(ADAMW_UPDATE_FLOPS.values())
     rows = [
         ["forward and backward, 3 x the multiplies above", f"{estimate.step_flops:,}"],
         ["the same by the rule 6 B T P", f"{estimate.step_flops_by_rule:,}"],
-        [f"AdamW's update, {per_parameter} a parameter", f"{update_flops(estimate.model):,}"],
+        [f"the update by {_optimizers(estimate)}", f"{estimate.update_cost.flops:,}"],
     ]
     yield from align(rows)
 
@@ -132,6 +129,11 @@ def _time(estimate: Estimate) -> Iterator[str]:
     )
     rows = [["exact multiplies", _duration(estimate.days)], ["6 B T P", _duration(estimate.days_by_rule)]]
     yield from align(rows)
+
+
+def _optimizers(estimate: Estimate) -> str:
+    kinds = [estimate.optim.kind, *(rule.optimizer.kind for rule in estimate.optim.groups)]
+    return " and ".join(dict.fromkeys(kinds))
 
 
 def _share(count: int, total: int) -> str:

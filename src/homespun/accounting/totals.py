@@ -1,4 +1,4 @@
-"""The parameters, FLOPs and memory of a model: sums over what `homespun.model.costs` states of its layers.
+"""The parameters, FLOPs and memory of training: sums over what the model's layers and the optimizers state they cost.
 
 FLOPs are those of matrix multiplies. Softmax, norms, activations and RoPE are left out, as everywhere in the
 literature: they are below a percent.
@@ -11,20 +11,13 @@ from math import prod
 from homespun.config import check_at_least
 from homespun.model.config import ModelConfig
 from homespun.model.costs import Component, MatrixMultiply, list_layer_costs
+from homespun.optim.config import AdamWOptim, OptimConfig
 
 BACKWARD_PER_FORWARD = 2
 """The backward pass multiplies each matrix twice: for the gradient of its input and of its weight."""
 
-ADAMW_UPDATE_FLOPS = {
-    "decay: p * (1 - lr * weight_decay)": 1,
-    "first moment: beta1 * m + (1 - beta1) * g": 3,
-    "second moment: beta2 * v + (1 - beta2) * g * g": 4,
-    "denominator: sqrt(v) / sqrt(1 - beta2**t) + eps": 3,
-    "step: p - lr / (1 - beta1**t) * m / denominator": 3,
-}
-"""FLOPs of AdamW for each parameter; factors that all parameters share are computed once and not counted."""
-
 BYTES_PER_FLOAT32 = 4
+_ADAMW = AdamWOptim()
 
 
 def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -99,11 +92,6 @@ def training_flops_by_rule(config: ModelConfig, sequence_length: int, batch_size
     return 6 * batch_size * sequence_length * count_parameters(config)
 
 
-def update_flops(config: ModelConfig) -> int:
-    """Count the FLOPs of one AdamW update of every parameter, by `ADAMW_UPDATE_FLOPS`."""
-    return sum(ADAMW_UPDATE_FLOPS.values()) * count_parameters(config)
-
-
 @dataclass(frozen=True, kw_only=True)
 class TrainingMemory:
     """Bytes of one training step, as `per_sequence_bytes * batch_size + fixed_bytes`."""
@@ -132,7 +120,7 @@ class TrainingMemory:
         return max(0, (available_bytes - self.fixed_bytes) // self.per_sequence_bytes)
 
 
-def training_memory(config: ModelConfig, sequence_length: int, state_size: int | None = None) -> TrainingMemory:
+def training_memory(config: ModelConfig, sequence_length: int, optim: OptimConfig = _ADAMW) -> TrainingMemory:
     """Return the peak memory of a float32 training step on sequences of T tokens.
 
         fixed       4 P parameters + 4 P gradients + 4 S optimizer state
@@ -142,17 +130,14 @@ def training_memory(config: ModelConfig, sequence_length: int, state_size: int |
     its output for the backward pass; a = 4 with "swiglu" and 2 with "silu". With two feed-forward matrices and
     F = 4 D this is N (16 T D + 2 H T**2) + T D + T V + T numbers.
 
-    Args:
-        config: The model.
-        sequence_length: T.
-        state_size: S, the numbers that the optimizer keeps for all parameters; None: AdamW's two moments, S = 2 P.
+    S = 2 P with AdamW, whose moments are two numbers a parameter.
     """
     parameter_bytes = BYTES_PER_FLOAT32 * count_parameters(config)
     return TrainingMemory(
         fixed={
             "parameters": parameter_bytes,
             "gradients": parameter_bytes,
-            "optimizer state": 2 * parameter_bytes if state_size is None else BYTES_PER_FLOAT32 * state_size,
+            "optimizer state": BYTES_PER_FLOAT32 * optim.update_cost(parameter_shapes(config)).state_size,
         },
         activations={
             name: BYTES_PER_FLOAT32 * count * len(layer.modules)

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from homespun.checkpoint.model_tensors import plain_name
 from homespun.errors import CheckpointError, ConfigError
-from homespun.optim.optimizer import GroupedOptimizer, update_rule
+from homespun.optim.optimizer import GroupedOptimizer, UpdateRule, check_group, update_rule
 
 _ANOTHER = "delete it and use the checkpoint before it"
 _REBUILD = "build it by the recipe that the checkpoint was trained with"
@@ -73,26 +73,32 @@ def optimizer_state_dict(
             f"{where}: its optimizer groups parameters as {_sizes(saved_groups)}, this one as {_sizes(own_groups)}, "
             f"or in another order; {_REBUILD}"
         )
-    state: dict[str, dict[str, Any]] = {name: {} for group in own_groups for name in group}
-    for name, values in numbers.items():
-        _of_parameter(state, name, where).update(values)
+    # A parameter without state has an entry in `numbers`, so both name every parameter.
+    saved_names = {*numbers, *(full_name.rpartition(".")[0] for full_name in tensors)}
+    state: dict[str, dict[str, Any]] = {name: dict(numbers.get(name, {})) for group in own_groups for name in group}
+    if differing := sorted(saved_names ^ state.keys()):
+        raise CheckpointError(
+            f"{where}: optimizer.{differing[0]}: its state is missing, or it is no parameter of this optimizer; "
+            f"{_ANOTHER}"
+        )
     for full_name, tensor in tensors.items():
         name, _, key = full_name.rpartition(".")
-        values = _of_parameter(state, name, where)
-        if key in values:
-            raise CheckpointError(f"{where}: optimizer.{full_name} is there as a tensor and as a number; {_REBUILD}")
+        if key in state[name]:
+            raise CheckpointError(f"{where}: optimizer.{full_name} is there as a tensor and as a number; {_ANOTHER}")
         # A copy: the file's memory is released once loading is done.
-        values[key] = tensor.clone()
-    lost = next((name for name, values in state.items() if not values and name not in numbers), None)
-    if lost is not None:
-        raise CheckpointError(f"{where}: the state of optimizer.{lost} is missing; {_ANOTHER}")
+        state[name][key] = tensor.clone()
     param_groups = _restore_groups(optimizer.state_dict()["param_groups"], groups, where)
     for own_group, saved_group, names in zip(optimizer.param_groups, param_groups, own_groups, strict=True):
+        rule = None
+        if isinstance(optimizer, GroupedOptimizer):
+            rule = update_rule(own_group["kind"])
+            try:
+                check_group(saved_group)
+            except ConfigError as error:
+                raise CheckpointError(f"{where}: its optimizer's settings cannot be: {error}; {_ANOTHER}") from error
         members = zip(names, own_group["params"], strict=True)
         with_state = {name: (parameter, state[name]) for name, parameter in members if state[name]}
-        _check_state(with_state, where)
-        if isinstance(optimizer, GroupedOptimizer):
-            _check_rule(own_group, saved_group, with_state, where)
+        _check_state(with_state, rule, where)
     return {
         "state": {index: values for index, values in enumerate(state.values()) if values},
         "param_groups": param_groups,
@@ -113,27 +119,26 @@ def load_optimizer(optimizer: Optimizer, state_dict: dict[str, Any]) -> None:
                 own[key] = value.to(own[key].device)
 
 
-def _of_parameter(state: dict[str, dict[str, Any]], name: str, where: str) -> dict[str, Any]:
-    if name not in state:
-        raise CheckpointError(f"{where}: optimizer.{name} belongs to no parameter of this optimizer; {_REBUILD}")
-    return state[name]
-
-
-def _check_state(group: Mapping[str, tuple[Tensor, Mapping[str, Any]]], where: str) -> None:
+def _check_state(members: Mapping[str, tuple[Tensor, Mapping[str, Any]]], rule: UpdateRule | None, where: str) -> None:
     """Refuse state on which the optimizer would fail in its next step, or would give wrong results silently.
 
-    No optimizer is special here: all parameters of a group must have state with the same keys and types.
+    Our own rules state what a parameter's state is. Of a foreign optimizer (`rule` None) it is only known that all
+    parameters of a group have state with the same keys and types, here those of the first.
     """
-    first = next(iter(group), "")
-    for name, (parameter, values) in group.items():
-        # For a scalar parameter, a moment and a step count have the same shape.
-        by_shape = parameter.ndim > 0 and group[first][0].ndim > 0
-        expected = {key: _kind_of(value, group[first][0], by_shape) for key, value in group[first][1].items()}
-        found = {key: _kind_of(value, parameter, by_shape) for key, value in values.items()}
+    for name, (parameter, values) in members.items():
+        if rule is not None:
+            model = rule.initial_state(torch.empty_like(parameter, device="meta"))
+            expected, found = _exact_kinds(model), _exact_kinds(values)
+        else:
+            first, model = next(iter(members.values()))
+            # For a scalar parameter, a moment and a step count have the same shape.
+            by_shape = parameter.ndim > 0 and first.ndim > 0
+            expected, found = _kinds(model, first, by_shape), _kinds(values, parameter, by_shape)
         differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
         if differing:
             raise CheckpointError(
-                f"{where}: optimizer.{name}: {', '.join(differing)} is missing or unlike that of {first}; {_ANOTHER}"
+                f"{where}: optimizer.{name}: {', '.join(differing)} is missing or of another shape or type than "
+                f"this optimizer's; {_ANOTHER}"
             )
         count = values.get("step", 0)
         number = count.item() if isinstance(count, Tensor) and count.numel() == 1 else count
@@ -141,32 +146,20 @@ def _check_state(group: Mapping[str, tuple[Tensor, Mapping[str, Any]]], where: s
             raise CheckpointError(f"{where}: optimizer.{name}.step is {count!r:.80}, not a count of steps; {_ANOTHER}")
 
 
-def _check_rule(
-    own_group: Mapping[str, Any],
-    saved_group: Mapping[str, Any],
-    members: Mapping[str, tuple[Tensor, Mapping[str, Any]]],
-    where: str,
-) -> None:
-    """Refuse settings and state that a group's update rule cannot have; complete for homespun's own optimizers."""
-    rule = update_rule(own_group["kind"])
-    try:
-        rule.check_settings({**saved_group, "params": own_group["params"]})
-    except ConfigError as error:
-        raise CheckpointError(f"{where}: its optimizer's settings cannot be: {error}; {_ANOTHER}") from error
-    for name, (parameter, values) in members.items():
-        expected = rule.initial_state(torch.empty_like(parameter, device="meta"))
-        for key in sorted(expected.keys() | values.keys()):
-            found, own = values.get(key), expected.get(key)
-            if not isinstance(found, Tensor) or own is None or (found.shape, found.dtype) != (own.shape, own.dtype):
-                raise CheckpointError(f"{where}: optimizer.{name}.{key} is missing or of another kind; {_ANOTHER}")
+def _exact_kinds(values: Mapping[str, Any]) -> dict[str, object]:
+    return {key: (x.dtype, x.shape) if isinstance(x, Tensor) else type(x) for key, x in values.items()}
 
 
-def _kind_of(value: Any, parameter: Tensor, by_shape: bool) -> tuple[object, ...]:
-    """Return what the state of one key has in common for all parameters of a group."""
-    if not isinstance(value, Tensor):
-        return (type(value),)
-    shape = "the parameter's" if value.shape == parameter.shape else value.ndim
-    return value.is_floating_point(), shape if by_shape else None
+def _kinds(values: Mapping[str, Any], parameter: Tensor, by_shape: bool) -> dict[str, object]:
+    """Return what the state of each key has in common for all parameters of a foreign optimizer's group."""
+
+    def kind_of(value: Any) -> object:
+        if not isinstance(value, Tensor):
+            return type(value)
+        shape = "the parameter's" if value.shape == parameter.shape else value.ndim
+        return value.is_floating_point(), shape if by_shape else None
+
+    return {key: kind_of(value) for key, value in values.items()}
 
 
 def _names_by_group(model: nn.Module, optimizer: Optimizer) -> list[list[str]]:
@@ -182,14 +175,14 @@ def _restore_groups(own: list[dict[str, Any]], saved: list[dict[str, Any]], wher
     restored = []
     for own_group, saved_group in zip(own, saved, strict=True):
         group = {**own_group, **saved_group, "params": own_group["params"]}
-        for key, value in group.items():
-            if key in saved_group and not (_fits(own_group.get(key), value) and _is_possible(key, value)):
+        for key in (own_group.keys() & saved_group.keys()) - {"params"}:
+            own_value, value = own_group[key], saved_group[key]
+            if not (_fits(own_value, value) and _is_possible(key, value)):
                 raise CheckpointError(
-                    f"{where}: its optimizer's {key} is {value!r:.80}, this one's {own_group[key]!r}; {_ANOTHER}"
+                    f"{where}: its optimizer's {key} is {value!r:.80}, this one's {own_value!r}; {_ANOTHER}"
                 )
-        restored.append(
-            {key: tuple(value) if isinstance(own_group.get(key), tuple) else value for key, value in group.items()}
-        )
+            group[key] = tuple(value) if isinstance(own_value, tuple) else value
+        restored.append(group)
     return restored
 
 

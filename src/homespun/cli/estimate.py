@@ -10,6 +10,7 @@ from homespun.accounting.presets import PRESETS, preset, published_parameters
 from homespun.cli.parsing import CommandParser, parse_count, parse_size
 from homespun.errors import ConfigError
 from homespun.model.config import FeedForward
+from homespun.optim.config import AdamWOptim
 
 if TYPE_CHECKING:
     from homespun.accounting.estimate import Estimate
@@ -83,9 +84,8 @@ def _build_parser() -> CommandParser:
 
 def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: list[str]) -> "Estimate":
     from homespun.accounting.estimate import estimate_training
-    from homespun.accounting.totals import parameter_shapes
 
-    batch_size, micro_batch, num_steps, precision, published, optim = 1, None, 1, "float32", None, None
+    batch_size, micro_batch, num_steps, precision, published, optim = 1, None, 1, "float32", None, AdamWOptim()
     if options.model in PRESETS:
         if overrides:
             parser.error(f"unrecognized arguments: {' '.join(overrides)}")
@@ -117,8 +117,7 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
         precision=precision,
         mfu=options.mfu,
         published_parameters=published,
-        # Accounting may not import optim, so the size is passed in: for the model with the flags' dimensions.
-        state_size=None if optim is None else optim.state_size(parameter_shapes(model)),
+        optim=optim,
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from homespun.config import check_at_least, check_fraction
 from homespun.optim.optimizer import GroupedOptimizer
 
 
@@ -29,7 +28,7 @@ class AdamW(GroupedOptimizer):
         params: Parameters, or groups of them with settings of their own.
         lr: Learning rate.
         betas: (beta1, beta2), each at least 0 and less than 1.
-        eps: Added to the denominator for numerical stability.
+        eps: Added to the denominator for numerical stability; above 0.
         weight_decay: Multiplied by lr.
 
     Raises:
@@ -47,14 +46,6 @@ class AdamW(GroupedOptimizer):
         weight_decay: float = 0.01,
     ) -> None:
         super().__init__(params, {"kind": "adamw", "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
-
-
-def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse settings of a group that cannot work."""
-    for name in ("lr", "eps", "weight_decay"):
-        check_at_least(name, settings[name], 0)
-    for i, beta in enumerate(settings["betas"]):
-        check_fraction(f"betas[{i}]", beta, below_one=True)
 
 
 def initial_state(parameter: Tensor) -> dict[str, Tensor]:

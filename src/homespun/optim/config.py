@@ -1,13 +1,14 @@
-"""Settings of the optimizers and the `optim` section of a recipe; torch-free, so that the CLI reads it without torch.
+"""Settings and costs of the optimizers, and the `optim` section of a recipe; torch-free, as the command line needs it.
 
-To add an optimizer: its settings here, in `Optimizer` and `OptimConfig`; its update rule in `homespun/optim/KIND.py`.
+An optimizer is its entry here (settings, cost and section, named in `Optimizer` and `OptimConfig`) and its update rule
+in `homespun/optim/KIND.py`. `homespun.accounting` only sums the costs.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, prod
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 from homespun.config import check_at_least, check_fraction, check_positive
 from homespun.errors import ConfigError
@@ -17,38 +18,67 @@ _MAX_LR = 1e6
 """No run survives a larger one; 1 / (1 - beta) of it still has to fit float32."""
 
 
-@dataclass(frozen=True, kw_only=True)
+class UpdateCost(NamedTuple):
+    """What an optimizer costs for one parameter, or for all."""
+
+    state_size: int
+    """Numbers of state it keeps, in at least float32; counts of steps, one a parameter, are left out."""
+
+    flops: int
+    """FLOPs of an update; factors that all numbers of a parameter share are computed once and not counted."""
+
+
 class _Settings:
     """What the settings of all optimizers have."""
 
-    STATE_PER_PARAMETER: ClassVar[int]
-    """Numbers of optimizer state for each trained parameter, in at least float32."""
+    matrices_only: ClassVar[bool] = False
+    """Whether it updates matrices only, so that other parameters need a group with another optimizer."""
+
+    lr: float
 
     def check(self, section: str) -> None:
         """Refuse values that cannot work; `section` is what the field names begin with, such as "optim."."""
+        # 0 is allowed: a schedule sets it in the first step of a warm-up.
+        check_at_least(f"{section}lr", self.lr, 0)
+        if self.lr > _MAX_LR:
+            raise ConfigError(f"{section}lr = {self.lr} must be at most {_MAX_LR:,.0f}; 1e-4 to 1e-2 is usual")
+
+    def cost(self, shape: tuple[int, ...]) -> UpdateCost:
+        """Return what the optimizer costs for a parameter of that shape."""
         raise NotImplementedError
+
+
+class _DecaySettings(_Settings):
+    """What optimizers with weight decay have as well."""
+
+    weight_decay: float
+
+    def check(self, section: str) -> None:
+        super().check(section)
+        check_at_least(f"{section}weight_decay", self.weight_decay, 0)
+        if self.weight_decay * self.lr > 1:
+            raise ConfigError(
+                f"{section}weight_decay = {self.weight_decay} times {section}lr = {self.lr} is more than 1: "
+                "a step would flip every weight's sign; lower one of them"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SGDConfig(_Settings):
     """Gradient descent with learning rate lr / sqrt(step + 1), without momentum or weight decay."""
 
-    STATE_PER_PARAMETER = 0
-
     kind: Literal["sgd"] = "sgd"
 
     lr: float = 1e-3
     """Peak learning rate."""
 
-    def check(self, section: str) -> None:
-        _check_lr(section, self.lr)
+    def cost(self, shape: tuple[int, ...]) -> UpdateCost:
+        return UpdateCost(state_size=0, flops=2 * prod(shape))
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdamWConfig(_Settings):
+class AdamWConfig(_DecaySettings):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2017)."""
-
-    STATE_PER_PARAMETER = 2  # the moments
 
     kind: Literal["adamw"] = "adamw"
     """Which optimizer."""
@@ -69,23 +99,26 @@ class AdamWConfig(_Settings):
     """Whether vectors, such as the gains of norms, decay too, rather than matrices and the embedding table alone."""
 
     def check(self, section: str) -> None:
-        _check_lr(section, self.lr)
+        super().check(section)
         for i, beta in enumerate(self.betas):
             check_fraction(f"{section}betas[{i}]", beta, below_one=True)
         check_positive(f"{section}eps", self.eps)
         if self.eps > 1:
             raise ConfigError(f"{section}eps = {self.eps} must be at most 1")
-        _check_decay(section, self.lr, self.weight_decay)
+
+    def cost(self, shape: tuple[int, ...]) -> UpdateCost:
+        """Count two moments; FLOPs for decay, first moment, second moment, denominator and step, in this order."""
+        return UpdateCost(state_size=2 * prod(shape), flops=(1 + 3 + 4 + 3 + 3) * prod(shape))
 
 
 @dataclass(frozen=True, kw_only=True)
-class MuonConfig(_Settings):
+class MuonConfig(_DecaySettings):
     """Momentum, orthogonalized by Newton-Schulz iterations (Jordan et al. 2024); for matrices only.
 
     Steps are scaled to the root mean square of AdamW's (Liu et al. 2025), so its learning rates and weight decay fit.
     """
 
-    STATE_PER_PARAMETER = 1  # the momentum
+    matrices_only = True
 
     kind: Literal["muon"] = "muon"
 
@@ -102,10 +135,20 @@ class MuonConfig(_Settings):
     """Decoupled weight decay; multiplied by the learning rate."""
 
     def check(self, section: str) -> None:
-        _check_lr(section, self.lr)
+        super().check(section)
         check_fraction(f"{section}momentum", self.momentum, below_one=True)
         check_at_least(f"{section}newton_schulz_steps", self.newton_schulz_steps, 1)
-        _check_decay(section, self.lr, self.weight_decay)
+
+    def cost(self, shape: tuple[int, ...]) -> UpdateCost:
+        """Count one momentum; FLOPs for momentum, Nesterov, norm, its quotient, decay, step, and the products.
+
+        An iteration multiplies X by X^T, the Gram matrix by itself, and the result by X, with X lying down. Additions
+        to these products are of a lower order and not counted.
+        """
+        rows, columns = sorted(shape)
+        products = 2 * rows * columns * rows + 2 * rows**3 + 2 * rows * rows * columns
+        flops = (3 + 3 + 2 + 1 + 1 + 2) * rows * columns + self.newton_schulz_steps * products
+        return UpdateCost(state_size=rows * columns, flops=flops)
 
 
 Optimizer = AdamWConfig | MuonConfig | SGDConfig
@@ -136,7 +179,10 @@ class _Section(_Settings):
     """The learning rate over the run: one factor for all peak learning rates."""
 
     def __post_init__(self) -> None:
-        self.check("optim.")
+        optimizers = {f"optim.groups[{i}].optimizer.": rule.optimizer for i, rule in enumerate(self.groups)}
+        for section, optimizer in {"optim.": self, **optimizers}.items():
+            check_positive(f"{section}lr", optimizer.lr)
+            optimizer.check(section)
         for i, rule in enumerate(self.groups):
             try:
                 re.compile(rule.pattern)
@@ -144,7 +190,6 @@ class _Section(_Settings):
                 raise ConfigError(
                     f"optim.groups[{i}].pattern = {rule.pattern!r} is not a regular expression: {error}"
                 ) from error
-            rule.optimizer.check(f"optim.groups[{i}].optimizer.")
         if self.max_grad_norm != inf:
             check_positive("optim.max_grad_norm", self.max_grad_norm)
 
@@ -152,11 +197,12 @@ class _Section(_Settings):
         """Return the index of the first rule that matches a parameter's name; -1 for the main optimizer."""
         return next((i for i, rule in enumerate(self.groups) if re.search(rule.pattern, name)), -1)
 
-    def state_size(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
-        """Return the numbers of optimizer state kept for parameters of such names and shapes."""
+    def update_cost(self, shapes: Mapping[str, tuple[int, ...]]) -> UpdateCost:
+        """Return what the optimizers cost for all parameters of such names and shapes."""
         # The main optimizer stands last: `rule_of` returns -1 for it.
-        sizes = [*(rule.optimizer.STATE_PER_PARAMETER for rule in self.groups), self.STATE_PER_PARAMETER]
-        return sum(prod(shape) * sizes[self.rule_of(name)] for name, shape in shapes.items())
+        optimizers = [*(rule.optimizer for rule in self.groups), self]
+        costs = [optimizers[self.rule_of(name)].cost(shape) for name, shape in shapes.items()]
+        return UpdateCost(*map(sum, zip(*costs, strict=True)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,19 +226,5 @@ class SGDOptim(_Section, SGDConfig):
 
 
 OptimConfig = AdamWOptim | MuonOptim | SGDOptim
-KINDS = tuple(optimizer.kind for optimizer in get_args(Optimizer))
-
-
-def _check_lr(section: str, lr: float) -> None:
-    check_positive(f"{section}lr", lr)
-    if lr > _MAX_LR:
-        raise ConfigError(f"{section}lr = {lr} must be at most {_MAX_LR:,.0f}; 1e-4 to 1e-2 is usual")
-
-
-def _check_decay(section: str, lr: float, weight_decay: float) -> None:
-    check_at_least(f"{section}weight_decay", weight_decay, 0)
-    if weight_decay * lr > 1:
-        raise ConfigError(
-            f"{section}weight_decay = {weight_decay} times {section}lr = {lr} is more than 1: "
-            "a step would flip every weight's sign; lower one of them"
-        )
+SETTINGS = {settings.kind: settings for settings in get_args(Optimizer)}
+"""The settings of each kind of optimizer."""

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from homespun.config import check_at_least, check_fraction
 from homespun.errors import ConfigError
 from homespun.optim.optimizer import GroupedOptimizer
 
@@ -56,19 +55,12 @@ class Muon(GroupedOptimizer):
     ) -> None:
         settings = {"momentum": momentum, "newton_schulz_steps": newton_schulz_steps, "weight_decay": weight_decay}
         super().__init__(params, {"kind": "muon", "lr": lr, **settings})
-
-
-def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse settings of a group that cannot work, and parameters that are no matrices."""
-    for name, least in (("lr", 0), ("weight_decay", 0), ("newton_schulz_steps", 1)):
-        check_at_least(name, settings[name], least)
-    check_fraction("momentum", settings["momentum"], below_one=True)
-    for parameter in settings["params"]:
-        if parameter.ndim != 2:
-            raise ConfigError(
-                f"params: a parameter of shape {tuple(parameter.shape)} has {parameter.ndim} axes, and Muon updates "
-                "matrices only; give it to AdamW"
-            )
+        for parameter in (p for group in self.param_groups for p in group["params"]):
+            if parameter.ndim != 2:
+                raise ConfigError(
+                    f"params: a parameter of shape {tuple(parameter.shape)} has {parameter.ndim} axes, and Muon "
+                    "updates matrices only; give it to AdamW"
+                )
 
 
 def initial_state(parameter: Tensor) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from homespun.config import check_choice
 from homespun.errors import ConfigError
-from homespun.optim.config import KINDS, OptimConfig
+from homespun.optim.config import SETTINGS, OptimConfig
 
 ELEMENTS_AT_ONCE = 2**22
 """Elements of parameters updated together: bounds the memory of the temporaries, which is as large again."""
@@ -20,9 +20,6 @@ ELEMENTS_AT_ONCE = 2**22
 @runtime_checkable
 class UpdateRule(Protocol):
     """What the module `homespun.optim.KIND` of an optimizer provides."""
-
-    def check_settings(self, settings: Mapping[str, Any]) -> None:
-        """Refuse settings of a group that cannot work, by a ConfigError."""
 
     def initial_state(self, parameter: Tensor) -> dict[str, Tensor]:
         """Return the state of a parameter before its first step."""
@@ -41,7 +38,7 @@ class GroupedOptimizer(Optimizer):
     def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], defaults: dict[str, Any]) -> None:
         super().__init__(params, defaults)
         for group in self.param_groups:
-            update_rule(group["kind"]).check_settings(group)
+            check_group(group)
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -66,9 +63,19 @@ class GroupedOptimizer(Optimizer):
         return loss
 
 
+def check_group(group: Mapping[str, Any]) -> None:
+    """Refuse settings of a group that cannot work.
+
+    Raises:
+        ConfigError: the message names the setting.
+    """
+    check_choice("kind", group["kind"], SETTINGS)
+    settings = SETTINGS[group["kind"]]
+    settings(**{f.name: group[f.name] for f in fields(settings) if f.name in group}).check("")
+
+
 def update_rule(kind: str) -> UpdateRule:
     """Return the update rule of an optimizer's kind; its module is imported only when a run uses it."""
-    check_choice("kind", kind, KINDS)
     rule: Any = import_module(f"homespun.optim.{kind}")
     return rule
 
@@ -77,7 +84,7 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> GroupedOptimizer:
     """Build the optimizer of `model` that `config` describes, at its peak learning rates.
 
     Raises:
-        ConfigError: a rule matches no parameter, or Muon would get one that is no matrix.
+        ConfigError: a rule matches no parameter, or an optimizer for matrices only would get another parameter.
     """
     return GroupedOptimizer(parameter_groups(model, config), {})
 
@@ -90,7 +97,7 @@ def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, An
     which zero is no neutral value.
 
     Raises:
-        ConfigError: a rule matches no parameter, or Muon would get one that is no matrix.
+        ConfigError: a rule matches no parameter, or an optimizer for matrices only would get another parameter.
     """
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     groups: list[dict[str, Any]] = []
@@ -104,18 +111,17 @@ def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, An
                 f"{len(trained)} parameters, such as {', '.join(list(trained)[:3])}; correct or remove it"
             )
         vector = next((name for name, p in members.items() if p.ndim != 2), None)
-        if optimizer.kind == "muon" and vector is not None:
+        if optimizer.matrices_only and vector is not None:
             raise ConfigError(
-                f"{where}: {vector} has {members[vector].ndim} axes, and Muon updates matrices only; "
+                f"{where}: {vector} has {members[vector].ndim} axes, and {optimizer.kind} updates matrices only; "
                 "give it another optimizer by a rule in optim.groups"
             )
-        own = {f.name for f in fields(optimizer)} - {"groups", "max_grad_norm", "schedule", "decay_all"}
-        settings = {name: getattr(optimizer, name) for name in own} | {"peak_lr": optimizer.lr}
-        if "weight_decay" not in own or getattr(optimizer, "decay_all", False):
-            groups.append({**settings, "params": list(members.values())})
-        else:
-            groups.append({**settings, "params": [p for p in members.values() if p.ndim >= 2]})
-            groups.append({**settings, "params": [p for p in members.values() if p.ndim < 2], "weight_decay": 0.0})
+        settings = {f.name: getattr(optimizer, f.name) for f in fields(SETTINGS[optimizer.kind])}
+        settings["peak_lr"] = optimizer.lr
+        decays = settings.pop("decay_all", True)
+        groups.append({**settings, "params": [p for p in members.values() if decays or p.ndim >= 2]})
+        others = [p for p in members.values() if not (decays or p.ndim >= 2)]
+        groups.append({**settings, "params": others, "weight_decay": 0.0})
     return [group for group in groups if group["params"]]
 
 

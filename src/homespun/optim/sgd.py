@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from homespun.config import check_at_least
 from homespun.optim.optimizer import GroupedOptimizer
 
 
@@ -19,11 +18,6 @@ class SGD(GroupedOptimizer):
 
     def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float = 1e-3) -> None:
         super().__init__(params, {"kind": "sgd", "lr": lr})
-
-
-def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse settings of a group that cannot work."""
-    check_at_least("lr", settings["lr"], 0)
 
 
 def initial_state(parameter: Tensor) -> dict[str, Tensor]:

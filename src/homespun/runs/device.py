@@ -113,7 +113,7 @@ def check_memory(config: RunConfig) -> None:
 def _least_bytes(config: RunConfig) -> int:
     def numbers_with(num_layers: int) -> int:
         shapes = parameter_shapes(replace(config.model, num_layers=num_layers))
-        return 2 * sum(map(prod, shapes.values())) + config.optim.state_size(shapes)
+        return 2 * sum(map(prod, shapes.values())) + config.optim.update_cost(shapes).state_size
 
     # Blocks are alike, so two models of one and two blocks give any depth: listing 10**9 blocks would never end.
     one, two = numbers_with(1), numbers_with(2)
