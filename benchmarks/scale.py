@@ -35,6 +35,7 @@ NUM_MACHINES = 100
 def run_count(text: Path, fraction: int = 1) -> dict[str, object]:
     """Count the first `fraction`-th of a text into a counts file."""
     from homespun import _native
+    from homespun.corpus.inputs import expand_inputs
     from homespun.tokenizer import CountOptions
     from homespun.tokenizer.counting.job import count_corpus
 
@@ -47,19 +48,20 @@ def run_count(text: Path, fraction: int = 1) -> dict[str, object]:
                 text.write_bytes(file.read(end))
         began = time.process_time()
         out = Path(folder, "text.counts")
-        sums = count_corpus(text, out, [SEPARATOR], options=CountOptions(num_threads=1))
+        sums = count_corpus(expand_inputs(text), out, [SEPARATOR], options=CountOptions(num_threads=1))
         seconds = time.process_time() - began
         return {"seconds": seconds, "num_pretokens": sums.num_pretokens, "counts_bytes": out.stat().st_size}
 
 
 def run_merge(text: Path, vocab_size: int) -> dict[str, object]:
     """Merge counts that are in memory."""
+    from homespun.corpus.inputs import expand_inputs
     from homespun.tokenizer import CountOptions
     from homespun.tokenizer.counting.job import count_pretokens
     from homespun.tokenizer.train import merge_counts
 
     options = CountOptions(num_threads=1, max_memory_bytes=200 << 20)
-    counts = count_pretokens(text, [SEPARATOR], options=options)
+    counts = count_pretokens(expand_inputs(text), [SEPARATOR], options=options)
     began = time.process_time()
     _, merges = merge_counts(counts, vocab_size, [SEPARATOR], options=options)
     return {"seconds": time.process_time() - began, "num_pretokens": len(counts), "num_merges": len(merges)}

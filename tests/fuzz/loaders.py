@@ -39,8 +39,8 @@ from homespun.optim import AdamW
 from homespun.recipe.load import load_recipe
 from homespun.records import RunDirectory, write_json_record
 from homespun.tokenizer import CountOptions, Tokenizer
-from homespun.tokenizer.counting.file import RECORD_NAME, claim_directory, read_counts, read_header
-from homespun.tokenizer.counting.job import count_corpus
+from homespun.tokenizer.counting.file import read_counts, read_header
+from homespun.tokenizer.counting.job import RECORD_NAME, claim_directory, count_corpus
 
 SEPARATOR = "<|endoftext|>"
 DOCUMENTS = ["the cat ate", "a caf\u00e9 \U0001f600", ""]
@@ -77,7 +77,7 @@ def make_counts(directory: Path) -> Path:
     if not out.exists():
         text = file_in(directory, "a.txt", SEPARATOR.join(DOCUMENTS).encode())
         os.utime(text, ns=(0, 0))  # what is noted of it is then the same wherever it lies
-        count_corpus(text, out, [SEPARATOR], options=CountOptions(num_threads=1))
+        count_corpus([InputFile(str(text))], out, [SEPARATOR], options=CountOptions(num_threads=1))
     return out
 
 

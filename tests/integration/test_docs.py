@@ -159,7 +159,7 @@ def test_the_ranks_told_are_those_enforced():
     [
         ("manifest of a data set, record of a finished shard", "src/homespun/data/manifest.py", r"VERSION = (\d+)"),
         ("counts file", "crates/bpe/src/count/file.rs", r"pub\(super\) const VERSION: u32 = (\d+);"),
-        ("`ranges.json` of a count in progress", "src/homespun/tokenizer/counting/file.py", r"RECORD_VERSION = (\d+)"),
+        ("`ranges.json` of a count in progress", "src/homespun/tokenizer/counting/job.py", r"RECORD_VERSION = (\d+)"),
         ("checkpoint", "src/homespun/checkpoint/checkpoint.py", r'_VERSION = "(\d+)"'),
     ],
 )

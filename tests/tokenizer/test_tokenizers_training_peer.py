@@ -8,6 +8,7 @@ import pytest
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 from tokenizers import models, pre_tokenizers, trainers
 
+from homespun.corpus.inputs import expand_inputs
 from homespun.tokenizer import train_bpe_from_counts
 from homespun.tokenizer.counting.job import count_pretokens
 from homespun.tokenizer.storage.printable import to_printable
@@ -43,7 +44,9 @@ def check_merges(text, vocab_size, special_tokens, tmp_path, *, alphabet=ALPHABE
     path.write_bytes(text.encode())
     # Bytes that the text lacks may have no token there, and one that is spelled like a special token never has its own.
     room = vocab_size + 256 + len(special_tokens)
-    _, merges = train_bpe_from_counts(dict(count_pretokens(path, []).items()), room, special_tokens, ties="ids")
+    _, merges = train_bpe_from_counts(
+        dict(count_pretokens(expand_inputs(path), []).items()), room, special_tokens, ties="ids"
+    )
     assert [(to_printable(left), to_printable(right)) for left, right in merges[: len(expected)]] == expected
     return len(expected)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from homespun.cli.parsing import parse_count, parse_size
 
 if TYPE_CHECKING:
-    from homespun.tokenizer.counting.job import CountOptions
+    from homespun.tokenizer.counting.options import CountOptions
 
 DEFAULT_PATTERN = "gpt2"
 DEFAULT_TEXT_KEY = "text"
@@ -114,7 +114,7 @@ def count_options(
     Raises:
         ConfigError: a number is too small.
     """
-    from homespun.tokenizer.counting.job import CountOptions
+    from homespun.tokenizer.counting.options import CountOptions
 
     return CountOptions(
         text_key=options.text_key or DEFAULT_TEXT_KEY,

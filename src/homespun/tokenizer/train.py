@@ -4,30 +4,27 @@ The result is a function of the text, the special tokens, the pattern and the ru
 """
 
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import get_args
 
 from homespun import _native
 from homespun.config import check_choice
-from homespun.corpus.inputs import InputFile, Inputs
+from homespun.corpus.inputs import InputFile, Inputs, expand_inputs
 from homespun.errors import ConfigError, DataError, MissingFileError
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import Ties, check_special_tokens, check_vocab_size, resolve_num_threads
-from homespun.tokenizer.counting.job import (
-    DEFAULT_OPTIONS,
-    PYTHON_TO_TRAIN_BYTES,
-    CountOptions,
-    check_memory_for_merging,
-    count_pretokens,
-    memory_for_counting,
-)
+from homespun.tokenizer.counting.counter import CountJob
+from homespun.tokenizer.counting.job import count_pretokens
+from homespun.tokenizer.counting.options import DEFAULT_OPTIONS, PYTHON_TO_TRAIN_BYTES, CountOptions
 from homespun.tokenizer.patterns import resolve_pattern
 from homespun.tokenizer.storage.printable import from_printable
 from homespun.tokenizer.tokenizer import Tokenizer
 from homespun.tokenizer.vocabulary import build_vocab, check_can_be_extended, grow_vocab
 
 _BATCH_CHARACTERS = 1 << 20
+
+_PYTHON_TOKEN_BYTES = 500
+"""Memory of one token in Python: its bytes, those of its two parents, their entries in lists and dictionaries."""
 
 Trained = tuple[dict[int, bytes], list[tuple[bytes, bytes]]]
 """A vocabulary and its merges."""
@@ -74,9 +71,10 @@ def train_bpe(
     if extend is not None and extend.pattern != resolve_pattern(pattern):
         raise ConfigError(f"pattern = {pattern!r} is not that of the tokenizer to extend, {extend.pattern!r}")
     try:
-        counts = count_pretokens(input_path, special_tokens, pattern=pattern, options=options, on_progress=on_progress)
+        files = expand_inputs(input_path)
     except MissingFileError as error:
         raise MissingFileError(f"{error}; strings themselves are trained on by train_bpe_from_iterator") from error
+    counts = count_pretokens(files, special_tokens, pattern=pattern, options=options, on_progress=on_progress)
     return merge_counts(
         counts, vocab_size, special_tokens, ties=ties, extend=extend, options=options, on_progress=on_progress
     )
@@ -95,18 +93,9 @@ def train_bpe_from_iterator(
 ) -> Trained:
     """Return the vocabulary and the merges of a byte-level BPE tokenizer trained on strings.
 
-    Each text is split on its own, and special tokens are removed from it, as from a text file. The texts are read once
-    and not kept in memory.
-
-    Args:
-        texts: Strings, such as documents or lines; generators are fine.
-        vocab_size: As for `train_bpe`; so are the other arguments.
-        special_tokens: Strings, none empty, none twice.
-        pattern: "gpt2", "gpt4", "o200k" or a regular expression.
-        ties: Which of equally frequent pairs is merged.
-        extend: A tokenizer whose tokens keep their ids.
-        options: Threads and memory; settings for files are ignored.
-        on_progress: Called with tokens while merging.
+    Each of `texts`, such as a document or a line, is split on its own, and special tokens are removed from it, as from
+    a text file. The texts are read once and not kept in memory; generators are fine. The other arguments are those of
+    `train_bpe`; options for files are ignored, and progress is that of merging.
 
     Raises:
         ConfigError: an argument is invalid.
@@ -115,15 +104,8 @@ def train_bpe_from_iterator(
     _check_arguments(vocab_size, special_tokens, ties, extend)
     if isinstance(texts, str):
         raise ConfigError(f"texts = {texts!r:.60} is one string; expected several, such as [{texts!r:.60}]")
-    counter = _native.Counter(
-        special_tokens,
-        resolve_pattern(pattern),
-        resolve_num_threads(options.num_threads),
-        options.chunk_bytes,
-        memory_for_counting(options.max_memory_bytes, PYTHON_TO_TRAIN_BYTES),
-        tempfile.gettempdir() if options.spill_dir is None else options.spill_dir,
-    )
-    counter.count_documents(_batches(texts, special_tokens))
+    job = CountJob([*special_tokens], resolve_pattern(pattern), options, PYTHON_TO_TRAIN_BYTES)
+    counter = job.count_texts(_batches(texts, special_tokens))
     return merge_counts(
         counter.finish(), vocab_size, special_tokens, ties=ties, extend=extend, options=options, on_progress=on_progress
     )
@@ -160,21 +142,16 @@ def train_bpe_from_counts(
     options: CountOptions = DEFAULT_OPTIONS,
     on_progress: ProgressCallback = ignore_progress,
 ) -> Trained:
-    """Return vocabulary and merges as `train_bpe` does, from how often each pre-token occurs.
+    """Return vocabulary and merges as `train_bpe` does, from how often each pre-token occurs, which may be 0.
 
-    Args:
-        counts: How often each pre-token occurs, which may be 0.
-        vocab_size: At least 256 plus the number of special tokens.
-        special_tokens: Strings, none empty, none twice; the counts are expected to be without them.
-        ties: As for `train_bpe`.
-        extend: A tokenizer whose tokens keep their ids.
-        options: Threads and memory; settings for files are ignored.
-        on_progress: Called with tokens.
+    The counts are expected to be without the special tokens. The other arguments are those of `train_bpe`; options for
+    files are ignored, and progress is that of merging.
 
     Raises:
         DataError: a count is negative, or they do not add up in 64 bits.
         ConfigError: an argument is invalid.
     """
+    _check_arguments(vocab_size, special_tokens, ties, extend)
     for pretoken, count in counts.items():
         if not 0 <= count < 2**63:
             raise DataError(f"counts[{pretoken!r}] = {count}: a count is at least 0 and below 2**63; count again")
@@ -196,39 +173,27 @@ def merge_counts(
     options: CountOptions = DEFAULT_OPTIONS,
     on_progress: ProgressCallback = ignore_progress,
 ) -> Trained:
-    """Merge counted pre-tokens: the second half of `train_bpe`, with its arguments and errors."""
-    _check_arguments(vocab_size, special_tokens, ties, extend)
+    """Merge counted pre-tokens: the second half of `train_bpe`, which has checked the arguments.
+
+    Raises:
+        ConfigError: merging may need more memory than `options` allow; the message gives the bytes that are enough.
+    """
     vocab = build_vocab(special_tokens, []) if extend is None else extend.vocab
     merges = [] if extend is None else extend.merges
     num_threads = resolve_num_threads(options.num_threads)
-    needed = merge_memory_bytes(counts, vocab_size, extends=extend is not None, num_threads=num_threads)
-    check_memory_for_merging(options.max_memory_bytes, counts, needed, vocab_size)
+    merging_bytes = _native.merge_memory_bytes(counts, vocab_size, num_threads, extend is not None)
+    needed = PYTHON_TO_TRAIN_BYTES + counts.memory_bytes + merging_bytes + _PYTHON_TOKEN_BYTES * vocab_size
+    if options.max_memory_bytes is not None and needed > options.max_memory_bytes:
+        raise ConfigError(
+            f"max_memory = {options.max_memory_bytes:,} bytes is too little: merging {len(counts):,} distinct "
+            f"pre-tokens may take {needed:,}; allow that, ask for fewer tokens, or count less text"
+        )
     # Hugging Face's trainer gives a token with the name of a special one the special one's id.
     namesakes = [token for name in special_tokens if (token := from_printable(name)) is not None]
     trainer = _native.MergeTrainer(counts, merges, ties, namesakes, num_threads)
     merges += trainer.merge(trainer.num_tokens + vocab_size - max(vocab) - 1, on_progress)
-    special_ids = extend.special_tokens.values() if extend is not None else range(len(special_tokens))
+    special_ids = range(len(special_tokens)) if extend is None else extend.special_tokens.values()
     return grow_vocab(vocab, special_ids, merges), merges
-
-
-def merge_memory_bytes(
-    counts: _native.PretokenCounts, vocab_size: int, *, extends: bool = False, num_threads: int | None = None
-) -> int:
-    """Return the most memory that `merge_counts` takes, in bytes, known before it starts.
-
-    The counts themselves come on top, and so do the tokens made: usually little, but with a word as long as the text
-    they may be longer than the text.
-
-    Args:
-        counts: The counts to merge.
-        vocab_size: The largest vocabulary that merging can make.
-        extends: Whether the merges of a tokenizer are applied first.
-        num_threads: None: one thread per core.
-
-    Raises:
-        ConfigError: `num_threads` is less than 1.
-    """
-    return _native.merge_memory_bytes(counts, vocab_size, resolve_num_threads(num_threads), extends)
 
 
 def check_special_tokens_stay_apart(special_tokens: Sequence[str], pattern: str, files: Sequence[InputFile]) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from homespun.tokenizer import reference
 from homespun.tokenizer.config import NUM_BYTES
-from homespun.tokenizer.counting.job import CountOptions
+from homespun.tokenizer.counting.options import CountOptions
 from homespun.tokenizer.sample import Excerpt
 from homespun.tokenizer.tokenizer import SpecialPolicy, Tokenizer
 from homespun.tokenizer.train import train_bpe

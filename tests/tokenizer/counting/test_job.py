@@ -11,13 +11,14 @@ import pytest
 from homespun import _native
 from homespun.cluster import run_tasks
 from homespun.corpus.division import FileRange
-from homespun.corpus.inputs import InputFile
+from homespun.corpus.inputs import InputFile, expand_inputs
 from homespun.errors import ConfigError, DataError, MissingFileError
 from homespun.progress import ignore_progress
 from homespun.tokenizer import CountOptions, reference
-from homespun.tokenizer.counting import feed, job
-from homespun.tokenizer.counting.file import RECORD_NAME, read_counts
-from homespun.tokenizer.counting.job import count_corpus, count_pretokens
+from homespun.tokenizer.counting import counter, job, options
+from homespun.tokenizer.counting.counter import CountJob
+from homespun.tokenizer.counting.file import read_counts
+from homespun.tokenizer.counting.job import RECORD_NAME, count_corpus, count_pretokens
 from refusals import refuses
 
 END = "<|endoftext|>"
@@ -58,7 +59,7 @@ def count(
 ):
     """Count one file into a.counts."""
     return count_corpus(
-        corpus / name,
+        expand_inputs(corpus / name),
         corpus / "a.counts",
         special_tokens,
         pattern=pattern,
@@ -71,15 +72,15 @@ def count(
 @pytest.mark.parametrize("range_bytes", [3000, 2**30])
 def test_every_kind_of_file_is_counted(corpus, num_threads, range_bytes, monkeypatch):
     """Oracle: the slow reference. The bytes of the file depend neither on threads nor on ranges."""
-    monkeypatch.setattr(feed, "_BATCH_BYTES", 300)
-    out, inputs, calls = corpus / "all.counts", all_of(corpus), []
+    monkeypatch.setattr(counter, "_BATCH_BYTES", 300)
+    out, inputs, calls = corpus / "all.counts", expand_inputs(all_of(corpus)), []
     how = CountOptions(num_threads=num_threads, range_bytes=range_bytes, chunk_bytes=100)
     sums = count_corpus(inputs, out, [END], options=how, on_progress=lambda *call: calls.append(call))
     expected = expected_of()
-    assert dict(read_counts(out).pretokens.items()) == expected
+    assert dict(read_counts(out).items()) == expected
     assert (sums.num_pretokens, sums.total) == (len(expected), sum(expected.values()))
     assert sums.num_bytes == sum(map(len, expected))
-    total = sum(path.stat().st_size for path in inputs)
+    total = sum(file.state().num_bytes for file in inputs)
     assert calls[-1] == (total, total)
     assert all(before <= after <= total for (before, _), (after, _) in pairwise(calls))
     count_corpus(inputs, corpus / "again.counts", [END])
@@ -101,19 +102,21 @@ def test_a_cluster_writes_the_same_file(corpus, monkeypatch):
     calls = []
     how = CountOptions(range_bytes=2000, cluster="here")
     out = corpus / "cluster.counts"
-    count_corpus(all_of(corpus), out, [END], options=how, on_progress=lambda *call: calls.append(call))
-    count_corpus(all_of(corpus), corpus / "here.counts", [END])
+    count_corpus(expand_inputs(all_of(corpus)), out, [END], options=how, on_progress=lambda *call: calls.append(call))
+    count_corpus(expand_inputs(all_of(corpus)), corpus / "here.counts", [END])
     assert out.read_bytes() == (corpus / "here.counts").read_bytes()
     total = sum(path.stat().st_size for path in all_of(corpus))
     assert calls[-1] == (total, total)
     assert any("merged-2" in str(task) for task in tasks)
-    assert all(Path(task.ranges[0].file.location).is_absolute() for task in tasks if "range-" in str(task))
+    ranges = [first for first in (task.sources[0] for task in tasks) if isinstance(first, FileRange)]
+    assert ranges
+    assert all(Path(first.file.location).is_absolute() for first in ranges)
 
 
 def test_little_memory_changes_nothing(corpus, monkeypatch):
     """Oracle: as much memory as it takes. Far fewer bytes than one table would take spill every few words."""
-    monkeypatch.setattr(job, "_LEAST_COUNTING_BYTES", 0)
-    inputs, limit = [corpus / "a.txt", corpus / "c.jsonl"], job.PYTHON_TO_COUNT_BYTES + 1
+    monkeypatch.setattr(options, "_LEAST_COUNTING_BYTES", 0)
+    inputs, limit = expand_inputs([corpus / "a.txt", corpus / "c.jsonl"]), options.PYTHON_TO_COUNT_BYTES + 1
     count_corpus(inputs, corpus / "much.counts", [END])
     how = CountOptions(max_memory_bytes=limit, range_bytes=2000, spill_dir=corpus)
     count_corpus(inputs, corpus / "little.counts", [END], options=how)
@@ -124,8 +127,8 @@ def test_a_file_named_twice_is_counted_once(corpus):
     """Oracle: counting the file itself. It is named by a link, by another path, and as a string."""
     (corpus / "link.txt").symlink_to(corpus / "a.txt")
     (corpus / "in").mkdir()
-    names = [corpus / "a.txt", corpus / "link.txt", str(corpus / "in" / ".." / "a.txt")]
-    assert count_pretokens(names, [END]).items() == count_pretokens(corpus / "a.txt", [END]).items()
+    names = expand_inputs([corpus / "a.txt", corpus / "link.txt", str(corpus / "in" / ".." / "a.txt")])
+    assert count_pretokens(names, [END]).items() == count_pretokens(expand_inputs(corpus / "a.txt"), [END]).items()
     count_corpus(names, str(corpus / "twice.counts"), [END])
     count(corpus)
     assert (corpus / "twice.counts").read_bytes() == (corpus / "a.counts").read_bytes()
@@ -136,8 +139,9 @@ def test_a_json_line_beyond_the_memory_is_refused(tmp_path):
     path = tmp_path / "long.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"text": "short"}\n{"text": "' + b"long " * 600_000 + b'"}\n'))
     with refuses(DataError, f"{path}", "2"):
-        count_pretokens(path, [], options=CountOptions(max_memory_bytes=job.PYTHON_TO_TRAIN_BYTES + (8 << 20)))
-    assert count_pretokens(path, []).total == 600_002
+        limit = CountOptions(max_memory_bytes=options.PYTHON_TO_TRAIN_BYTES + (8 << 20))
+        count_pretokens(expand_inputs(path), [], options=limit)
+    assert count_pretokens(expand_inputs(path), []).total == 600_002
 
 
 class Stop(Exception):
@@ -146,7 +150,7 @@ class Stop(Exception):
 
 def test_an_interrupted_count_resumes(corpus):
     """Oracle: a count that nobody interrupted. Each call is stopped a little later than the one before."""
-    inputs = [corpus / name for name in ("c.jsonl", "a.txt", "b.txt.gz")]
+    inputs = expand_inputs([corpus / name for name in ("c.jsonl", "a.txt", "b.txt.gz")])
     count_corpus(inputs, corpus / "whole.counts", [END])
     out, limit, num_stops = corpus / "part.counts", 0, 0
     how = CountOptions(range_bytes=1500, chunk_bytes=50, num_threads=2)
@@ -210,7 +214,7 @@ def test_another_size_of_ranges_is_no_other_setting(corpus):
     """Oracle: the slow reference; the ranges of the first call are of no use to the second."""
     begin(corpus)
     count(corpus, range_bytes=1000)
-    assert dict(read_counts(corpus / "a.counts").pretokens.items()) == expected_of(num_texts=1, num_lines=0)
+    assert dict(read_counts(corpus / "a.counts").items()) == expected_of(num_texts=1, num_lines=0)
 
 
 def test_inputs_written_to_meanwhile_are_refused(corpus):
@@ -273,7 +277,7 @@ def test_what_fails_at_once_leaves_nothing(tmp_path, content, error, fact, range
         path.write_bytes(content)
     before = set(tmp_path.iterdir())
     with refuses(error, path, fact):
-        count_corpus(path, tmp_path / "bad.counts", [], options=CountOptions(range_bytes=range_bytes))
+        count_corpus(expand_inputs(path), tmp_path / "bad.counts", [], options=CountOptions(range_bytes=range_bytes))
     assert set(tmp_path.iterdir()) == before
 
 
@@ -297,6 +301,6 @@ def test_a_file_that_becomes_shorter_is_refused(corpus):
     """Oracle: the file's size: the range was longer when the corpus was divided."""
     path = corpus / "a.txt"
     size = path.stat().st_size
-    counter = _native.Counter([END], _native.GPT2_PATTERN, 1, 64, None, corpus)
+    counting = CountJob([END], _native.GPT2_PATTERN, CountOptions(num_threads=1, chunk_bytes=64), 0)
     with refuses(DataError, path, f"{size:,}", f"{size + 10:,}"):
-        feed.feed(counter, [FileRange(InputFile(str(path)), 0, size + 10)], "text", None, ignore_progress)
+        counting.count([FileRange(InputFile(str(path)), 0, size + 10)], ignore_progress)

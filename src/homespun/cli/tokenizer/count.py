@@ -44,6 +44,7 @@ def main(arguments: list[str]) -> int:
     """Count or merge, and report the sums."""
     options = build_parser().parse_args(arguments)
     # Imported here so that `--help` is fast.
+    from homespun.corpus.inputs import expand_inputs
     from homespun.tokenizer.counting.file import merge_counts_files
     from homespun.tokenizer.counting.job import count_corpus
 
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> int:
     else:
         with progress_bar("counting words", "bytes") as on_progress:
             sums = count_corpus(
-                options.inputs,
+                expand_inputs(options.inputs),
                 options.out,
                 options.special_tokens,
                 pattern=options.pattern or DEFAULT_PATTERN,

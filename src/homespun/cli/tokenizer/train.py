@@ -180,22 +180,18 @@ def find_counts(
     """Return the counts in the named files, or count the named text; on a cluster the counts are kept in a file."""
     from homespun.corpus.inputs import expand_inputs
     from homespun.tokenizer.counting.file import SUFFIX, read_counts
-    from homespun.tokenizer.counting.job import PYTHON_TO_TRAIN_BYTES, count_pretokens, memory_for_counting
+    from homespun.tokenizer.counting.job import count_pretokens
+    from homespun.tokenizer.counting.options import PYTHON_TO_TRAIN_BYTES
     from homespun.tokenizer.train import check_special_tokens_stay_apart
 
     # Counts spill to where the tokenizer goes, since the system's directory for temporary files may itself be memory.
     spill_dir = next(folder for folder in options.out.resolve().parents if folder.is_dir())
+    counts_path = None if options.ray is None else options.out.with_name(f"{options.out.name}{SUFFIX}")
+    how = count_options(options, counts_path=counts_path, spill_dir=None if counts_path else spill_dir)
     if is_counted:
-        memory_bytes = memory_for_counting(options.max_memory, PYTHON_TO_TRAIN_BYTES)
-        return read_counts(options.inputs, max_memory_bytes=memory_bytes, spill_dir=spill_dir).pretokens
+        memory_bytes = how.memory_besides(PYTHON_TO_TRAIN_BYTES)
+        return read_counts(options.inputs, max_memory_bytes=memory_bytes, spill_dir=spill_dir)
     files = expand_inputs(options.inputs)
     check_special_tokens_stay_apart(special_tokens, pattern, files)
-    counts_path = options.out.with_name(f"{options.out.name}{SUFFIX}") if options.ray is not None else None
     with progress_bar("counting words", "bytes") as on_progress:
-        return count_pretokens(
-            files,
-            special_tokens,
-            pattern=pattern,
-            options=count_options(options, counts_path=counts_path, spill_dir=None if counts_path else spill_dir),
-            on_progress=on_progress,
-        )
+        return count_pretokens(files, special_tokens, pattern=pattern, options=how, on_progress=on_progress)

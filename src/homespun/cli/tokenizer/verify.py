@@ -107,7 +107,7 @@ def check_own_merges(
     tokenizer: "Tokenizer", files: "list[InputFile]", text_key: str, *, is_training_text: bool
 ) -> "Finding":
     """Whether training on the files again gives the tokenizer's merges, where they are what it was trained on."""
-    from homespun.tokenizer.counting.job import CountOptions
+    from homespun.tokenizer.counting.options import CountOptions
     from homespun.tokenizer.train import train_bpe
     from homespun.tokenizer.verification import compare_merges
 

@@ -1,4 +1,4 @@
-"""Counts files: what their headers say, how they are read and added up, and the record of a directory of them.
+"""Counts files: what their headers say, how they are read and added up.
 
 The bytes are written and read by the Rust core; `docs/design/formats.md` has the format.
 """
@@ -12,14 +12,11 @@ from os import PathLike
 from pathlib import Path
 
 from homespun import _native
-from homespun.corpus.source import Source
 from homespun.errors import ConfigError, DataError
-from homespun.files import atomic_path, check_is_file, write_text_atomically
-from homespun.typed_json import build_from_json, parse_json, read_json
+from homespun.files import atomic_path, check_is_file
+from homespun.typed_json import build_from_json, parse_json
 
 SUFFIX = ".counts"
-RECORD_NAME = "ranges.json"
-RECORD_VERSION = 1
 
 _REMEDY = "count again with `homespun tokenizer count`"
 
@@ -62,14 +59,6 @@ class CountsHeader:
     def settings(self) -> dict[str, str | list[str]]:
         """What must be equal in counts that are added up."""
         return {"pattern": self.pattern, "special_tokens": self.special_tokens, "unicode": self.unicode}
-
-
-@dataclass(frozen=True)
-class CountedCorpus:
-    """Counts and their header."""
-
-    header: CountsHeader
-    pretokens: _native.PretokenCounts
 
 
 @dataclass(frozen=True)
@@ -123,7 +112,7 @@ def read_counts(
     *,
     max_memory_bytes: int | None = None,
     spill_dir: str | PathLike[str] | None = None,
-) -> CountedCorpus:
+) -> _native.PretokenCounts:
     """Return the sum of one or more counts files.
 
     Args:
@@ -137,8 +126,8 @@ def read_counts(
         ConfigError: no file is named, or the counts do not fit into the memory.
     """
     named = [Path(paths)] if isinstance(paths, str | PathLike) else [Path(path) for path in paths]
-    header = add_headers(named)
-    return CountedCorpus(header, _native.read_counts(named, spill_dir or tempfile.gettempdir(), max_memory_bytes))
+    add_headers(named)
+    return _native.read_counts(named, spill_dir or tempfile.gettempdir(), max_memory_bytes)
 
 
 def merge_counts_files(paths: Sequence[str | PathLike[str]], out: str | PathLike[str]) -> CountsSums:
@@ -190,33 +179,3 @@ def add_headers(paths: Sequence[Path]) -> CountsHeader:
     return CountsHeader(
         pattern=first.pattern, special_tokens=first.special_tokens, unicode=first.unicode, sources=sorted(found_in)
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class RangesRecord:
-    """What the counts files of `OUT.ranges` are counts of, so that no other count resumes from them."""
-
-    version: int
-    header: CountsHeader
-    modified: list[str]
-    """The `InputState.modified` of each input."""
-
-
-def claim_directory(directory: Path, header: CountsHeader, source: Source) -> None:
-    """Write the record of what is counted, or check the one that an earlier call wrote.
-
-    Raises:
-        DataError: the earlier call counted something else, an input changed since, or the record is damaged.
-    """
-    path, remedy = directory / RECORD_NAME, f"delete {directory} to count again"
-    expected = RangesRecord(version=RECORD_VERSION, header=header, modified=[state.modified for state in source.states])
-    if not path.exists():
-        write_text_atomically(path, json.dumps(asdict(expected), indent=1) + "\n")
-        return
-    try:
-        found = read_json(path, RangesRecord, version=RECORD_VERSION)
-    except ValueError as error:
-        raise DataError(f"{error}; {remedy}") from error
-    check_header(directory, found.header, header)
-    if found.modified != expected.modified:
-        raise DataError(f"{directory}: an input was written to after counting had begun; {remedy}")
