@@ -25,6 +25,7 @@ class Whole:
     pairs: list[tuple[str, int]]
     only: Part | None
     notes: dict[str, Any]
+    counts: dict[str, int]
     is_done: bool
     kind: Literal["whole"] = "whole"
 
@@ -42,6 +43,7 @@ NOTES = st.dictionaries(st.text(), st.none() | st.integers() | st.lists(st.boole
         pairs=st.lists(st.tuples(st.text(), COUNTS)),
         only=st.none() | PARTS,
         notes=NOTES,
+        counts=st.dictionaries(st.text(), COUNTS),
         is_done=st.booleans(),
     )
 )
@@ -66,6 +68,7 @@ def test_a_float_may_be_written_without_a_point():
         (lambda v: v.update(kind="part"), ["kind:", "whole", "'part'"]),
         (lambda v: v.update(is_done=1), ["is_done:", "true or false", "1"]),
         (lambda v: v.update(notes=[]), ["notes:", "[]"]),
+        (lambda v: v.update(counts={"a": "1"}), ["counts.a:", "'1'"]),
         (lambda v: v.update(parts={}), ["parts:", "{}"]),
         (lambda v: v.update(parts=[None]), ["parts[0]:", "name, share", "None"]),
         (lambda v: v["parts"][0].update(share="much"), ["parts[0].share:", "a number", "'much'"]),
@@ -79,7 +82,7 @@ def test_the_place_of_what_is_wrong_is_named(change, facts):
     """Oracle: the place that was changed."""
     values = {
         "version": 1, "parts": [{"name": "a", "share": 0.5}], "pairs": [["a", 1]], "only": None, "notes": {},
-        "is_done": False, "kind": "whole",
+        "counts": {}, "is_done": False, "kind": "whole",
     }  # fmt: skip
     build_from_json(Whole, values)
     change(values)

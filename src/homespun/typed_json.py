@@ -51,9 +51,9 @@ def build_from_json(kind: Any, value: Any, where: str = "", *, allow_defaults: b
     """Build a value of type `kind` from parsed JSON or YAML: every key and every type is checked.
 
     Args:
-        kind: A dataclass, whose fields are such types in turn; a list, tuple or dict; a literal; a plain type; a union
-            with None; or a union of dataclasses, which a key `kind` distinguishes (absent: the first). A whole number
-            is a count: at least 0 and below 2**63.
+        kind: A dataclass, whose fields are such types in turn; a list, tuple or dict of them; a literal; a plain type;
+            a union with None; a union of dataclasses, which a key `kind` distinguishes (absent: the first); or `Any`,
+            which takes everything. A whole number is a count: at least 0 and below 2**63.
         value: What `parse_json` returned.
         where: What a message begins with.
         allow_defaults: Whether keys whose fields have defaults may be absent.
@@ -71,6 +71,8 @@ class _Builder:
 
     def build(self, kind: Any, value: Any, key: str) -> Any:
         outer, inner = get_origin(kind), get_args(kind)
+        if kind is Any:
+            return value
         if isinstance(kind, UnionType) or outer is Union:
             if value is None and NoneType in inner:
                 return None
@@ -79,6 +81,8 @@ class _Builder:
             return self._build_dataclass(kind, value, key)
         if outer is list and isinstance(value, list):
             return [self.build(inner[0], item, f"{key}[{i}]") for i, item in enumerate(value)]
+        if outer is dict and isinstance(value, dict):
+            return {name: self.build(inner[1], item, f"{key}.{name}") for name, item in value.items()}
         if outer is tuple and isinstance(value, list):
             types = [inner[0]] * len(value) if inner[1:] == (...,) else inner
             if len(types) == len(value):

@@ -13,7 +13,7 @@ import json
 import mmap
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -22,10 +22,15 @@ from torch.optim import Optimizer
 
 from homespun.checkpoint.layout import WritableFile, read_tensors, write_tensors
 from homespun.checkpoint.model_tensors import ModelTensors, check_matches, copy_into, model_tensors
-from homespun.checkpoint.optimizer_tensors import load_optimizer, optimizer_state_dict, optimizer_tensors
+from homespun.checkpoint.optimizer_tensors import (
+    OptimizerSettings,
+    load_optimizer,
+    optimizer_state_dict,
+    optimizer_tensors,
+)
 from homespun.errors import CheckpointError
 from homespun.files import check_is_file, storage_errors, write_atomically
-from homespun.typed_json import parse_json
+from homespun.typed_json import build_from_json, parse_json
 
 _FORMAT = "homespun.checkpoint"
 _VERSION = "1"
@@ -70,7 +75,7 @@ def save_checkpoint(
         StorageError: the disk is full or refuses to be written to.
     """
     content = model_tensors(model)
-    tensors, rest = optimizer_tensors(model, optimizer)
+    tensors, settings = optimizer_tensors(model, optimizer)
     named = {f"{_MODEL}{name}": tensor for name, tensor in content.tensors.items()}
     named |= {f"{_OPTIMIZER}{name}": tensor for name, tensor in tensors.items()}
     metadata = {
@@ -78,7 +83,7 @@ def save_checkpoint(
         "version": _VERSION,
         "iteration": str(iteration),
         "state": _to_json(dict(state), "state"),
-        "optimizer": _to_json(rest, "the optimizer's settings"),
+        "optimizer": _to_json(asdict(settings), "the optimizer's settings"),
         "tied": _to_json(content.tied, "tied"),
     }
     if isinstance(out, str | os.PathLike):
@@ -100,30 +105,29 @@ def load_checkpoint(src: Source, model: nn.Module, optimizer: Optimizer) -> int:
         optimizer: Of the kind that was saved, over the same parameters in the same groups.
 
     Raises:
-        MissingFileError: there is no such file.
-        CheckpointError: the file is truncated, altered, or of another model or optimizer.
+        MissingFileError, CheckpointError: as `Checkpoint.open` and `Checkpoint.load_into` state.
     """
     return Checkpoint.open(src).load_into(model, optimizer)
 
 
 def load_model(src: Source, model: nn.Module) -> int:
-    """Copy a checkpoint's weights into `model` and return its iteration: `load_checkpoint` without an optimizer.
-
-    Raises:
-        MissingFileError: there is no such file.
-        CheckpointError: the file is truncated, altered, or of another model.
-    """
+    """Copy a checkpoint's weights into `model` and return its iteration: `load_checkpoint` without an optimizer."""
     return Checkpoint.open(src).load_into(model)
 
 
 def read_state(src: Source) -> dict[str, Any]:
-    """Return the `state` that `save_checkpoint` was given.
-
-    Raises:
-        MissingFileError: there is no such file.
-        CheckpointError: the file is truncated or altered, or is no checkpoint.
-    """
+    """Return the `state` that `save_checkpoint` was given, or fail as `Checkpoint.open` does."""
     return Checkpoint.open(src).state
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Metadata:
+    """The metadata that are JSON, under their names in the file."""
+
+    iteration: int
+    state: dict[str, Any]
+    optimizer: OptimizerSettings
+    tied: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +141,9 @@ class Checkpoint:
     state: dict[str, Any]
     """What `save_checkpoint` was given as `state`."""
     model: ModelTensors
+    """Its model's tensors."""
     optimizer_tensors: dict[str, Tensor]
-    optimizer_rest: dict[str, Any]
+    optimizer: OptimizerSettings
 
     @classmethod
     def open(cls, src: Source) -> "Checkpoint":
@@ -158,20 +163,22 @@ class Checkpoint:
                 f"{where}: format {metadata.get('format')!r}, version {metadata.get('version')!r}; this homespun reads "
                 f"{_FORMAT!r}, version {_VERSION!r}; use the version that wrote it"
             )
+        names = [field.name for field in fields(_Metadata)]
         try:
-            return cls(
-                where=where,
-                iteration=_read_count(metadata["iteration"]),
-                state=_read_object(metadata["state"]),
-                model=ModelTensors(tensors=_under(_MODEL, tensors), tied=_read_object(metadata["tied"], str)),
-                optimizer_tensors=_under(_OPTIMIZER, tensors),
-                optimizer_rest=_read_object(metadata["optimizer"]),
-            )
-        except (KeyError, ValueError) as error:
+            values = {name: parse_json(metadata[name]) for name in names if name in metadata}
+            read: _Metadata = build_from_json(_Metadata, values)
+        except ValueError as error:
             raise CheckpointError(
-                f"{where}: its metadata are not what homespun writes ({error!r}); delete it and use the checkpoint "
-                "before it"
+                f"{where}: its metadata are not homespun's: {error}; delete it and use the checkpoint before it"
             ) from error
+        return cls(
+            where=where,
+            iteration=read.iteration,
+            state=read.state,
+            model=ModelTensors(tensors=_under(_MODEL, tensors), tied=read.tied),
+            optimizer_tensors=_under(_OPTIMIZER, tensors),
+            optimizer=read.optimizer,
+        )
 
     def load_into(self, model: nn.Module, optimizer: Optimizer | None = None) -> int:
         """Copy the values into `model` and `optimizer`, on their devices, and return the iteration.
@@ -184,8 +191,8 @@ class Checkpoint:
         own = model_tensors(model)
         check_matches(own, self.model, self.where)
         if optimizer is not None:
-            tensors, rest = self.optimizer_tensors, self.optimizer_rest
-            load_optimizer(optimizer, optimizer_state_dict(model, optimizer, tensors, rest, self.where))
+            tensors, saved = self.optimizer_tensors, self.optimizer
+            load_optimizer(optimizer, optimizer_state_dict(model, optimizer, tensors, saved, self.where))
         copy_into(own, self.model.tensors)
         return self.iteration
 
@@ -201,20 +208,6 @@ def _map(path: Path) -> memoryview:
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _read_object(text: str, kind: type = object) -> dict[str, Any]:
-    value = parse_json(text)
-    if not isinstance(value, dict) or not all(isinstance(item, kind) for item in value.values()):
-        raise ValueError(f"{value!r:.80} where an object of {kind.__name__} is expected")
-    return value
-
-
-def _read_count(text: str) -> int:
-    # `int` alone would take signs, spaces and underscores.
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise ValueError(f"{text!r:.80} where a count of steps is expected")
-    return int(text)
 
 
 def _to_json(value: Any, what: str) -> str:

@@ -15,6 +15,7 @@ Source: https://huggingface.co/docs/safetensors, "Format".
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from io import IOBase
 from math import prod
@@ -24,7 +25,7 @@ import torch
 from torch import Tensor
 
 from homespun.errors import CheckpointError
-from homespun.typed_json import parse_json
+from homespun.typed_json import build_from_json, parse_json
 
 DTYPES = {
     "F64": torch.float64,
@@ -46,6 +47,15 @@ _METADATA, _HASH = "__metadata__", "sha256"
 _LENGTH_BYTES = 8
 _ALIGNMENT = 8
 _REMEDY = "delete it and use the checkpoint before it"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    """What the header states of a tensor."""
+
+    dtype: str
+    shape: list[int]
+    data_offsets: tuple[int, int]
 
 
 @runtime_checkable
@@ -125,16 +135,22 @@ def read_tensors(content: memoryview, where: str) -> tuple[dict[str, Tensor], di
         CheckpointError: a byte is missing, added or changed, or this is another kind of file.
     """
     header, text = _read_header(content, where)
+    metadata = header.pop(_METADATA)
     data = content[_LENGTH_BYTES + len(text) :]
-    metadata = header[_METADATA]
-    _check_length(header, data, where)
-    unhashed = {**header, _METADATA: {key: value for key, value in metadata.items() if key != _HASH}}
-    digest = sha256(_canonical(unhashed))
+    try:
+        entries = {name: build_from_json(_Entry, entry, f"{name}: ") for name, entry in header.items()}
+    except ValueError as error:
+        raise CheckpointError(f"{where}: altered: its header is wrong: {error}; {_REMEDY}") from error
+    # Reported before the hash is compared: a file that is too short is the usual damage.
+    missing = max((entry.data_offsets[1] for entry in entries.values()), default=0) - len(data)
+    if missing > 0:
+        raise CheckpointError(f"{where}: truncated: {missing:,} bytes are missing at its end; {_REMEDY}")
+    unhashed = {key: value for key, value in metadata.items() if key != _HASH}
+    digest = sha256(_canonical({**header, _METADATA: unhashed}))
     digest.update(data)
-    if _serialize(header) != text or digest.hexdigest() != metadata[_HASH]:
+    if _serialize({**header, _METADATA: metadata}) != text or digest.hexdigest() != metadata[_HASH]:
         raise CheckpointError(f"{where}: altered since it was written: its sha256 is not the one it states; {_REMEDY}")
-    tensors = {name: _tensor_at(entry, data, f"{where}: {name}") for name, entry in header.items() if name != _METADATA}
-    return tensors, metadata
+    return {name: _tensor_at(entry, data, f"{where}: {name}") for name, entry in entries.items()}, metadata
 
 
 def _read_header(content: memoryview, where: str) -> tuple[dict[str, Any], bytes]:
@@ -149,39 +165,25 @@ def _read_header(content: memoryview, where: str) -> tuple[dict[str, Any], bytes
         header = parse_json(text)
     except ValueError as error:
         raise CheckpointError(f"{where}: altered, or not a checkpoint: its header is not JSON; {_REMEDY}") from error
-    metadata = header.get(_METADATA) if isinstance(header, dict) else None
-    named = metadata if isinstance(metadata, dict) else {}
-    if _HASH not in named or not all(isinstance(value, str) for value in named.values()):
-        raise CheckpointError(
-            f"{where}: its header states no sha256, or metadata that are not strings: this is not a checkpoint that "
-            "homespun wrote; name one of a run's checkpoints/step-*.safetensors"
-        )
-    return header, text
+    match header:
+        case {"__metadata__": {"sha256": str(), **others}} if all(isinstance(value, str) for value in others.values()):
+            return header, text
+    raise CheckpointError(
+        f"{where}: its header states no sha256, or metadata that are not strings: this is not a checkpoint that "
+        "homespun wrote; name one of a run's checkpoints/step-*.safetensors"
+    )
 
 
-def _check_length(header: dict[str, Any], data: memoryview, where: str) -> None:
-    """Report a file that is too short, the usual damage, as such."""
-    try:
-        expected = max((entry["data_offsets"][1] for name, entry in header.items() if name != _METADATA), default=0)
-        missing = expected - len(data)
-    except (KeyError, IndexError, TypeError) as error:
-        raise CheckpointError(f"{where}: altered: its header names no data; {_REMEDY}") from error
-    if missing > 0:
-        raise CheckpointError(f"{where}: truncated: {missing:,} bytes are missing at its end; {_REMEDY}")
-
-
-def _tensor_at(entry: Any, data: memoryview, where: str) -> Tensor:
+def _tensor_at(entry: _Entry, data: memoryview, where: str) -> Tensor:
     """Return a view of the bytes that a header's entry names, checked: a forged header can have a valid hash."""
     try:
-        dtype, shape, (begin, end) = DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
-        if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
-            raise ValueError("not a whole number")
+        dtype, (begin, end) = DTYPES[entry.dtype], entry.data_offsets
         # An unaligned view would be undefined behaviour in the kernels that read it.
-        if end > len(data) or end - begin != prod(shape) * dtype.itemsize or begin % dtype.itemsize:
+        if end - begin != prod(entry.shape) * dtype.itemsize or begin % dtype.itemsize:
             raise ValueError("not the bytes of that shape")
         if begin == end:
-            return torch.empty(shape, dtype=dtype)
-        return torch.frombuffer(data[begin:end], dtype=dtype).reshape(shape)
+            return torch.empty(entry.shape, dtype=dtype)
+        return torch.frombuffer(data[begin:end], dtype=dtype).reshape(entry.shape)
     # torch raises its own errors for dimensions that overflow.
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise CheckpointError(f"{where}: the header's entry contradicts itself ({error}); {_REMEDY}") from error

@@ -58,19 +58,19 @@ def check_matches(model: ModelTensors, saved: ModelTensors, where: str) -> None:
     Raises:
         CheckpointError: names, ties, shapes or types differ; the message names the tensors.
     """
-    _check_same_names(model, saved, where)
-    for name, tensor in model.tensors.items():
-        other = saved.tensors[name]
-        if other.shape != tensor.shape:
-            raise CheckpointError(
-                f"{where}: model.{name} has shape {tuple(other.shape)} there and {tuple(tensor.shape)} in this model; "
-                "build the model by the recipe that the checkpoint was trained with"
-            )
-        if other.dtype != tensor.dtype:
-            raise CheckpointError(
-                f"{where}: model.{name} is {other.dtype} there and {tensor.dtype} in this model; "
-                "build the model in the checkpoint's type, load it, then convert it"
-            )
+    own, others = _describe(model), _describe(saved)
+    differing = [
+        f"model.{name} is {others.get(name, 'absent')} there and {own.get(name, 'absent')} in this model"
+        for name in sorted(own.keys() | others.keys())
+        if own.get(name) != others.get(name)
+    ]
+    if differing:
+        more = len(differing) - _NAMED_AT_MOST
+        raise CheckpointError(
+            f"{where}: not a checkpoint of this model: {', '.join(differing[:_NAMED_AT_MOST])}"
+            f"{f' and {more} more' if more > 0 else ''}; build the model by the recipe that the checkpoint was trained "
+            "with, and convert it to another type after loading"
+        )
 
 
 def copy_into(model: ModelTensors, saved: Mapping[str, Tensor]) -> None:
@@ -80,24 +80,6 @@ def copy_into(model: ModelTensors, saved: Mapping[str, Tensor]) -> None:
             tensor.copy_(saved[name])
 
 
-def _check_same_names(model: ModelTensors, saved: ModelTensors, where: str) -> None:
-    own, others = model.tensors.keys() | model.tied.keys(), saved.tensors.keys() | saved.tied.keys()
-    if own != others:
-        difference = [("lacks", own - others), ("has besides", others - own)]
-        differing = " and ".join(f"{verb} {_some(names)}" for verb, names in difference if names)
-        raise CheckpointError(
-            f"{where}: not a checkpoint of this model: it {differing}; "
-            "build the model by the recipe that the checkpoint was trained with"
-        )
-    if model.tied != saved.tied:
-        differing = _some({name for pair in model.tied.items() ^ saved.tied.items() for name in pair})
-        raise CheckpointError(
-            f"{where}: {differing} share one tensor in either the checkpoint or this model, not in both; "
-            "build the model by the recipe that the checkpoint was trained with"
-        )
-
-
-def _some(names: set[str]) -> str:
-    shown = [f"model.{name}" for name in sorted(names)]
-    more = len(shown) - _NAMED_AT_MOST
-    return ", ".join(shown[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+def _describe(model: ModelTensors) -> dict[str, str]:
+    types = {name: f"{tensor.dtype} {tuple(tensor.shape)}" for name, tensor in model.tensors.items()}
+    return types | {alias: f"the same tensor as model.{name}" for alias, name in model.tied.items()}

@@ -5,6 +5,7 @@ numbers: people can read such a checkpoint, and an optimizer with its parameters
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -20,8 +21,20 @@ _ANOTHER = "delete it and use the checkpoint before it"
 _REBUILD = "build it by the recipe that the checkpoint was trained with"
 
 
-def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the optimizer's tensors by name, and the rest: its kind, its groups' settings, its state's numbers.
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSettings:
+    """Everything of an optimizer except its tensors."""
+
+    kind: str
+    """Name of its class."""
+    groups: list[dict[str, Any]]
+    """Settings of each group, and under `params` the names of its parameters."""
+    numbers: dict[str, dict[str, Any]]
+    """State that is no tensor, by parameter; {} for a parameter without any state."""
+
+
+def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> tuple[dict[str, Tensor], OptimizerSettings]:
+    """Return the optimizer's tensors by name, and everything else of it.
 
     Raises:
         CheckpointError: a parameter of the optimizer is not one of the model's.
@@ -42,14 +55,14 @@ def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> tuple[dict[str,
         {**{key: _as_json(value) for key, value in group.items()}, "params": group_names}
         for group, group_names in zip(state_dict["param_groups"], groups, strict=True)
     ]
-    return tensors, {"kind": type(optimizer).__name__, "groups": settings, "numbers": numbers}
+    return tensors, OptimizerSettings(kind=type(optimizer).__name__, groups=settings, numbers=numbers)
 
 
 def optimizer_state_dict(
     model: nn.Module,
     optimizer: Optimizer,
     tensors: Mapping[str, Tensor],
-    rest: Mapping[str, Any],
+    saved: OptimizerSettings,
     where: str,
 ) -> dict[str, Any]:
     """Return what `optimizer.load_state_dict` takes, from what `optimizer_tensors` gave; change nothing.
@@ -59,23 +72,17 @@ def optimizer_state_dict(
             optimizer cannot have.
     """
     own_kind, own_groups = type(optimizer).__name__, _names_by_group(model, optimizer)
-    match rest:
-        case {"kind": str(kind), "groups": [*groups], "numbers": {**numbers}} if all(
-            isinstance(entry, dict) for entry in (*groups, *numbers.values())
-        ):
-            saved_groups = [group.get("params") for group in groups]
-        case _:
-            raise CheckpointError(f"{where}: its optimizer is not described as homespun does; name another checkpoint")
-    if kind != own_kind:
-        raise CheckpointError(f"{where}: its optimizer is {kind}, this one is {own_kind}; {_REBUILD}")
+    if saved.kind != own_kind:
+        raise CheckpointError(f"{where}: its optimizer is {saved.kind}, this one is {own_kind}; {_REBUILD}")
+    saved_groups = [group.get("params") for group in saved.groups]
     if saved_groups != own_groups:
         raise CheckpointError(
             f"{where}: its optimizer groups parameters as {_sizes(saved_groups)}, this one as {_sizes(own_groups)}, "
             f"or in another order; {_REBUILD}"
         )
     # A parameter without state has an entry in `numbers`, so both name every parameter.
-    saved_names = {*numbers, *(full_name.rpartition(".")[0] for full_name in tensors)}
-    state: dict[str, dict[str, Any]] = {name: dict(numbers.get(name, {})) for group in own_groups for name in group}
+    saved_names = {*saved.numbers, *(full_name.rpartition(".")[0] for full_name in tensors)}
+    state = {name: dict(saved.numbers.get(name, {})) for group in own_groups for name in group}
     if differing := sorted(saved_names ^ state.keys()):
         raise CheckpointError(
             f"{where}: optimizer.{differing[0]}: its state is missing, or it is no parameter of this optimizer; "
@@ -87,7 +94,7 @@ def optimizer_state_dict(
             raise CheckpointError(f"{where}: optimizer.{full_name} is there as a tensor and as a number; {_ANOTHER}")
         # A copy: the file's memory is released once loading is done.
         state[name][key] = tensor.clone()
-    param_groups = _restore_groups(optimizer.state_dict()["param_groups"], groups, where)
+    param_groups = _restore_groups(optimizer.state_dict()["param_groups"], saved.groups, where)
     for own_group, saved_group, names in zip(optimizer.param_groups, param_groups, own_groups, strict=True):
         rule = None
         if isinstance(optimizer, GroupedOptimizer):
