@@ -16,8 +16,8 @@ somebody else: whatever is read from one is checked.
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -104,47 +104,31 @@ class RunResult:
     num_parameters: int
 
 
+class _Member:
+    """The path of one file or folder of a run directory."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, directory: "RunDirectory", _owner: type) -> Path:
+        return directory.root / self.name
+
+
 @dataclass(frozen=True)
 class RunDirectory:
     """Names the files of the run at `root`; opens none until asked."""
 
     root: Path
 
-    @property
-    def recipe(self) -> Path:
-        return self.root / "recipe.yaml"
-
-    @property
-    def environment(self) -> Path:
-        return self.root / "environment.json"
-
-    @property
-    def tokenizer(self) -> Path:
-        return self.root / "tokenizer"
-
-    @property
-    def entropy(self) -> Path:
-        return self.root / "entropy.json"
-
-    @property
-    def metrics(self) -> Path:
-        return self.root / "metrics.jsonl"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.root / "checkpoints"
-
-    @property
-    def samples(self) -> Path:
-        return self.root / "samples"
-
-    @property
-    def result(self) -> Path:
-        return self.root / "result.json"
-
-    @property
-    def report(self) -> Path:
-        return self.root / "report.html"
+    recipe = _Member("recipe.yaml")
+    environment = _Member("environment.json")
+    tokenizer = _Member("tokenizer")
+    entropy = _Member("entropy.json")
+    metrics = _Member("metrics.jsonl")
+    checkpoints = _Member("checkpoints")
+    samples = _Member("samples")
+    result = _Member("result.json")
+    report = _Member("report.html")
 
     def checkpoint_at(self, step: int) -> Path:
         return self.checkpoints / f"step-{step:06d}.safetensors"
@@ -173,71 +157,41 @@ class RunDirectory:
             )
 
     def read_metrics(self) -> tuple[list[TrainRecord], list[ValidationRecord]]:
-        """Every training and validation record of `metrics.jsonl`, in the order written."""
-        train: list[TrainRecord] = []
-        validation: list[ValidationRecord] = []
-        for record in self.iter_metrics():
-            if isinstance(record, TrainRecord):
-                train.append(record)
-            elif isinstance(record, ValidationRecord):
-                validation.append(record)
-        return train, validation
+        """Return the training and the validation records of `metrics.jsonl`, each in the order written."""
+        records = [*self.iter_metrics()]
+        validation = [record for record in records if isinstance(record, ValidationRecord)]
+        return [record for record in records if isinstance(record, TrainRecord)], validation
 
-    def iter_metrics(self) -> Iterator[MetricsRecord]:
-        """Yield the records of `metrics.jsonl` one by one.
+    def iter_metrics(self, max_buckets: int | None = None) -> Iterator[MetricsRecord]:
+        """Yield the records of `metrics.jsonl`; every line is checked, also those that are left out.
+
+        Args:
+            max_buckets: Points that a curve can show. The lines are put into at most so many buckets of about equal
+                size. Of its training records a bucket keeps the first, the ones of least and greatest loss and the one
+                of greatest gradient norm, so that no spike disappears; it keeps all other records. None: all of them.
 
         Raises:
             RunError: a line is no record, or the file is no regular file.
         """
-        for line in self._iter_lines():
-            yield _train_record(line) if isinstance(line, re.Match) else line
-
-    def sample_metrics(self, max_buckets: int) -> list[MetricsRecord]:
-        """Return the records of `metrics.jsonl`, of a long run only as many as a curve can show.
-
-        Training records are put into at most `max_buckets` buckets of equal size. Each keeps its first record, the
-        ones of least and greatest loss and of greatest gradient norm, so that no spike disappears. Every line is
-        checked all the same.
-
-        Raises:
-            RunError: as in `iter_metrics`.
-        """
-        lines = [*self._iter_lines()]
-        size = -(-len(lines) // max_buckets)
-        kept: list[MetricsRecord] = []
-        for begin in range(0, len(lines), max(size, 1)):
-            bucket = lines[begin : begin + size]
-            matches = {index: line for index, line in enumerate(bucket) if isinstance(line, re.Match)}
-            losses = {index: float(match[3]) for index, match in matches.items()}
-            norms = {index: float(match[5]) for index, match in matches.items()}
-            shown = set()
-            if matches:
-                shown = {min(matches), min(losses, key=losses.__getitem__), max(losses, key=losses.__getitem__)}
-                shown.add(max(norms, key=norms.__getitem__))
-            kept += [
-                _train_record(line) if isinstance(line, re.Match) else line
-                for index, line in enumerate(bucket)
-                if index not in matches or index in shown
-            ]
-        return kept
-
-    def _iter_lines(self) -> Iterator["re.Match[bytes] | MetricsRecord"]:
-        """Yield each line of `metrics.jsonl`, checked: matches of `_TRAIN_LINE`, and whole records of any other."""
         if not self.metrics.exists():
             return
         check_regular(self.metrics)
         data, begin, number = self.metrics.read_bytes(), 0, 0
         while begin < len(data):
-            number += 1
-            # A long run has 300,000 lines. A training record as `Recorder` writes it is recognised by a pattern, in
-            # a few microseconds; any other line takes the careful path, which accepts it or says what is wrong.
-            if match := _TRAIN_LINE.match(data, begin):
-                yield match
-                begin = match.end()
-            else:
-                end = data.find(b"\n", begin) + 1 or len(data)
-                yield parse_record(data[begin:end], where=f"{self.metrics}:{number}")
-                begin = end
+            end = data.find(b"\n", begin + len(data) // (max_buckets or 1000)) + 1 or len(data)
+            # A long run has 300,000 lines. A training record as `Recorder` writes it is recognised by a pattern, in two
+            # microseconds; any other line takes the careful path, which accepts it or says what is wrong.
+            lines = _LINE.findall(data, begin, end)
+            records: dict[int, MetricsRecord] = {
+                index: parse_record(columns[-1], where=f"{self.metrics}:{number + index + 1}")
+                for index, columns in enumerate(lines)
+                if columns[-1]
+            }
+            train = [index for index in range(len(lines)) if index not in records]
+            for index in _extremes(lines, train) if train and max_buckets else train:
+                records[index] = _build_train_record(lines[index])
+            yield from (records[index] for index in sorted(records))
+            begin, number = end, number + len(lines)
 
     def read_entropy(self) -> CorpusEntropy | None:
         """The corpus's exact bits, or None for text whose source is unknown.
@@ -286,26 +240,26 @@ def check_regular(path: Path) -> None:
 
 
 _KINDS = {"train": TrainRecord, "validation": ValidationRecord, "change": ChangeRecord}
-_TRAIN_KEYS = [field.name for field in fields(TrainRecord)][:-1]
+_TRAIN_COLUMNS: dict[str, type] = {name: kind for name, kind in TrainRecord.__annotations__.items() if name != "kind"}
+_LOSS, _GRAD_NORM = map([*_TRAIN_COLUMNS].index, ("loss", "grad_norm"))
 # Numbers as JSON writes them, not negative and far from the limits of their type: what else there may be is judged
 # by `build_from_json`. The quantifiers are possessive, so a long line that does not match takes linear time.
 _NUMBER = {int: r"(0|[1-9][0-9]{0,17}+)", float: r"((?:0|[1-9][0-9]{0,17}+)(?:\.[0-9]{1,20}+)?+(?:e[-+][0-9]{2})?+)"}
-_TRAIN_FIELDS = ", ".join(f'"{name}": {_NUMBER[TrainRecord.__annotations__[name]]}' for name in _TRAIN_KEYS)
-_TRAIN_LINE = re.compile(f'{{{_TRAIN_FIELDS}, "kind": "train"}}\n'.encode())
+_TRAIN_LINE = ", ".join(f'"{name}": {_NUMBER[kind]}' for name, kind in _TRAIN_COLUMNS.items())
+# A group for each number of a training record, and the last for any other line: `findall` leaves no byte out.
+_LINE = re.compile(f'{{{_TRAIN_LINE}, "kind": "train"}}\n|(.+\n?|\n)'.encode())
 
 
-def _train_record(match: "re.Match[bytes]") -> TrainRecord:
-    step, tokens, loss, lr, grad_norm, tokens_per_second, mfu, seconds = match.groups()
-    return TrainRecord(
-        step=int(step),
-        tokens=int(tokens),
-        loss=float(loss),
-        lr=float(lr),
-        grad_norm=float(grad_norm),
-        tokens_per_second=float(tokens_per_second),
-        mfu=float(mfu),
-        seconds=float(seconds),
-    )
+def _extremes(lines: list[tuple[bytes, ...]], train: list[int]) -> set[int]:
+    """Return which of the training records, by their indices `train` in `lines`, a curve cannot do without."""
+    losses, norms = ([float(lines[index][column]) for index in train] for column in (_LOSS, _GRAD_NORM))
+    extremes = {losses.index(min(losses)), losses.index(max(losses)), norms.index(max(norms))}
+    return {train[position] for position in {0, *extremes}}
+
+
+def _build_train_record(columns: Sequence[bytes]) -> TrainRecord:
+    named = zip(_TRAIN_COLUMNS.items(), columns, strict=False)  # the last column is the other lines'
+    return TrainRecord(**{name: kind(text) for (name, kind), text in named})
 
 
 def parse_record(line: str | bytes, *, where: str) -> MetricsRecord:

@@ -276,7 +276,7 @@ def test_a_long_run_is_drawn_by_its_extremes(run):
     for step, key in ((12_345, "loss"), (6_789, "grad_norm")):
         lines[step] = json.dumps(json.loads(lines[step]) | {key: 99.5}) + "\n"
     run.metrics.write_text("".join(lines))
-    kept = run.sample_metrics(1000)
+    kept = list(run.iter_metrics(1000))
     assert len(kept) <= 4000
     steps = [record.step for record in kept]
     assert steps == sorted(steps)
@@ -297,7 +297,7 @@ def test_damage_in_a_long_run_is_found_at_its_line(run, damage):
         parse_record(lines[1499], where="here")
     except RunError:
         with refuses(RunError, f"{run.metrics}:1500"):
-            run.sample_metrics(100)
+            list(run.iter_metrics(100))
         with refuses(RunError, f"{run.metrics}:1500"):
             run.read_metrics()
     else:

@@ -75,7 +75,7 @@ def read_run(root: Path) -> ReportedRun:
     """
     directory = RunDirectory(root)
     directory.check_exists()
-    records = directory.sample_metrics(_MAX_BUCKETS)
+    records = [*directory.iter_metrics(_MAX_BUCKETS)]
     train = [record for record in records if isinstance(record, TrainRecord)]
     validation = [record for record in records if isinstance(record, ValidationRecord)]
     if not train and not validation:
