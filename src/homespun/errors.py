@@ -60,7 +60,11 @@ class ClusterError(HomespunError, RuntimeError):
     """A cluster cannot be reached, or fails at its tasks."""
 
 
-EXTRAS = {"train": ("torch", "einops", "jaxtyping", "safetensors"), "scale": ("fsspec", "pyarrow", "ray")}
+EXTRAS = {
+    "train": ("torch", "einops", "jaxtyping", "safetensors"),
+    "scale": ("fsspec", "pyarrow", "ray"),
+    "bench": ("tiktoken", "tokenizers", "regex", "rustbpe", "bpeasy", "gigatoken", "rs-bpe"),
+}
 """Optional packages, by the extra that installs them."""
 
 
@@ -68,8 +72,9 @@ class MissingPackageError(HomespunError, ImportError):
     """An optional package is needed; the message says how to install it."""
 
     @classmethod
-    def for_package(cls, package: str, who: str) -> "MissingPackageError | None":
-        """Return the error to raise where `who` needs `package`; None if the package is of no extra."""
+    def for_import(cls, error: ImportError, who: str) -> "MissingPackageError | None":
+        """Return the error to raise where `who` failed to import a package; None if the package is of no extra."""
+        package = (error.name or "").partition(".")[0]
         for extra, packages in EXTRAS.items():
             if package in packages:
                 # By name, which works for a checkout too. Training needs all of its packages, the others one each.
@@ -77,7 +82,10 @@ class MissingPackageError(HomespunError, ImportError):
                 return cls(f"{who} needs {package}: pip install {named} (the extra homespun[{extra}])")
         return None
 
-    @classmethod
-    def for_import(cls, error: ImportError, who: str) -> "MissingPackageError | None":
-        """Return the error to raise where `who` failed to import a package; None if the package is of no extra."""
-        return cls.for_package((error.name or "").partition(".")[0], who)
+
+def escape_unprintable(text: str) -> str:
+    """Return `text` with line ends, control characters and lone surrogates escaped.
+
+    The names of files and runs may contain them; a terminal would execute them, and UTF-8 cannot encode a surrogate.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

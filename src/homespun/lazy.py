@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -14,12 +15,10 @@ def exports(package: str, file: str) -> tuple[Callable[[str], object], Callable[
     The names come from the `__init__.pyi` next to it, which type checkers read as well. Its lines are
     `from module import name as name`, or `from package import module as module` for a module itself.
     """
-    homes: dict[str, str] = {}
 
+    @cache
     def names() -> dict[str, str]:
-        if not homes:
-            homes.update(_read_stub(Path(file).with_suffix(".pyi")))
-        return homes
+        return _read_stub(Path(file).with_suffix(".pyi"))
 
     def load(name: str) -> object:
         if name == "__all__":

@@ -4,7 +4,6 @@ import os
 import sys
 import time
 from contextlib import ExitStack
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from homespun.cli.progress import new_bar
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_LINES = 10.0
 
 
-class TrainingConsole:
+class TrainingConsole(ExitStack):
     """A listener that shows a run on standard error; use it in a `with` block.
 
     Args:
@@ -25,9 +24,9 @@ class TrainingConsole:
     """
 
     def __init__(self, num_steps: int, steps_done: int = 0) -> None:
+        super().__init__()
         self._num_steps = num_steps
         self._steps_done = steps_done
-        self._closing = ExitStack()
         self._bar: tuple[Progress, TaskID] | None = None
         self._last_line = float("-inf")
 
@@ -38,14 +37,9 @@ class TrainingConsole:
 
             progress = new_bar(MofNCompleteColumn(), TextColumn("{task.fields[status]}"))
             task = progress.add_task("training", total=self._num_steps, completed=self._steps_done, status="")
-            self._closing.enter_context(progress)
+            self.enter_context(progress)
             self._bar = (progress, task)
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closing.close()
 
     def __call__(self, event: Event) -> None:
         match event:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
-from homespun.errors import ConfigError, HomespunError, MissingPackageError
+from homespun.errors import ConfigError, HomespunError, MissingPackageError, escape_unprintable
 
 # In the order in which text becomes a model. "corpus get" is the module homespun.cli.corpus.get with a function
 # `main(arguments) -> exit code`; a name that others begin with is a group.
@@ -151,10 +151,8 @@ def check_decodable(arguments: list[str]) -> None:
 
 def fail(message: str) -> int:
     """Print one line on standard error and return the exit code of bad input."""
-    # Names of files and runs may contain control characters, which a terminal would execute.
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(message.split()))
     with suppress(OSError):
-        print(f"homespun: error: {line}", file=sys.stderr)
+        print(f"homespun: error: {escape_unprintable(' '.join(message.split()))}", file=sys.stderr)
     return EXIT_BAD_INPUT
 
 

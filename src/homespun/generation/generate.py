@@ -1,6 +1,7 @@
 """Continue prompts with a model, one at a time or in batches."""
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from homespun.errors import GenerationError
 from homespun.generation.sampling import DEFAULT_SAMPLING, Sampling
@@ -30,11 +31,11 @@ def decode(
 ) -> str:
     """Return what `model` writes after `prompt`, without the prompt.
 
-    The text ends where the model writes the separator, before the first stop string, or after `max_new_tokens`. When
-    it outgrows the context, the model sees its latest part, as `homespun.generation.cache.window_start` says.
+    The text ends where the model writes the separator, before the first stop string, or after `max_new_tokens`. Once
+    it is longer than the context, the model sees its last tokens, as `homespun.generation.cache.window_start` defines.
 
     Args:
-        model: In evaluation or training mode alike: no layer differs between them.
+        model: In evaluation or training mode; no layer differs between them.
         tokenizer: The one that the model was trained with.
         prompt: Ordinary text: special tokens written in it do not become control tokens.
         max_new_tokens: The most tokens to write.
@@ -115,16 +116,7 @@ def decode_batch(
 
     The rows take their steps together, so that the weights are read once for all of them.
 
-    Args:
-        model: As in `decode`.
-        tokenizer: As in `decode`.
-        prompts: One a row.
-        max_new_tokens: The most tokens to write in a row.
-        sampling: How tokens are drawn, in every row.
-        seeds: One a row; None: 0, 1, 2, ...
-        stop: As in `decode`.
-        separator: As in `decode`.
-        document_start: As in `decode`.
+    There is one seed a row; None: 0, 1, 2, ... Everything else is as `decode` takes it.
 
     Raises:
         GenerationError: as in `decode`, or there are not as many seeds as prompts.
@@ -140,16 +132,9 @@ def decode_batch(
         separator=separator,
         document_start=document_start,
     )
-    texts = [""] * len(streams)
-    open_streams = dict(enumerate(streams))
-    while open_streams:
-        # In turn, so that no row runs far ahead of a row that a stop string is about to end.
-        for row, stream in list(open_streams.items()):
-            if (text := next(stream, None)) is None:
-                del open_streams[row]
-            else:
-                texts[row] += text
-    return texts
+    # In turn, so that no row runs far ahead of a row that a stop string is about to end.
+    rounds = [[""] * len(prompts), *zip_longest(*streams, fillvalue="")]
+    return ["".join(strings) for strings in zip(*rounds, strict=True)]
 
 
 def decode_streams(
@@ -187,7 +172,7 @@ def decode_streams(
         prompts_ids = [[separator_id, *ids] for ids in prompts_ids if separator_id is not None]
     elif not all(prompts_ids):
         raise GenerationError(
-            "the prompt encodes to nothing; give at least one character, or let the model begin a document with "
+            "the prompt encodes to no tokens; give at least one character, or let the model begin a document with "
             "--document-start (in Python: document_start=True)"
         )
     streams = generate_batch(

@@ -74,7 +74,7 @@ def generate_batch(
         GenerationError: as in `generate_tokens`, or there are not as many seeds as prompts.
     """
     if len(seeds) != len(prompts_ids):
-        raise GenerationError(f"{len(seeds)} seeds for {len(prompts_ids)} prompts; give one seed a prompt")
+        raise GenerationError(f"seeds: {len(seeds)} given for {len(prompts_ids)} prompt(s); give as many")
     prompts = [[int(id_) for id_ in prompt_ids] for prompt_ids in prompts_ids]
     for prompt in prompts:
         if not prompt:

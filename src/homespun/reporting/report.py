@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
-from homespun.errors import RunError
+from homespun.errors import RunError, escape_unprintable
 from homespun.files import write_text_atomically
 from homespun.reporting.plots import color_of, count_not_shown, plot_bits_per_byte, plot_learning_rate, plot_loss
-from homespun.reporting.run import ReportedRun, printable, read_run
+from homespun.reporting.run import ReportedRun, read_run
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -109,12 +109,10 @@ def render_run(run: ReportedRun) -> str:
             f"<p>Last validation at step {final.step:,}, on {scored}: "
             f"{final.num_tokens:,} tokens, {final.num_bytes:,} bytes, separators counted.</p>"
         )
-    changes = [
-        f"<li>step {change.step:,}: {escape(printable(f'{change.key}: {change.before} -> {change.after}'))}</li>"
-        for change in run.changes
-    ]
+    changes = [f"step {change.step:,}: {change.key}: {change.before} -> {change.after}" for change in run.changes]
     if changes:
-        section.append(f"<p>Changes during the run:</p>\n<ul>{''.join(changes)}</ul>")
+        items = "".join(f"<li>{escape(escape_unprintable(change))}</li>" for change in changes)
+        section.append(f"<p>Changes during the run:</p>\n<ul>{items}</ul>")
     notes = list(run.notes)
     if not_shown := count_not_shown(run):
         notes.append(f"not drawn: {not_shown:,} values that are not finite or too large")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from homespun.entropy import CorpusEntropy
-from homespun.errors import RunError
+from homespun.errors import RunError, escape_unprintable
 from homespun.records import (
     ChangeRecord,
     RunDirectory,
@@ -86,13 +86,13 @@ def read_run(root: Path) -> ReportedRun:
         try:
             return read()
         except RunError as error:
-            notes.append(printable(f"left out: {error}"))
+            notes.append(escape_unprintable(f"left out: {error}"))
             return None
 
     texts = [(step_of(path), read_if_sound(lambda path=path: _read_text(path))) for path in directory.list_samples()]
     environment = directory.environment
     return ReportedRun(
-        name=printable(root.resolve().name),
+        name=escape_unprintable(root.resolve().name),
         recipe=read_if_sound(lambda: _read_text(directory.recipe)) or "",
         environment=read_if_sound(lambda: _read_text(environment) if environment.exists() else None) or "",
         train=train,
@@ -103,11 +103,6 @@ def read_run(root: Path) -> ReportedRun:
         samples=[(step, text) for step, text in texts if text is not None],
         notes=notes,
     )
-
-
-def printable(text: str) -> str:
-    """Return `text` with line ends, control characters and lone surrogates escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _read_text(path: Path) -> str:

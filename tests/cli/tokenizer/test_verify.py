@@ -76,7 +76,10 @@ def test_peers_that_are_missing_are_skipped_with_the_extra_that_has_them(directo
     found = rows(printed)
     assert found[:2] == [("ids", "tiktoken", "skipped"), ("ids", "tokenizers", "skipped")]
     assert found[-1] == ("merges", "training again", "skipped")
-    assert "ids, tiktoken: skipped: not installed: pip install 'homespun[bench]'" in printed
+    assert (
+        "ids, tiktoken: skipped: this comparison needs tiktoken: pip install tiktoken (the extra homespun[bench])"
+        in printed
+    )
 
 
 def test_a_pattern_that_a_peer_cannot_run_is_said(text, capsys, tmp_path):

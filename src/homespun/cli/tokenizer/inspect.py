@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homespun.cli.parsing import CommandParser
+from homespun.errors import escape_unprintable
 
 if TYPE_CHECKING:
     from homespun.tokenizer.tokenizer import Tokenizer
@@ -70,5 +71,4 @@ def show_token(token: bytes) -> str:
     >>> print(show_token(b" the"), show_token(b"\n"), show_token(b"\xf0\x9f"))
      the \n \xf0\x9f
     """
-    text = token.decode("utf-8", errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return escape_unprintable(token.decode("utf-8", errors="backslashreplace"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from homespun.cli.parsing import CommandParser, parse_size
 from homespun.cli.progress import progress_bar
 from homespun.cli.text_options import DEFAULT_TEXT_KEY, add_inputs, add_separator, add_text_key
+from homespun.errors import MissingPackageError, TokenizerError
 
 if TYPE_CHECKING:
     from homespun.corpus.inputs import InputFile
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from homespun.tokenizer.verification import Finding
 
 EXIT_DIFFERS = 1
-
-_NOT_INSTALLED = "not installed: pip install 'homespun[bench]'"
 
 _DESCRIPTION = """\
 Compare a tokenizer's ids with those of tiktoken, tokenizers and the slow reference on a sample of a text, and the
@@ -133,8 +132,8 @@ def compare_with_tiktoken(tokenizer: "Tokenizer", excerpts: "list[Excerpt]") -> 
 
     try:
         import tiktoken
-    except ImportError:
-        yield _skipped("ids", "tiktoken", _NOT_INSTALLED)
+    except ImportError as error:
+        yield _skipped("ids", "tiktoken", str(MissingPackageError.for_import(error, "this comparison")))
         return
     # tiktoken has ranks instead of merges: a token's rank is its position in this list, which may differ from its id.
     tokens = [bytes([byte]) for byte in range(256)]
@@ -175,13 +174,12 @@ def compare_with_tiktoken(tokenizer: "Tokenizer", excerpts: "list[Excerpt]") -> 
 
 def compare_with_tokenizers(tokenizer: "Tokenizer", directory: Path, excerpts: "list[Excerpt]") -> "Iterator[Finding]":
     """Our ids against those of tokenizers, which reads the same tokenizer.json, or the one we write."""
-    from homespun.errors import TokenizerError
     from homespun.tokenizer.verification import compare_ids
 
     try:
         import tokenizers
-    except ImportError:
-        yield _skipped("ids", "tokenizers", _NOT_INSTALLED)
+    except ImportError as error:
+        yield _skipped("ids", "tokenizers", str(MissingPackageError.for_import(error, "this comparison")))
         return
     with tempfile.TemporaryDirectory() as folder:
         path = directory / "tokenizer.json"
@@ -215,8 +213,8 @@ def find_pretokenizer(tokenizer: "Tokenizer") -> "Pretokenize | str":
         return SPLITS[name]
     try:
         import regex
-    except ImportError:
-        return f"a pattern of its own needs the package regex, which is {_NOT_INSTALLED}"
+    except ImportError as error:
+        return str(MissingPackageError.for_import(error, "a pattern of its own"))
     try:
         compiled = regex.compile(tokenizer.pattern)
     except regex.error as error:
