@@ -1,6 +1,6 @@
 import pytest
 
-from homespun.accounting.machines import find_machine, get_machine, list_machines, measured_machine
+from homespun.accounting.machines import MACHINES, Machine, find_machine, get_machine
 from homespun.errors import ConfigError
 from refusals import refuses
 
@@ -39,7 +39,7 @@ def test_names_that_only_resemble_one(device_name):
 
 
 def test_every_entry_finds_itself():
-    for name in list_machines():
+    for name in MACHINES:
         assert get_machine(name).name == name
 
 
@@ -53,7 +53,7 @@ def test_precision_without_units_is_refused():
         get_machine("V100").peak("bfloat16")
 
 
-def test_measured_machine():
-    assert measured_machine("this CPU", 10**9, "float32", 2e11).peak("float32") == 2e11
-    with refuses(ConfigError, "flops_per_second", 0.0):
-        measured_machine("this CPU", 10**9, "float32", 0.0)
+def test_a_measured_machine():
+    assert Machine(name="this CPU", memory_bytes=10**9, peak_flops={"float32": 2e11}).peak("float32") == 2e11
+    with refuses(ConfigError, "peak_flops", 0.0):
+        Machine(name="this CPU", memory_bytes=10**9, peak_flops={"float32": 0.0})

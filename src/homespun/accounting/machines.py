@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from homespun.config import check_choice, check_positive
@@ -16,12 +16,21 @@ _TERA = 10**12
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """One device: its memory and the most FLOP/s its matrix units reach on dense inputs."""
+    """One device: its memory and the most FLOP/s its matrix units reach on dense inputs.
+
+    Raises:
+        ConfigError: a rate is not a positive number, or a precision is unknown.
+    """
 
     name: str
     memory_bytes: int
     peak_flops: dict[str, float]
     """FLOP/s by precision; a precision that is absent is one the device has no units for."""
+
+    def __post_init__(self) -> None:
+        for precision, rate in self.peak_flops.items():
+            check_choice("precision", precision, PRECISIONS)
+            check_positive("peak_flops", rate)
 
     def peak(self, precision: str) -> float:
         """Peak FLOP/s of dense matrix products.
@@ -50,14 +59,12 @@ def find_machine(device_name: str) -> Machine | None:
     if words & {"laptop", "mig"}:
         return None
     # "4090" alone is clear enough.
-    matching = [key for key in _MACHINES if words.issuperset(word for word in _words(key) if word != "rtx")]
+    matching = [key for key in MACHINES if words.issuperset(word for word in _words(key) if word != "rtx")]
     if not matching:
         return None
-    machine = _MACHINES[max(matching, key=lambda key: len(_words(key)))]
+    machine = MACHINES[max(matching, key=lambda key: len(_words(key)))]
     stated = [int(word[:-2]) * _GB for word in words if re.fullmatch(r"\d+gb", word)]
-    if stated:
-        return Machine(name=machine.name, memory_bytes=stated[0], peak_flops=machine.peak_flops)
-    return machine
+    return replace(machine, memory_bytes=stated[0]) if stated else machine
 
 
 def get_machine(device_name: str) -> Machine:
@@ -69,26 +76,10 @@ def get_machine(device_name: str) -> Machine:
     machine = find_machine(device_name)
     if machine is None:
         raise ConfigError(
-            f"machine = {device_name!r} is not in the table; known are {', '.join(list_machines())}; "
+            f"machine = {device_name!r} is not in the table; known are {', '.join(MACHINES)}; "
             "for another one give its measured or published peak with --peak-tflops"
         )
     return machine
-
-
-def measured_machine(name: str, memory_bytes: int, precision: str, flops_per_second: float) -> Machine:
-    """A machine that is in no table, such as a CPU, by the FLOP/s of a matrix product timed on it.
-
-    Raises:
-        ConfigError: the rate is not a positive number, or the precision is unknown.
-    """
-    check_choice("precision", precision, PRECISIONS)
-    check_positive("flops_per_second", flops_per_second)
-    return Machine(name=name, memory_bytes=memory_bytes, peak_flops={precision: flops_per_second})
-
-
-def list_machines() -> list[str]:
-    """Names in the table."""
-    return list(_MACHINES)
 
 
 def _words(name: str) -> list[str]:
@@ -106,7 +97,7 @@ def _table(rows: Iterable[tuple[str, int, float, float, float, float]]) -> dict[
 # TFLOP/s without sparsity, matrix products accumulated in float32; 0: no units for it. Data sheets print the double
 # figure of 2:4 sparsity for most boards since A100, halved here. A key's first word is the chip; further words
 # distinguish its slower boards, by the driver's names.
-_MACHINES = _table(
+MACHINES = _table(
     [
         # name, memory in GB, float32, tf32, bfloat16, float16
         ("V100", 16, 15.7, 0.0, 0.0, 125.0),

@@ -19,26 +19,20 @@ Row = Sequence[str]
 
 def format_estimate(estimate: Estimate) -> str:
     """All tables, ready to print."""
-    sections = (_parameters, _forward, _memory, _step, _time)
-    return "\n\n".join([_headline(estimate), *("\n".join(section(estimate)) for section in sections)])
+    headline = f"{estimate.name}: {_describe(estimate.model)}"
+    sections = ("\n".join(section(estimate)) for section in (_parameters, _forward, _memory, _step, _time))
+    return "\n\n".join([headline, *sections])
 
 
-def align(rows: Sequence[Row], *, indent: str = "  ") -> Iterator[str]:
+def align(rows: Sequence[Row]) -> Iterator[str]:
     """Lines in which the first cell of every row is set left and the others right.
 
     Example: `align([["a", "10"], ["bcd", "9"]])` yields "  a    10" and "  bcd   9".
     """
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        first, *others = (
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield (indent + "  ".join([first, *others])).rstrip()
-
-
-def _headline(estimate: Estimate) -> str:
-    return f"{estimate.name}: {_describe(estimate.model)}"
+    first_width, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
+    for first, *others in rows:
+        cells = [first.ljust(first_width), *map(str.rjust, others, widths)]
+        yield ("  " + "  ".join(cells)).rstrip()
 
 
 def _describe(model: ModelConfig) -> str:

@@ -52,9 +52,7 @@ def count_parameters(config: ModelConfig) -> int:
 def list_matrix_multiplies(config: ModelConfig, sequence_length: int) -> tuple[MatrixMultiply, ...]:
     """Return every matrix multiply of a forward pass over one sequence, in the order of the pass.
 
-    Args:
-        config: The model.
-        sequence_length: In tokens; may exceed the model's context, to ask what a longer one would cost.
+    `sequence_length` may exceed the model's context, to ask what a longer one would cost.
     """
     return tuple(
         replace(product, times=product.times * len(layer.modules))

@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from io import IOBase
+from io import BytesIO, IOBase
 from math import prod
 from typing import Any, Protocol, runtime_checkable
 
@@ -70,27 +70,23 @@ class WritableFile(Protocol):
 def write_tensors(file: WritableFile, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write the layout above, fetching every tensor once from its device.
 
-    The hash comes before the data that it covers. In a file that can seek it is filled in at the end, so that only one
-    tensor is in host memory at a time; for a stream all tensors are fetched first.
+    The hash comes before the data that it covers, and is filled in at the end, so that only one tensor is in host
+    memory at a time. For a stream, which cannot seek, the whole file is built in memory first.
 
     Raises:
         CheckpointError: a tensor's type has no name in the layout.
     """
+    # A file opened for appending can seek, but always writes at its end.
+    if not (isinstance(file, IOBase) and file.seekable() and "a" not in getattr(file, "mode", "")):
+        whole = BytesIO()
+        write_tensors(whole, tensors, metadata)
+        file.write(whole.getbuffer())
+        return
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
     header = _header_of({name: tensors[name] for name in order}, metadata)
     digest = sha256(_canonical(header))
     # As long as the hash itself, so that the header keeps its length.
     header[_METADATA][_HASH] = "0" * 2 * digest.digest_size
-    # A file opened for appending can seek, but always writes at its end.
-    if not (isinstance(file, IOBase) and file.seekable() and "a" not in getattr(file, "mode", "")):
-        contents = [_bytes_of(tensors[name]) for name in order]
-        for content in contents:
-            digest.update(content)
-        header[_METADATA][_HASH] = digest.hexdigest()
-        _write_header(file, header)
-        for content in contents:
-            file.write(content)
-        return
     begin = file.tell()
     _write_header(file, header)
     for name in order:

@@ -122,7 +122,7 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
 
 
 def _machine(options: argparse.Namespace, precision: str) -> "Machine":
-    from homespun.accounting.machines import find_machine, get_machine, measured_machine
+    from homespun.accounting.machines import Machine, find_machine, get_machine
 
     if options.peak_tflops is None:
         machine = get_machine(options.machine)
@@ -131,5 +131,5 @@ def _machine(options: argparse.Namespace, precision: str) -> "Machine":
         memory = known.memory_bytes if known else options.memory
         if memory is None:
             raise ConfigError(f"machine = {options.machine!r} is not in the table; give its memory with --memory too")
-        machine = measured_machine(options.machine, memory, precision, options.peak_tflops * 1e12)
+        machine = Machine(name=options.machine, memory_bytes=memory, peak_flops={precision: options.peak_tflops * 1e12})
     return machine if options.memory is None else replace(machine, memory_bytes=options.memory)

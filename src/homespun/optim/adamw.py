@@ -24,12 +24,7 @@ class AdamW(GroupedOptimizer):
     with t = 1 in a parameter's first step. The moments m and v are at least float32, whatever the parameter's dtype.
     The operations and their order are PyTorch's, so that results equal `torch.optim.AdamW`.
 
-    Args:
-        params: Parameters, or groups of them with settings of their own.
-        lr: Learning rate.
-        betas: (beta1, beta2), each at least 0 and less than 1.
-        eps: Added to the denominator for numerical stability; above 0.
-        weight_decay: Multiplied by lr.
+    Settings are those of `AdamWConfig`, with PyTorch's defaults; a group of parameters may have its own.
 
     Raises:
         ConfigError: a setting is out of its range.

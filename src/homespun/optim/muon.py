@@ -31,12 +31,7 @@ class Muon(GroupedOptimizer):
     AdamW's learning rate and weight decay can be used; Jordan's sqrt(max(1, rows / columns)) needs its own. Meant for
     the matrices inside the blocks: embeddings, head and gains are better left to AdamW.
 
-    Args:
-        params: Matrices, or groups of them with settings of their own.
-        lr: Learning rate.
-        momentum: Decay rate of the running average of the gradient.
-        newton_schulz_steps: Iterations of `orthogonalize`.
-        weight_decay: Multiplied by lr.
+    Settings are those of `MuonConfig`; a group of parameters may have its own.
 
     Raises:
         ConfigError: a setting is out of its range, or a parameter is no matrix.

@@ -148,11 +148,7 @@ def cosine_schedule(t: int, alpha_max: float, alpha_min: float, T_w: int, T_c: i
 
 
 def linear_schedule(t: int, alpha_max: float, alpha_min: float, T_w: int, T_c: int) -> float:
-    """Rise linearly to `alpha_max` at step T_w, fall linearly to `alpha_min` at step T_c, stay there.
-
-    Raises:
-        ConfigError: T_c < T_w, or either is negative.
-    """
+    """Rise linearly to `alpha_max` at T_w, fall linearly to `alpha_min` at T_c: `wsd_schedule` with T_s = T_w."""
     return wsd_schedule(t, alpha_max, alpha_min, T_w, T_w, T_c)
 
 

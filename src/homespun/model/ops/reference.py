@@ -12,8 +12,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from homespun.model.ops.precision import widen
 from homespun.shapes import Device
+
+
+def widen(x: Tensor) -> Tensor:
+    """Return `x` in float32 at least: 16-bit formats have too few significant bits to sum many terms."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def silu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from homespun.model.ops import reference
-from homespun.model.ops.precision import widen
+from homespun.model.ops.reference import widen
 
 QUERIES_PER_BLOCK = 128
 """Few enough that little is computed that the mask discards, enough that matrix multiplies are efficient."""

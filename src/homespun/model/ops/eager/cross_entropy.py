@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from homespun.model.ops.precision import widen
+from homespun.model.ops.reference import widen
 
 BYTES_PER_TILE = 16 * 2**20
 """Logits held at once, in float32: about half of a processor's last-level cache."""
