@@ -71,15 +71,17 @@ def test_gpt2s_files_give_back_what_was_saved(tmp_path):
     tokenizer.save(tmp_path)
     files = tmp_path / "vocab.json", tmp_path / "merges.txt"
     assert Tokenizer.from_files(*files, list(tokenizer.special_tokens)) == tokenizer
-    (tmp_path / "tokenizer.json").unlink()
-    as_written_by_others(files[1])
+    as_written_by_others(tmp_path)
     assert Tokenizer.load(tmp_path) == tokenizer
 
 
-def as_written_by_others(merges, cut=0):
-    """Give merges.txt the first line that GPT-2's has, and leave the last `cut` merges out."""
+def as_written_by_others(folder, cut=0):
+    """Keep GPT-2's two files alone, in its layout, without the last `cut` merges."""
+    merges = folder / "merges.txt"
     lines = merges.read_text().splitlines()[1:]
     merges.write_text("\n".join(["#version: 0.2", *lines[: len(lines) - cut]]) + "\n")
+    edit(folder / "vocab.json", lambda words: None)
+    (folder / "tokenizer.json").unlink()
 
 
 @pytest.mark.parametrize("cut", [1, 3])
@@ -92,19 +94,33 @@ def test_merges_cut_off_at_a_line_end_are_noticed(cut, tmp_path):
     merges.write_text("\n".join(lines[:-cut]) + "\n")
     with refuses(TokenizerError, merges, len(tokenizer.merges), len(tokenizer.merges) - cut):
         Tokenizer.from_files(tmp_path / "vocab.json", merges)
-    (tmp_path / "tokenizer.json").unlink()
     merges.write_text("\n".join(lines) + "\n")
-    as_written_by_others(merges, cut)
+    as_written_by_others(tmp_path, cut)
     with refuses(TokenizerError, merges, "the end of the file"):
         Tokenizer.load(tmp_path)
 
 
 def test_a_directory_without_its_tokenizer_json_is_refused(tmp_path):
-    """Its pattern and special tokens stand there alone: GPT-2's would be wrong without a word."""
+    """Oracle: the missing file. Only it states the pattern and special tokens; GPT-2's pattern gives other ids."""
     make(pattern="gpt4").save(tmp_path)
     (tmp_path / "tokenizer.json").unlink()
     with refuses(MissingFileError, tmp_path, "tokenizer.json"):
         Tokenizer.load(tmp_path)
+    (tmp_path / "merges.txt").unlink()
+    with refuses(MissingFileError, tmp_path, "tokenizer.json"):
+        Tokenizer.load(tmp_path)
+
+
+def test_files_that_an_older_version_left_are_refused(tmp_path):
+    """Oracle: the missing file. The first line of merges.txt is GPT-2's; the layout of vocab.json is homespun's."""
+    tokenizer = make(pattern="gpt4")
+    tokenizer.save(tmp_path)
+    (tmp_path / "tokenizer.json").unlink()
+    files = tmp_path / "vocab.json", tmp_path / "merges.txt"
+    files[1].write_text("#version: 0.2\n" + files[1].read_text().partition("\n")[2])
+    with refuses(MissingFileError, tmp_path, "tokenizer.json", "Tokenizer.from_files"):
+        Tokenizer.load(tmp_path)
+    assert Tokenizer.from_files(*files, list(tokenizer.special_tokens), pattern="gpt4") == tokenizer
 
 
 @pytest.mark.parametrize("name", ["vocab.json", "merges.txt", "tokenizer_config.json"])

@@ -12,7 +12,7 @@ from homespun.data.dataset import TokenDataset
 from homespun.data.encode import encode_corpus
 from homespun.data.manifest import MANIFEST_NAME
 from homespun.entropy import CorpusEntropy
-from homespun.errors import ConfigError, DataError, MissingFileError
+from homespun.errors import DataError, MissingFileError
 from homespun.files import remove_temporaries
 from homespun.locks import hold_lock
 from homespun.progress import ProgressCallback, ignore_progress
@@ -22,7 +22,7 @@ from homespun.records import read_json_record
 from homespun.seeding import derive_seed
 from homespun.storybook.write import entropy_path, write_storybook
 from homespun.tokenizer.counting.job import CountOptions
-from homespun.tokenizer.storage.directory import MERGES_FILE, TOKENIZER_FILE, VOCAB_FILE, is_incomplete_save
+from homespun.tokenizer.storage.directory import TOKENIZER_FILE, is_incomplete_save
 from homespun.tokenizer.tokenizer import Tokenizer
 from homespun.tokenizer.train import check_special_tokens_stay_apart, train_bpe
 
@@ -104,17 +104,16 @@ class _Preparation:
     def tokenizer(self, split: _Split) -> Tokenizer:
         """Return the recipe's tokenizer, trained on the training text if it does not exist or is incomplete."""
         directory, wanted = Path(self._config.data.tokenizer), self._config.tokenizer
-        is_incomplete, refusal = is_incomplete_save(directory), None
+        is_incomplete = is_incomplete_save(directory)
         if directory.exists():
             try:
                 tokenizer = Tokenizer.load(directory)
                 check_tokenizer(tokenizer, self._config)
                 self._log(f"kept {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens")
                 return tokenizer
-            except (MissingFileError, ConfigError) as error:
+            except MissingFileError:
                 if not is_incomplete:
                     raise
-                refusal = error
         files = self.text(split)
         check_special_tokens_stay_apart(wanted.special_tokens, wanted.pattern, files)
         with hold_lock(directory.parent):
@@ -130,9 +129,6 @@ class _Preparation:
                     on_progress=on_progress,
                 )
             tokenizer = Tokenizer(vocab, merges, wanted.special_tokens, pattern=wanted.pattern)
-            if isinstance(refusal, ConfigError) and not _has_same_merges(directory, tokenizer):
-                # GPT-2's files, or somebody's: nothing else says that they are the remains of this tokenizer.
-                raise refusal
             tokenizer.save(directory)
         why = f"; {TOKENIZER_FILE} was missing there" if is_incomplete else ""
         self._log(f"made {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens, from {split.text}{why}")
@@ -177,14 +173,6 @@ class _Preparation:
                 f"{path}: a storybook {found}, but source.num_{split.name}_stories = {split.num_stories:,}; "
                 "delete it to generate it again, or name another file"
             )
-
-
-def _has_same_merges(directory: Path, tokenizer: Tokenizer) -> bool:
-    """Whether vocab.json and merges.txt of a directory without tokenizer.json are those of `tokenizer`."""
-    there = Tokenizer.from_files(
-        directory / VOCAB_FILE, directory / MERGES_FILE, list(tokenizer.special_tokens), pattern=tokenizer.pattern
-    )
-    return there.fingerprint == tokenizer.fingerprint
 
 
 def _has_text(split: _Split) -> bool:

@@ -124,8 +124,8 @@ class Tokenizer:
     def load(cls, directory: str | os.PathLike[str]) -> "Tokenizer":
         """Read a tokenizer directory: tokenizer.json, or else vocab.json with merges.txt.
 
-        Others' vocab.json and merges.txt say nothing of pattern and special tokens: the pattern is GPT-2's, and the
-        tokens that no merge makes are special.
+        vocab.json and merges.txt say nothing of pattern and special tokens: the pattern is GPT-2's, and tokens that no
+        merge makes are special. Those that homespun wrote are refused, since their pattern was in tokenizer.json.
 
         Raises:
             MissingFileError: there is no tokenizer at that place.

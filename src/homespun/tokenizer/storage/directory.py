@@ -16,7 +16,6 @@ from homespun.files import make_directory, storage_errors, sync_directory, write
 from homespun.tokenizer.definition import Definition
 from homespun.tokenizer.storage.gpt2 import (
     format_vocab,
-    is_written_with_tokenizer_json,
     merges_file_text,
     read_gpt2_directory,
     vocab_file_text,
@@ -106,11 +105,6 @@ def load_definition(path: Path) -> Definition:
         return read_tokenizer_json(path)
     if (path / TOKENIZER_FILE).is_file():
         return read_tokenizer_json(path / TOKENIZER_FILE)
-    if is_written_with_tokenizer_json(path / MERGES_FILE):
-        raise MissingFileError(
-            f"{path}: {TOKENIZER_FILE} is missing, with which {MERGES_FILE} was written: the tokenizer was not saved "
-            "wholly; make it again, or load the other two files with Tokenizer.from_files and the pattern"
-        )
     if (path / VOCAB_FILE).is_file():
         return read_gpt2_directory(path / VOCAB_FILE, path / MERGES_FILE)
     raise MissingFileError(

@@ -7,13 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from homespun.errors import TokenizerError
+from homespun.errors import MissingFileError, TokenizerError
 from homespun.tokenizer.definition import Definition, define
 from homespun.tokenizer.storage.printable import from_printable, to_printable
 from homespun.tokenizer.storage.reading import errors_about, read_json_object, read_utf8
 
-# Readers of merges.txt skip the first line. Ours adds the number of merges, which shows a truncated file, and
-# that it was written with a tokenizer.json.
+# Readers of merges.txt skip the first line. Ours adds the number of merges, which shows a truncated file.
 _HEADER = "#version: 0.2 - {} merges, by homespun with tokenizer.json"
 _OWN_HEADER = re.compile(_HEADER.format(r"(\d+)"))
 
@@ -41,12 +40,18 @@ def read_gpt2_directory(vocab_path: Path, merges_path: Path) -> Definition:
     The words that no merge makes are special tokens: no text could have them otherwise. The pattern is GPT-2's.
 
     Raises:
-        MissingFileError: one of the files does not exist.
+        MissingFileError: one of the files does not exist, or the tokenizer.json that we wrote with them.
         TokenizerError: one is malformed, or they do not belong together: merges.txt was cut off.
     """
+    words = read_json_object(vocab_path, "a JSON object of tokens and ids")
+    # Nobody else writes one key per line. The first line of merges.txt would not show what older versions wrote.
+    if read_utf8(vocab_path, "tokens and ids") == _vocab_text(words):
+        raise MissingFileError(
+            f"{vocab_path.parent}: tokenizer.json is missing, with which {vocab_path.name} was written: the tokenizer "
+            "was not saved wholly; make it again, or load the other files with Tokenizer.from_files and the pattern"
+        )
     merges = _read_merges(merges_path)
     made = {to_printable(left + right) for left, right in merges}
-    words = read_json_object(vocab_path, "a JSON object of tokens and ids")
     special_tokens = [word for word in words if len(word) > 1 and word not in made]
     if lost := _find_lost_merge(special_tokens, merges):
         raise TokenizerError(
@@ -68,11 +73,6 @@ def _find_lost_merge(words: list[str], merges: list[tuple[bytes, bytes]]) -> str
         if len(symbols) == 2 and not re.fullmatch(r"<.*>|\[.*\]", word):
             return word
     return None
-
-
-def is_written_with_tokenizer_json(merges_path: Path) -> bool:
-    """Return whether we wrote the file as one of a directory, which therefore is incomplete without tokenizer.json."""
-    return merges_path.is_file() and bool(_OWN_HEADER.match(read_utf8(merges_path, "a list of merges")))
 
 
 def _read_merges(path: Path) -> list[tuple[bytes, bytes]]:
@@ -164,9 +164,13 @@ def vocab_file_text(definition: Definition) -> str:
     Raises:
         TokenizerError: as `format_vocab`.
     """
-    return json.dumps(format_vocab(definition), ensure_ascii=False, indent=0) + "\n"
+    return _vocab_text(format_vocab(definition))
 
 
 def merges_file_text(definition: Definition) -> str:
     """Return the text of merges.txt."""
     return "\n".join([_HEADER.format(len(definition.merges)), *format_merges(definition)]) + "\n"
+
+
+def _vocab_text(words: dict[str, Any]) -> str:
+    return json.dumps(words, ensure_ascii=False, indent=0) + "\n"
