@@ -109,7 +109,7 @@ class _Preparation:
             try:
                 tokenizer = Tokenizer.load(directory)
                 check_tokenizer(tokenizer, self._config)
-                self._log(f"kept {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens")
+                self._log(f"kept {directory}: a tokenizer of {len(tokenizer):,} tokens")
                 return tokenizer
             except MissingFileError:
                 if not is_incomplete:
@@ -131,7 +131,7 @@ class _Preparation:
             tokenizer = Tokenizer(vocab, merges, wanted.special_tokens, pattern=wanted.pattern)
             tokenizer.save(directory)
         why = f"; {TOKENIZER_FILE} was missing there" if is_incomplete else ""
-        self._log(f"made {directory}: a tokenizer of {tokenizer.vocab_size:,} tokens, from {split.text}{why}")
+        self._log(f"made {directory}: a tokenizer of {len(tokenizer):,} tokens, from {split.text}{why}")
         return tokenizer
 
     def dataset(self, split: _Split, tokenizer: Tokenizer) -> None:

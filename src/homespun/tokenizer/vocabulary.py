@@ -34,7 +34,7 @@ def check_can_be_extended(tokenizer: Tokenizer, vocab_size: int, special_tokens:
     """
     if tokenizer.vocab_size > vocab_size:
         raise ConfigError(
-            f"vocab_size = {vocab_size} is less than the {tokenizer.vocab_size} tokens of the tokenizer to extend; "
+            f"vocab_size = {vocab_size} is less than the {tokenizer.vocab_size} ids of the tokenizer to extend; "
             "ask for more"
         )
     if list(tokenizer.special_tokens) != list(special_tokens):

@@ -54,6 +54,40 @@ def test_train_says_what_came_of_it(corpus, tmp_path, capsys):
     assert "no more pairs to merge" in said
 
 
+def test_an_extended_tokenizer_keeps_its_added_tokens(corpus, tmp_path):
+    """Oracle: the tokenizer that is extended: added tokens are found in text, special tokens aside."""
+    vocab, merges = train_bpe(corpus, 262, [END])
+    small = Tokenizer(vocab | {263: b"<think>"}, merges, [END], added_tokens=["<think>"])
+    small.save(tmp_path / "small")
+    assert (
+        main(
+            [
+                "tokenizer",
+                "train",
+                str(corpus),
+                "--vocab-size",
+                "270",
+                "--extend",
+                str(tmp_path / "small"),
+                *out(tmp_path),
+            ]
+        )
+        == 0
+    )
+    extended = Tokenizer.load(tmp_path / "tokenizer")
+    assert extended.added_tokens == small.added_tokens == {"<think>": 263}
+    assert extended.encode("<think>", "text") == [263]
+    assert extended.merges[: len(merges)] == merges
+    assert len(extended.merges) > len(merges)
+
+
+def test_tokens_are_counted_where_ids_have_gaps(tmp_path, capsys):
+    """Derived by hand: 256 bytes and one token, whose id is 999."""
+    Tokenizer({id_: bytes([id_]) for id_ in range(256)} | {999: b"ab"}, [(b"a", b"b")]).save(tmp_path / "tok")
+    assert main(["tokenizer", "inspect", str(tmp_path / "tok")]) == 0
+    assert "257 tokens" in capsys.readouterr().out
+
+
 def test_train_says_what_it_made_on_an_ascii_terminal(tmp_path):
     """Oracle: the longest token, escaped: it is Japanese, and standard output cannot encode it."""
     (tmp_path / "a.txt").write_text("\u65e5\u672c\u8a9e " * 40)

@@ -40,7 +40,7 @@ def describe_tokenizer(tokenizer: "Tokenizer") -> str:
     longest = sorted(merged, key=lambda token: (-len(token), token))[:NUM_LONGEST]
     return "\n".join(
         [
-            f"vocabulary      {tokenizer.vocab_size:,} tokens",
+            f"vocabulary      {len(tokenizer):,} tokens",
             f"merges          {len(tokenizer.merges):,}",
             f"special tokens  {special_tokens}",
             f"pattern         {name_of_pattern(tokenizer.pattern)}",

@@ -97,21 +97,22 @@ def main(arguments: list[str]) -> int:
             on_progress=on_progress,
         )
     merged = time.perf_counter()
-    tokenizer = Tokenizer(vocab, merges, special_tokens, pattern=pattern)
+    specials, added = (special_tokens, []) if extended is None else (extended.special_tokens, extended.added_tokens)
+    tokenizer = Tokenizer.from_definition(define(vocab, merges, specials, pattern, added))
     if existing is not None and existing.fingerprint != tokenizer.fingerprint:
-        raise refusal_to_replace(options.out, f"of {existing.vocab_size:,} tokens")
+        raise refusal_to_replace(options.out, f"of {len(existing):,} tokens")
     tokenizer.save(options.out)
 
     longest = max((left + right for left, right in merges), key=len, default=b"")
     print(f"pre-tokens     {counts.total:,} ({len(counts):,} distinct)")
-    print(f"vocabulary     {tokenizer.vocab_size:,} tokens, {len(merges):,} of them merged")
+    print(f"vocabulary     {len(tokenizer):,} tokens, {len(merges):,} of them merged")
     shown, rest = longest[:_SHOWN_BYTES].decode(errors="replace"), longest[_SHOWN_BYTES:]
     print(f"longest token  {shown!r}{' ...' if rest else ''} ({len(longest):,} bytes)")
     print(f"seconds        {merged - began:.2f} ({counted - began:.2f} counting, {merged - counted:.2f} merging)")
     print(f"fingerprint    {tokenizer.fingerprint}")
     print(f"written to     {options.out}")
-    if len(vocab) < options.vocab_size:
-        print(f"The text has no more pairs to merge: {options.vocab_size - len(vocab):,} tokens fewer than asked for.")
+    if lacking := options.vocab_size - tokenizer.vocab_size:
+        print(f"The text has no more pairs to merge: {lacking:,} tokens fewer than asked for.")
     return 0
 
 
@@ -162,7 +163,7 @@ def find_existing(options: argparse.Namespace, special_tokens: list[str], regex:
         return None
     found, expected = ([*existing.special_tokens], existing.pattern), (special_tokens, regex)
     if found != expected or existing.vocab_size > options.vocab_size:
-        what = f"of {existing.vocab_size:,} tokens, special tokens {found[0]} and pattern {found[1]!r}"
+        what = f"of {len(existing):,} tokens, special tokens {found[0]} and pattern {found[1]!r}"
         raise refusal_to_replace(options.out, what)
     return existing
 
