@@ -40,20 +40,15 @@ class Slot:
 
     def options(self, world: World) -> tuple[Entry, ...]:
         """Return the options in lexicon order, given the facts known so far."""
-        options = self.all_options(world)
-        taken = [world[fact] for fact in self.unlike if fact in world]
-        if not taken:
-            return options
-        return tuple(option for option in options if option not in taken)
-
-    def all_options(self, world: World) -> tuple[Entry, ...]:
-        """Return the options before those in `unlike` are removed."""
         if self.source in self.lists:
-            return self.lists[self.source]
-        if "|" in self.source:
-            return tuple(world[fact] for fact in self.source.split("|"))
-        fact, link = self.source.split(".")
-        return world[fact].links[link]
+            options = self.lists[self.source]
+        elif "|" in self.source:
+            options = tuple(world[fact] for fact in self.source.split("|"))
+        else:
+            fact, link = self.source.split(".")
+            options = world[fact].links[link]
+        taken = [world[fact] for fact in self.unlike if fact in world]
+        return tuple(option for option in options if option not in taken) if taken else options
 
 
 def make_entry(text: str, *, links: Mapping[str, tuple[Entry, ...]] | None = None, **forms: str) -> Entry:

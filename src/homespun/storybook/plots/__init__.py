@@ -12,6 +12,5 @@ RULES: dict[str, tuple[str, ...]] = {
     **words.RULES,
     **shared.RULES,
     "plot": tuple(beginning for plot in PLOTS for beginning in plot.BEGINNINGS),
+    **{name: wordings for plot in PLOTS for name, wordings in plot.RULES.items()},
 }
-for _plot in PLOTS:
-    RULES |= _plot.RULES
