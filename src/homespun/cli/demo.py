@@ -25,7 +25,6 @@ def main(arguments: list[str]) -> int:
             "generates: nothing is downloaded. The same command resumes an interrupted demo, and shows the result of "
             "a finished one. Every key of recipes/demo.yaml is a flag too, such as --training.num_steps 300."
         ),
-        allow_abbrev=False,
     )
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), metavar="DIR", help="default: runs/demo")
     options, overrides = parser.parse_known_args(arguments)

@@ -9,18 +9,12 @@ from pathlib import Path
 from homespun.cli.parsing import CommandParser
 from homespun.errors import EXTRAS
 
-
-def build_parser() -> CommandParser:
-    """Return the parser of the command's arguments."""
-    return CommandParser(
-        "homespun doctor",
-        "Show what this machine offers, what a run would choose by itself, and why. Measures for a second.",
-    )
+_DESCRIPTION = "Show what this machine offers, what a run would choose by itself, and why. Measures for a second."
 
 
 def main(arguments: list[str]) -> int:
     """Print what a run started here and now would find."""
-    build_parser().parse_args(arguments)
+    CommandParser("homespun doctor", _DESCRIPTION).parse_args(arguments)
     import homespun
 
     print_row("homespun", f"{homespun.__version__}, Python {platform.python_version()}, {platform.platform()}")

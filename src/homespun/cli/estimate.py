@@ -48,7 +48,6 @@ def _build_parser() -> CommandParser:
             "from a model's dimensions alone. Nothing is run."
         ),
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "model",

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from homespun.cli.parsing import CommandParser, parse_count, parse_positive, read_standard_input
+from homespun.cli.parsing import CommandParser, parse_count, parse_positive, read_text
 from homespun.errors import ConfigError
 
 _RULE = "-" * 72
@@ -99,4 +99,4 @@ def find_prompt(options: argparse.Namespace) -> str:
     if options.text is not None and options.prompt is not None:
         raise ConfigError(f"two prompts were given, {options.text!r} and --prompt {options.prompt!r}; give one")
     prompt = options.prompt if options.text is None else options.text
-    return read_standard_input().removesuffix("\n") if prompt == "-" else prompt or ""
+    return read_text("-").removesuffix("\n") if prompt == "-" else prompt or ""

@@ -3,9 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from homespun.errors import ConfigError, DataError
+from homespun.files import check_is_file
 
 
 class _HelpFormatter(argparse.HelpFormatter):
@@ -26,8 +28,7 @@ class CommandParser(argparse.ArgumentParser):
     """
 
     def __init__(self, prog: str, description: str, **settings: Any) -> None:
-        settings = {"formatter_class": _HelpFormatter, "allow_abbrev": False} | settings
-        super().__init__(prog=prog, description=description, **settings)
+        super().__init__(prog, description=description, formatter_class=_HelpFormatter, allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message}; see `{self.prog} --help`")
@@ -93,16 +94,18 @@ def parse_positive(text: str) -> int:
     return count
 
 
-def read_standard_input() -> str:
-    """Return the text on standard input, line ends as they are.
+def read_text(file: str) -> str:
+    """Return the text of a file, or of standard input for "-", line ends as they are.
 
     Raises:
-        DataError: it is not valid UTF-8.
+        MissingFileError: there is no such file.
+        DataError: it is not valid UTF-8; the message has the byte's offset.
     """
-    data = sys.stdin.buffer.read()
+    if file != "-":
+        check_is_file(Path(file), "a UTF-8 text", "name a text file, or - for standard input")
+    data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"standard input: byte {error.start} is not valid UTF-8; convert the text to UTF-8 first"
-        ) from error
+        where = "standard input" if file == "-" else file
+        raise DataError(f"{where}: byte {error.start} is not valid UTF-8; convert the text to UTF-8 first") from error

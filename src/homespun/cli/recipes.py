@@ -15,8 +15,6 @@ class RecipeParser(CommandParser):
             prog=prog,
             description=description,
             usage=f"{prog} RECIPE [--key.sub value ...]",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
             add_help=False,
         )
         self.add_argument("-h", "--help", action="store_true", help="show this and exit")

@@ -5,19 +5,14 @@ from pathlib import Path
 from homespun.cli.parsing import CommandParser
 
 
-def build_parser() -> CommandParser:
-    """Return the parser of the command's arguments."""
+def main(arguments: list[str]) -> int:
+    """Write the report and print where it is."""
     parser = CommandParser("homespun report", "Write one self-contained HTML file about one or more runs.")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run directory, finished or not")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the file to write (default: report.html in the first run)"
     )
-    return parser
-
-
-def main(arguments: list[str]) -> int:
-    """Write the report and print where it is."""
-    options = build_parser().parse_args(arguments)
+    options = parser.parse_args(arguments)
     # Imported here: `--help` does not wait for the plots.
     from homespun.records import RunDirectory
     from homespun.reporting import write_report

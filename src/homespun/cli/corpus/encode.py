@@ -1,6 +1,5 @@
 """`homespun corpus encode`: text of any number of files to a token data set."""
 
-import argparse
 import time
 from pathlib import Path
 
@@ -26,11 +25,7 @@ examples:
 
 def build_parser() -> CommandParser:
     """The command's arguments."""
-    parser = CommandParser(
-        prog="homespun corpus encode",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser("homespun corpus encode", _DESCRIPTION)
     add_inputs(parser)
     parser.add_argument("--tokenizer", type=Path, required=True, metavar="DIR", help="a tokenizer directory")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the directory of the token data set")

@@ -3,14 +3,10 @@
 from homespun.cli.parsing import CommandParser
 
 
-def build_parser() -> CommandParser:
-    """Return the parser of the command's arguments."""
-    return CommandParser("homespun corpus list", "List the texts that `homespun corpus get` downloads.")
-
-
 def main(arguments: list[str]) -> int:
     """Print the catalogue."""
-    build_parser().parse_args(arguments)
+    parser = CommandParser("homespun corpus list", "List the texts that `homespun corpus get` downloads.")
+    parser.parse_args(arguments)
     # Imported here so that `--help` is fast.
     from homespun.corpus import NAMED_TEXTS
 

@@ -9,9 +9,8 @@ from homespun.cli.progress import progress_bar
 def main(arguments: list[str]) -> int:
     """Write the stories and print their entropy."""
     parser = CommandParser(
-        prog="homespun corpus storybook",
-        description="Write generated children's stories, separated by <|endoftext|>, and in a second file their exact "
-        "bits.",
+        "homespun corpus storybook",
+        "Write generated children's stories, separated by <|endoftext|>, and in a second file their exact bits.",
     )
     parser.add_argument("--stories", type=parse_count, required=True, metavar="N", help="the number of stories")
     parser.add_argument("--seed", type=parse_count, default=0, metavar="S", help="seed of the stories (0)")

@@ -1,6 +1,5 @@
 """`homespun tokenizer count`: how often each pre-token of a corpus occurs, as a file to train from."""
 
-import argparse
 import time
 from pathlib import Path
 
@@ -28,11 +27,7 @@ examples:
 
 def build_parser() -> CommandParser:
     """The command's arguments."""
-    parser = CommandParser(
-        prog="homespun tokenizer count",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser("homespun tokenizer count", _DESCRIPTION)
     add_inputs(parser, or_else="; or counts files")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.counts", help="where the counts are written")
     add_splitting(parser)

@@ -1,10 +1,9 @@
 """`homespun tokenizer encode`: the ids of a text, printed or written as a NumPy file."""
 
-import sys
 from pathlib import Path
 from typing import get_args
 
-from homespun.cli.parsing import CommandParser
+from homespun.cli.parsing import CommandParser, read_text
 
 
 def build_parser() -> CommandParser:
@@ -46,23 +45,3 @@ def main(arguments: list[str]) -> int:
         np.save(file, ids.astype(dtype))
     print(f"{len(ids):,} ids written to {asked.out} as {dtype}")
     return 0
-
-
-def read_text(file: str) -> str:
-    """The text of a file, or of standard input for "-".
-
-    Raises:
-        MissingFileError: there is no such file.
-        DataError: it is not valid UTF-8; the message has the byte's offset.
-    """
-    from homespun.errors import DataError
-    from homespun.files import check_is_file
-
-    if file != "-":
-        check_is_file(Path(file), "a text to encode", "name a UTF-8 text file, or give the text itself with --text")
-    data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        where = "standard input" if file == "-" else file
-        raise DataError(f"{where}: byte {error.start} is not valid UTF-8; convert the text to UTF-8 first") from error

@@ -34,11 +34,7 @@ _SHOWN_BYTES = 60  # of the longest token, which may be as long as the text
 
 def build_parser() -> CommandParser:
     """The command's arguments."""
-    parser = CommandParser(
-        prog="homespun tokenizer train",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser("homespun tokenizer train", _DESCRIPTION)
     add_inputs(parser, or_else="; or counts files, from `homespun tokenizer count`")
     parser.add_argument("--vocab-size", type=parse_count, required=True, metavar="N", help="tokens at most, in all")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the tokenizer is written")
