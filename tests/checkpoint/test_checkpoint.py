@@ -202,7 +202,7 @@ def test_an_optimizer_of_foreign_parameters_is_refused(trained, tmp_path):
 
 
 def test_a_parameter_that_never_had_a_gradient_has_no_state(fresh, tmp_path):
-    """Oracle: identity; such a parameter is stated to have none, so that lost state is told from it."""
+    """Oracle: identity; such a parameter is stated to have none, so that lost state can be distinguished from it."""
 
     def build_half():
         model = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
@@ -300,8 +300,8 @@ def test_no_tensor_overlaps_another_and_all_are_aligned(trained, tmp_path):
     length = int.from_bytes(raw[:8], "little")
     header = json.loads(raw[8 : 8 + length])
     del header["__metadata__"]
-    spans = sorted(tuple(entry["data_offsets"]) for entry in header.values())
+    offsets = sorted(tuple(entry["data_offsets"]) for entry in header.values())
     assert (8 + length) % 8 == 0
-    assert spans[0][0] == 0
-    assert spans[-1][1] == len(raw) - 8 - length
-    assert all(before[1] == after[0] for before, after in pairwise(spans))
+    assert offsets[0][0] == 0
+    assert offsets[-1][1] == len(raw) - 8 - length
+    assert all(before[1] == after[0] for before, after in pairwise(offsets))

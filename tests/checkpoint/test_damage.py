@@ -108,12 +108,12 @@ def test_files_of_others_are_told_apart_from_damaged_ones(victim, tmp_path):
 def forge(header: dict, data: bytes) -> bytes:
     """A file of `header` and `data` under a true hash."""
 
-    def spell(value):
+    def canonical(value):
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
     header["__metadata__"].pop("sha256", None)
-    header["__metadata__"]["sha256"] = sha256(spell(header) + data).hexdigest()
-    text = spell(header)
+    header["__metadata__"]["sha256"] = sha256(canonical(header) + data).hexdigest()
+    text = canonical(header)
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + data
 

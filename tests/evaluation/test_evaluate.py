@@ -41,7 +41,7 @@ def nats_one_by_one(model, dataset, context_length, num_tokens, *, by_document):
     ids = [0, *np.asarray(dataset[0 : len(dataset)]).tolist()]
     total, seen = 0.0, []
     for place in range(1, num_tokens + 1):
-        # What the token may be conditioned on begins anew with a window, or with a document.
+        # What the token may be conditioned on starts again with each window, or with a document.
         if len(seen) == context_length or (by_document and ids[place - 1] == 0):
             seen = []
         seen.append(ids[place - 1])

@@ -96,6 +96,19 @@ def test_costs_are_summed_over_the_groups():
     assert SGDOptim().update_cost(shapes) == (0, 2 * 29)
 
 
+@pytest.mark.parametrize(
+    ("config", "facts"),
+    [
+        (MuonOptim(groups=[]), ("optim: ", "ln_final.weight", "1 axes")),
+        (AdamWOptim(groups=[GroupRule(pattern="lm_haed", optimizer=AdamWConfig())]), ("optim.groups[0]", "lm_haed")),
+    ],
+)
+def test_costs_of_rules_that_do_not_fit_are_refused(config, facts):
+    """As building the optimizer refuses them, but without torch: `homespun estimate` says so before a run does."""
+    with refuses(ConfigError, *facts):
+        config.update_cost({"layers.0.attn.q_proj.weight": (2, 3), "ln_final.weight": (3,)})
+
+
 def test_a_tall_matrix_costs_muon_what_its_transpose_costs():
     """Oracle: `orthogonalize`, which multiplies the smaller of X X^T and X^T X."""
     assert MuonConfig().cost((7, 3)) == MuonConfig().cost((3, 7))

@@ -45,7 +45,7 @@ class Estimate:
     optim: OptimConfig = field(default_factory=AdamWOptim)
     """The optimizers: their state and the FLOPs of their update."""
     machine: Machine
-    """Where it would run; its memory bounds the batch."""
+    """Its memory bounds the batch."""
     precision: str
     """Format of the matrix products, for the machine's peak; memory is counted in float32."""
     mfu: float

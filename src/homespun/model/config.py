@@ -37,7 +37,7 @@ class ModelConfig:
     """Base of RoPE's wavelengths, in positions / (2 pi)."""
 
     norm: Norm = "pre"
-    """Where RMSNorm stands: before each sublayer, after each residual sum, or nowhere."""
+    """Where RMSNorm is applied: before each sublayer, after each residual sum, or nowhere."""
 
     norm_eps: float = 1e-5
     """Added to the mean square inside RMSNorm."""

@@ -1,4 +1,4 @@
-"""The output head, the only place that makes logits and losses."""
+"""The output head: logits and losses are computed here and nowhere else."""
 
 import torch
 from jaxtyping import Float, Int
@@ -21,7 +21,7 @@ class Head(Linear):
     def token_losses(self, hidden_BTD: HiddenBTD, targets_BT: TokensBT) -> Float[Tensor, "B T"]:
         """Return the negative log-likelihood of each target, in nats, in float32 at least.
 
-        Logits are made for one sequence at a time: those of a batch are the largest tensor of a small model, and
+        Logits are computed for one sequence at a time: those of a batch are the largest tensor of a small model, and
         allocating them again for each batch costs more than the arithmetic.
         """
         sequences = zip(hidden_BTD, targets_BT, strict=True)

@@ -17,7 +17,7 @@ class TransformerBlock(nn.Module):
     """Attention between positions, then a feed-forward network at each; both add to the residual stream.
 
     Args:
-        rope: The rotary embedding that the blocks of a model share; None: a block that stands alone builds its own.
+        rope: The rotary embedding that the blocks of a model share; None: the block builds its own.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class TransformerLM(nn.Module):
         token_positions: Int[Tensor, "*#B T"] | None = None,
         cache: KeyValueStore | None = None,
     ) -> HiddenBTD:
-        """Return the last hidden states, from which `lm_head` makes logits and losses.
+        """Return the last hidden states, from which `lm_head` computes logits and losses.
 
         Args:
             token_ids_BT: At most `context_length` positions.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, prod
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple, cast, get_args
 
 from homespun.config import check_at_least, check_fraction, check_positive
 from homespun.errors import ConfigError
@@ -35,6 +35,7 @@ class _Settings:
     """Whether it updates matrices only, so that other parameters need a group with another optimizer."""
 
     lr: float
+    weight_decay: float = 0.0
 
     def check(self, section: str) -> None:
         """Refuse values that cannot work; `section` is what the field names begin with, such as "optim."."""
@@ -42,25 +43,16 @@ class _Settings:
         check_at_least(f"{section}lr", self.lr, 0)
         if self.lr > _MAX_LR:
             raise ConfigError(f"{section}lr = {self.lr} must be at most {_MAX_LR:,.0f}; 1e-4 to 1e-2 is usual")
-
-    def cost(self, shape: tuple[int, ...]) -> UpdateCost:
-        """Return what the optimizer costs for a parameter of that shape."""
-        raise NotImplementedError
-
-
-class _DecaySettings(_Settings):
-    """What optimizers with weight decay have as well."""
-
-    weight_decay: float
-
-    def check(self, section: str) -> None:
-        super().check(section)
         check_at_least(f"{section}weight_decay", self.weight_decay, 0)
         if self.weight_decay * self.lr > 1:
             raise ConfigError(
                 f"{section}weight_decay = {self.weight_decay} times {section}lr = {self.lr} is more than 1: "
                 "a step would flip every weight's sign; lower one of them"
             )
+
+    def cost(self, shape: tuple[int, ...]) -> UpdateCost:
+        """Return what the optimizer costs for a parameter of that shape."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +69,7 @@ class SGDConfig(_Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdamWConfig(_DecaySettings):
+class AdamWConfig(_Settings):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2017)."""
 
     kind: Literal["adamw"] = "adamw"
@@ -112,7 +104,7 @@ class AdamWConfig(_DecaySettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MuonConfig(_DecaySettings):
+class MuonConfig(_Settings):
     """Momentum, orthogonalized by Newton-Schulz iterations (Jordan et al. 2024); for matrices only.
 
     Steps are scaled to the root mean square of AdamW's (Liu et al. 2025), so its learning rates and weight decay fit.
@@ -142,8 +134,8 @@ class MuonConfig(_DecaySettings):
     def cost(self, shape: tuple[int, ...]) -> UpdateCost:
         """Count one momentum; FLOPs for momentum, Nesterov, norm, its quotient, decay, step, and the products.
 
-        An iteration multiplies X by X^T, the Gram matrix by itself, and the result by X, with X lying down. Additions
-        to these products are of a lower order and not counted.
+        An iteration multiplies X by X^T, the Gram matrix by itself, and the result by X, where X is the matrix or
+        its transpose, with the longer side last. Additions to these products are of a lower order and not counted.
         """
         rows, columns = sorted(shape)
         products = 2 * rows * columns * rows + 2 * rows**3 + 2 * rows * rows * columns
@@ -167,7 +159,7 @@ class GroupRule:
 
 @dataclass(frozen=True, kw_only=True)
 class _Section(_Settings):
-    """What the `optim` section has beside the settings of the main optimizer."""
+    """What the `optim` section has in addition to the settings of the main optimizer."""
 
     groups: list[GroupRule] = field(default_factory=list)
     """Parameters with settings of their own; the first rule that matches applies, the main optimizer to the rest."""
@@ -193,15 +185,39 @@ class _Section(_Settings):
         if self.max_grad_norm != inf:
             check_positive("optim.max_grad_norm", self.max_grad_norm)
 
-    def rule_of(self, name: str) -> int:
-        """Return the index of the first rule that matches a parameter's name; -1 for the main optimizer."""
-        return next((i for i, rule in enumerate(self.groups) if re.search(rule.pattern, name)), -1)
+    def assign(self, shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[Optimizer, list[str]]]:
+        """Return the optimizers with the names of their parameters, the main one first.
+
+        Args:
+            shapes: Every trained parameter's shape by its name.
+
+        Raises:
+            ConfigError: a rule matches no parameter, or an optimizer for matrices only gets another parameter.
+        """
+        main = cast("Optimizer", self)  # as every section is
+        assigned = [("optim", main, list[str]())]
+        assigned += [(f"optim.groups[{i}]", rule.optimizer, list[str]()) for i, rule in enumerate(self.groups)]
+        for name in shapes:
+            matching = (i for i, rule in enumerate(self.groups, 1) if re.search(rule.pattern, name))
+            assigned[next(matching, 0)][2].append(name)
+        for rule, (where, _, names) in zip(self.groups, assigned[1:], strict=True):
+            if not names:
+                raise ConfigError(
+                    f"{where}.pattern = {rule.pattern!r} is the first to match none of the {len(shapes)} parameters, "
+                    f"such as {', '.join(list(shapes)[:3])}; correct or remove it"
+                )
+        for where, optimizer, names in assigned:
+            other = next((name for name in names if len(shapes[name]) != 2), None)
+            if optimizer.matrices_only and other is not None:
+                raise ConfigError(
+                    f"{where}: {other} has {len(shapes[other])} axes, and {optimizer.kind} updates matrices only; "
+                    "give it another optimizer by a rule in optim.groups"
+                )
+        return [(optimizer, names) for _, optimizer, names in assigned]
 
     def update_cost(self, shapes: Mapping[str, tuple[int, ...]]) -> UpdateCost:
-        """Return what the optimizers cost for all parameters of such names and shapes."""
-        # The main optimizer stands last: `rule_of` returns -1 for it.
-        optimizers = [*(rule.optimizer for rule in self.groups), self]
-        costs = [optimizers[self.rule_of(name)].cost(shape) for name, shape in shapes.items()]
+        """Return what all updates of a step cost, for parameters as `assign` takes them."""
+        costs = [optimizer.cost(shapes[name]) for optimizer, names in self.assign(shapes) for name in names]
         return UpdateCost(*map(sum, zip(*costs, strict=True)))
 
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from homespun.config import check_choice
-from homespun.errors import ConfigError
 from homespun.optim.config import SETTINGS, OptimConfig
 
 ELEMENTS_AT_ONCE = 2**22
@@ -92,36 +91,22 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> GroupedOptimizer:
 def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, Any]]:
     """Divide the trained parameters by the first rule of `config.groups` that matches their name.
 
-    Each group holds its settings, and `peak_lr` besides `lr`: a schedule sets lr = peak_lr * scale. Matrices and
-    tables of embeddings decay; vectors, such as the gains of norms, do not (unless `decay_all`): they are scales, for
-    which zero is no neutral value.
+    Each group holds its settings, and `peak_lr` next to `lr`: a schedule sets lr = peak_lr * scale. Matrices and
+    tables of embeddings decay; vectors, such as the gains of norms, do not (unless `decay_all`): they are scales, whose
+    neutral value is 1, not 0.
 
     Raises:
         ConfigError: a rule matches no parameter, or an optimizer for matrices only would get another parameter.
     """
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     groups: list[dict[str, Any]] = []
-    for index in (-1, *range(len(config.groups))):
-        where = f"optim.groups[{index}]" if index >= 0 else "optim"
-        optimizer = config.groups[index].optimizer if index >= 0 else config
-        members = {name: p for name, p in trained.items() if config.rule_of(name) == index}
-        if not members and index >= 0:
-            raise ConfigError(
-                f"{where}.pattern = {config.groups[index].pattern!r} is the first to match none of the "
-                f"{len(trained)} parameters, such as {', '.join(list(trained)[:3])}; correct or remove it"
-            )
-        vector = next((name for name, p in members.items() if p.ndim != 2), None)
-        if optimizer.matrices_only and vector is not None:
-            raise ConfigError(
-                f"{where}: {vector} has {members[vector].ndim} axes, and {optimizer.kind} updates matrices only; "
-                "give it another optimizer by a rule in optim.groups"
-            )
+    for optimizer, names in config.assign({name: tuple(p.shape) for name, p in trained.items()}):
+        members = [trained[name] for name in names]
         settings = {f.name: getattr(optimizer, f.name) for f in fields(SETTINGS[optimizer.kind])}
         settings["peak_lr"] = optimizer.lr
-        decays = settings.pop("decay_all", True)
-        groups.append({**settings, "params": [p for p in members.values() if decays or p.ndim >= 2]})
-        others = [p for p in members.values() if not (decays or p.ndim >= 2)]
-        groups.append({**settings, "params": others, "weight_decay": 0.0})
+        all_alike = settings.pop("decay_all", "weight_decay" not in settings)
+        groups.append({**settings, "params": [p for p in members if all_alike or p.ndim >= 2]})
+        groups.append({**settings, "params": [p for p in members if not all_alike and p.ndim < 2], "weight_decay": 0.0})
     return [group for group in groups if group["params"]]
 
 

@@ -1,7 +1,7 @@
 """Every operation of the model by its definition: the specification that each backend is tested against.
 
-Nothing here is arranged for speed; torch's autograd makes the gradients, to any order, and torch.compile can trace
-and fuse all of it.
+Nothing here is optimized: torch's autograd computes the gradients, to any order, and torch.compile can trace and fuse
+all of it.
 
 Kv width of a value   k channel pairs of a head, K / 2   N tokens of all sequences
 """
