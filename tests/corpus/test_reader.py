@@ -10,7 +10,7 @@ import pytest
 import zstandard
 
 from homespun.corpus import read_documents, read_text
-from homespun.corpus.documents import DocumentBatch, DocumentChunk
+from homespun.corpus.documents import DocumentBatch
 from homespun.corpus.reader import DocumentReader
 from homespun.errors import ConfigError, DataError, MissingFileError
 from refusals import refuses
@@ -31,16 +31,13 @@ def compress(data: bytes, ending: str) -> bytes:
             return data
 
 
-def join_chunks(batches: Iterable[DocumentBatch | DocumentChunk]) -> list[str]:
-    documents, chunks = [], []
+def join_batches(batches: Iterable[DocumentBatch]) -> list[str]:
+    documents, continues = [], False
     for batch in batches:
-        if isinstance(batch, DocumentBatch):
-            documents += batch.documents
-        else:
-            chunks.append(batch.text)
-            if batch.is_last:
-                documents.append("".join(chunks))
-                chunks = []
+        first, *others = batch.documents
+        documents += [documents.pop() + first if continues else first, *others]
+        continues = batch.continues
+    assert not continues
     return documents
 
 
@@ -72,7 +69,7 @@ def test_batches_hold_the_same_documents_for_any_size(tmp_path, batch_bytes, sep
     path = tmp_path / "corpus.txt"
     path.write_text(text, encoding="utf-8")
     batches = DocumentReader(path, separator=separator, text_key="text", batch_bytes=batch_bytes)
-    assert join_chunks(batches) == text.split(separator)
+    assert join_batches(batches) == text.split(separator)
 
 
 @pytest.mark.parametrize("ending", ["", ".gz", ".zst"])

@@ -100,43 +100,18 @@ def _explain(error: Exception) -> str:
     return f"damaged ({message}); download or compress the file again"
 
 
-def decode_at(file: InputFile, data: bytes, offset: int) -> str:
-    """Decode `data`, which begins `offset` bytes into the file's decompressed text.
+def decode_utf8(file: InputFile, data: bytes, offset: int, *, is_last: bool = True) -> tuple[str, int]:
+    """Decode `data`, which begins `offset` bytes into the file's decompressed text; return the bytes used too.
+
+    Unless `is_last`, an incomplete character at the end is left over.
 
     Raises:
         DataError: it is not UTF-8; with the byte offset in the file.
     """
     try:
-        return data.decode()
+        return codecs.utf_8_decode(data, "strict", is_last)
     except UnicodeDecodeError as error:
-        raise _invalid_utf8(file, error, offset) from error
-
-
-class Utf8Decoder:
-    """Decodes a file whose bytes arrive in chunks that end anywhere."""
-
-    def __init__(self, file: InputFile, offset: int = 0) -> None:
-        self._file = file
-        self._offset = offset  # of the first byte not decoded yet
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-
-    def decode(self, data: bytes, *, is_last: bool = False) -> str:
-        """Return the text of the bytes so far up to the last whole character.
-
-        Raises:
-            DataError: they are not UTF-8, or `is_last` and a character is incomplete; with the byte offset in the file.
-        """
-        num_held = len(self._decoder.getstate()[0])
-        try:
-            text = self._decoder.decode(data, final=is_last)
-        except UnicodeDecodeError as error:
-            raise _invalid_utf8(self._file, error, self._offset) from error
-        self._offset += num_held + len(data) - len(self._decoder.getstate()[0])
-        return text
-
-
-def _invalid_utf8(file: InputFile, error: UnicodeDecodeError, offset: int) -> DataError:
-    return DataError(
-        f"{file}: invalid UTF-8 at byte offset {offset + error.start} "
-        f"(0x{error.object[error.start]:02x}: {error.reason}); convert the file to UTF-8"
-    )
+        raise DataError(
+            f"{file}: invalid UTF-8 at byte offset {offset + error.start} "
+            f"(0x{data[error.start]:02x}: {error.reason}); convert the file to UTF-8"
+        ) from error

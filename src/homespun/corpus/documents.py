@@ -3,125 +3,72 @@
 Text is split as bytes, which UTF-8 allows, so that an error can name the byte offset in the file.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from homespun.corpus.decoding import READ_BYTES, DecompressedFile, Utf8Decoder, decode_at
-from homespun.corpus.inputs import InputFile
+from homespun.corpus.decoding import DecompressedFile, decode_utf8
 from homespun.errors import DataError
 from homespun.typed_json import parse_json
 
 
 @dataclass(frozen=True)
 class DocumentBatch:
-    """Consecutive whole documents."""
+    """Consecutive documents."""
 
     documents: list[str]
-    num_bytes: int
-    """Bytes of the documents, without separators."""
-    is_closed: bool
+    is_closed: bool = True
     """Whether the last one ends in a separator; the others do."""
+    continues: bool = False
+    """Whether the last one is only the beginning of a document, which the first one of the next batch continues."""
 
 
-@dataclass(frozen=True)
-class DocumentChunk:
-    """Consecutive characters of a document too long to be held whole."""
-
-    text: str
-    num_bytes: int
-    is_last: bool
-    is_closed: bool
-    """Whether a separator follows; false for all chunks but the last."""
-
-
-def split_text(file: DecompressedFile, separator: bytes, batch_bytes: int) -> Iterator[DocumentBatch | DocumentChunk]:
+def split_text(file: DecompressedFile, separator: bytes, batch_bytes: int) -> Iterator[DocumentBatch]:
     """The documents of a text: what `text.split(separator)` gives.
 
     Except that an empty string after a closing separator is not a document.
     """
-    offset = 0
-    blocks = _regroup(file, batch_bytes)
-    held = b""
-    while True:
-        # The last element is incomplete as long as blocks follow; so is a separator at its end.
-        *documents, held = held.split(separator)
+    held, offset = b"", 0  # bytes after the last separator, and their offset in the file
+    for block in _regroup(file, batch_bytes):
+        *documents, held = (held + block).split(separator)
         if documents:
-            yield _decode_batch(file.file, offset, documents, len(separator), is_closed=True)
-            offset += sum(map(len, documents)) + len(separator) * len(documents)
-        if len(held) > batch_bytes:
-            offset, held = yield from _split_long_document(file.file, held, blocks, separator, offset)
-            continue
-        block = next(blocks, b"")
-        if not block:
-            break
-        held += block
+            texts: list[str] = []
+            for document in documents:
+                texts.append(decode_utf8(file.file, document, offset)[0])
+                offset += len(document) + len(separator)
+            yield DocumentBatch(texts)
+        elif len(held) > batch_bytes:
+            # The end may belong to a separator. One byte more stays, so that the document ends with a later batch.
+            text, num_bytes = decode_utf8(file.file, held[: -len(separator)], offset, is_last=False)
+            yield DocumentBatch([text], is_closed=False, continues=True)
+            held, offset = held[num_bytes:], offset + num_bytes
     if held:
-        yield _decode_batch(file.file, offset, [held], len(separator), is_closed=False)
-
-
-def _split_long_document(
-    file: InputFile, held: bytes, blocks: Iterator[bytes], separator: bytes, offset: int
-) -> Generator[DocumentChunk, None, tuple[int, bytes]]:
-    """Yield the chunks of a document; return where the next document starts and what has been read of it."""
-    decoder = Utf8Decoder(file, offset)
-    num_kept = len(separator) - 1  # a block may end inside a separator, with at most so many bytes of it
-    while True:
-        end = held.find(separator)
-        block = next(blocks, b"") if end < 0 else b""
-        is_last = not block
-        num_settled = end if end >= 0 else len(held) if is_last else max(0, len(held) - num_kept)
-        for start in range(0, num_settled, READ_BYTES):
-            data = held[start : min(start + READ_BYTES, num_settled)]
-            yield DocumentChunk(decoder.decode(data), len(data), is_last=False, is_closed=False)
-        if is_last:
-            yield DocumentChunk(decoder.decode(b"", is_last=True), 0, is_last=True, is_closed=end >= 0)
-            num_settled += len(separator) if end >= 0 else 0
-            return offset + num_settled, held[num_settled:]
-        offset += num_settled
-        held = held[num_settled:] + block
-
-
-def _decode_batch(
-    file: InputFile, offset: int, documents: list[bytes], separator_bytes: int, *, is_closed: bool
-) -> DocumentBatch:
-    texts: list[str] = []
-    position = offset
-    for document in documents:
-        texts.append(decode_at(file, document, position))
-        position += len(document) + separator_bytes
-    return DocumentBatch(texts, sum(map(len, documents)), is_closed)
+        yield DocumentBatch([decode_utf8(file.file, held, offset)[0]], is_closed=False)
 
 
 def _regroup(chunks: Iterable[bytes], num_bytes: int) -> Iterator[bytes]:
     """The same bytes in blocks of exactly `num_bytes`, except for the last."""
-    held: list[bytes] = []
-    num_missing = num_bytes
+    held = bytearray()
     for data in chunks:
-        start = 0
-        while len(data) - start >= num_missing:
-            stop = start + num_missing
-            held.append(data[start:stop])
-            yield b"".join(held)
-            held, num_missing, start = [], num_bytes, stop
-        if start < len(data):
-            held.append(data[start:])
-            num_missing -= len(data) - start
+        held += data
+        while len(held) >= num_bytes:
+            yield bytes(held[:num_bytes])
+            del held[:num_bytes]
     if held:
-        yield b"".join(held)
+        yield bytes(held)
 
 
-def batch_by_size(texts: Iterable[tuple[str, int]], batch_bytes: int) -> Iterator[tuple[list[str], int]]:
-    """Group (text, size in bytes) into lists of at least `batch_bytes`, except for the last; with their sizes."""
-    batch, num_bytes = list[str](), 0
+def batch_by_size(texts: Iterable[tuple[str, int]], batch_bytes: int) -> Iterator[DocumentBatch]:
+    """Group documents, given with their sizes in bytes, into batches of at least `batch_bytes`, except for the last."""
+    documents, num_bytes = list[str](), 0
     for text, text_bytes in texts:
-        batch.append(text)
+        documents.append(text)
         num_bytes += text_bytes
         if num_bytes >= batch_bytes:
-            yield batch, num_bytes
-            batch, num_bytes = [], 0
-    if batch:
-        yield batch, num_bytes
+            yield DocumentBatch(documents)
+            documents, num_bytes = [], 0
+    if documents:
+        yield DocumentBatch(documents)
 
 
 def split_lines(
@@ -131,41 +78,34 @@ def split_lines(
 
     Blank lines are skipped, as JSON lines readers commonly do.
     """
-    has_text = False
     texts = (
-        _parse_line(line.removesuffix(b"\n"), text_key, f"{file.file}:{number}")
+        _parse_line(line, text_key, f"{file.file}:{number}")
         for number, line in enumerate(_read_lines(file, max_document_bytes), 1)
-        if not line.isspace()
+        if line.strip()
     )
-    for documents, num_bytes in batch_by_size(texts, batch_bytes):
-        has_text = True
-        yield DocumentBatch(documents, num_bytes, is_closed=True)
-    if not has_text:
+    batch = None
+    for batch in batch_by_size(texts, batch_bytes):
+        yield batch
+    if batch is None:
         raise DataError(f"{file.file}: all lines are blank; expected one JSON object a line")
 
 
 def _read_lines(file: DecompressedFile, max_bytes: int | None) -> Iterator[bytes]:
-    """Lines with their line feeds; the last one may lack it."""
-    held: list[bytes] = []
-    num_held, line_number = 0, 1
+    held, number = bytearray(), 1  # the beginning of a line, and the number of that line
     for data in file:
-        start = 0
-        while end := data.find(b"\n", start) + 1:
-            held.append(data[start:end])
-            yield b"".join(held)
-            held, num_held, start = [], 0, end
-            line_number += 1
-        if start < len(data):
-            held.append(data[start:])
-            num_held += len(data) - start
-            # A line is held whole: checked before the rest of it is read, which may be much more.
-            if max_bytes is not None and num_held > max_bytes:
-                raise DataError(
-                    f"{file.file}:{line_number}: the line is longer than {max_bytes:,} bytes, the most that the memory "
-                    "allowed leaves for a document; allow more memory, or divide the document"
-                )
+        if end := data.rfind(b"\n") + 1:
+            *lines, held = (held + data[:end]).split(b"\n")
+            number += len(lines)
+            yield from map(bytes, lines)
+        held += memoryview(data)[end:]
+        # A line is held whole: checked before the rest of it is read, which may be much more.
+        if max_bytes is not None and len(held) > max_bytes:
+            raise DataError(
+                f"{file.file}:{number}: the line is longer than {max_bytes:,} bytes, the most that the memory "
+                "allowed leaves for a document; allow more memory, or divide the document"
+            )
     if held:
-        yield b"".join(held)
+        yield bytes(held)
 
 
 def _parse_line(line: bytes, text_key: str, where: str) -> tuple[str, int]:

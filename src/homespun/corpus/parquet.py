@@ -52,10 +52,10 @@ class ParquetRows:
                 raise DataError(f"{self.file}: the file has no rows; expected text")
             self._check_column(table)
             num_before = 0
-            for documents, num_bytes in batch_by_size(self._texts(table), self._batch_bytes):
-                num_before += len(documents)
+            for batch in batch_by_size(self._texts(table), self._batch_bytes):
+                num_before += len(batch.documents)
                 self.consumed_bytes = file_bytes * num_before // num_rows
-                yield DocumentBatch(documents, num_bytes, is_closed=True)
+                yield batch
 
     @contextmanager
     def _open(self) -> "Iterator[ParquetFile]":

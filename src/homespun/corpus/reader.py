@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from os import PathLike
 
-from homespun.corpus.decoding import READ_BYTES, DecompressedFile, Utf8Decoder
-from homespun.corpus.documents import DocumentBatch, DocumentChunk, split_lines, split_text
+from homespun.corpus.decoding import READ_BYTES, DecompressedFile, decode_utf8
+from homespun.corpus.documents import DocumentBatch, split_lines, split_text
 from homespun.corpus.inputs import InputFile, as_input
 from homespun.corpus.parquet import ParquetRows
 from homespun.errors import ConfigError
 
 
-class DocumentReader(Iterator[DocumentBatch | DocumentChunk]):
+class DocumentReader(Iterator[DocumentBatch]):
     """Iterates over a file's documents.
 
     In text, documents are what `text.split(separator)` gives, except that an empty string after a closing separator is
@@ -63,7 +63,7 @@ class DocumentReader(Iterator[DocumentBatch | DocumentChunk]):
         """Bytes of the file as stored that were read so far; compare with its size for progress."""
         return self._source.consumed_bytes
 
-    def __next__(self) -> DocumentBatch | DocumentChunk:
+    def __next__(self) -> DocumentBatch:
         return next(self._batches)
 
 
@@ -88,15 +88,14 @@ def read_documents(
         DownloadError: it is behind a URL that cannot be read.
         MissingPackageError: it needs a package that is not installed.
     """
-    chunks: list[str] = []
+    held: list[str] = []
     for batch in DocumentReader(file, separator=separator, text_key=text_key, batch_bytes=READ_BYTES):
-        if isinstance(batch, DocumentBatch):
-            yield from batch.documents
-        else:
-            chunks.append(batch.text)
-            if batch.is_last:
-                yield "".join(chunks)
-                chunks = []
+        first, *others = batch.documents
+        held.append(first)
+        if not batch.continues:
+            yield "".join(held)
+            yield from others
+            held = []
 
 
 def read_text(file: str | PathLike[str] | InputFile) -> Iterator[str]:
@@ -111,7 +110,10 @@ def read_text(file: str | PathLike[str] | InputFile) -> Iterator[str]:
         DownloadError: it is behind a URL that cannot be read.
     """
     chunks = DecompressedFile(file)
-    decoder = Utf8Decoder(chunks.file)
+    held, offset = b"", 0
     for data in chunks:
-        yield decoder.decode(data)
-    yield decoder.decode(b"", is_last=True)
+        held += data
+        text, num_bytes = decode_utf8(chunks.file, held, offset, is_last=False)
+        held, offset = held[num_bytes:], offset + num_bytes
+        yield text
+    yield decode_utf8(chunks.file, held, offset)[0]

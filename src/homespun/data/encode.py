@@ -5,7 +5,7 @@ when it is complete, and an interrupted call is repeated, which keeps the shards
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -199,7 +199,6 @@ def encode_to_memory(
     """
     threads = resolve_num_threads(num_threads)
     encoder = RangeEncoder(tokenizer=tokenizer, separator=separator, text_key=text_key, num_threads=threads)
-    _ = encoder.separator_id  # refused before anything is read
     files = expand_inputs(inputs)
     (ranges,) = divide(files, 1, special_tokens=[separator], pattern=tokenizer.pattern)
     num_bytes = sum(each.num_bytes for each in ranges)
@@ -215,12 +214,12 @@ def encode_to_memory(
         ids[num_ids:end] = block
         num_ids = end
 
-    encoder.encode(ranges, closes_last=False, on_block=take, on_progress=on_progress)
+    encoder.encode(ranges, closes_last=False, on_block=take, on_progress=lambda done: on_progress(done, num_bytes))
     ids.resize(num_ids, refcheck=False)
     return ids
 
 
-def encode_shard(job: EncodeJob, task: ShardTask, on_progress: ProgressCallback = ignore_progress) -> ShardRecord:
+def encode_shard(job: EncodeJob, task: ShardTask, on_progress: Callable[[int], None] = lambda _: None) -> ShardRecord:
     """Make one shard, unless it is there.
 
     Raises:
@@ -278,7 +277,7 @@ def _run(
 
     def encode_here(job: EncodeJob, task: ShardTask) -> ShardRecord:
         before = read_before[task.index]
-        return encode_shard(job, task, lambda done, _: on_progress(before + done, num_bytes))
+        return encode_shard(job, task, lambda done: on_progress(before + done, num_bytes))
 
     return run_tasks(encode_here, job, tasks)
 

@@ -1,8 +1,8 @@
 """Encode file ranges: text in, blocks of token ids out, in order and in bounded memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, groupby
 from pathlib import Path
@@ -13,12 +13,10 @@ import numpy.typing as npt
 
 from homespun import _native
 from homespun.corpus.division import FileRange
-from homespun.corpus.documents import DocumentBatch, DocumentChunk
-from homespun.corpus.inputs import InputFile
+from homespun.corpus.documents import DocumentBatch
 from homespun.corpus.reader import DocumentReader
 from homespun.data.shard import Ids, id_dtype
 from homespun.errors import ConfigError
-from homespun.progress import ProgressCallback
 from homespun.tokenizer.tokenizer import Tokenizer
 
 CHUNK_BYTES = 1 << 18
@@ -28,6 +26,7 @@ BATCH_BYTES = 4 << 20
 
 Block = tuple[Ids, int, int]
 """Consecutive ids, in the type in which they are stored; the bytes of their text; how many of them are separators."""
+OnBlock = Callable[[Ids, int, int], None]
 _Item = TypeVar("_Item")
 
 
@@ -38,6 +37,9 @@ class RangeEncoder:
     In text the separator becomes its token, and nothing else becomes a special token. A separator follows every JSON
     line and every parquet row. A document never continues into the next file: where a file with another one after it
     ends without a separator, one is added.
+
+    Raises:
+        ConfigError: the separator is not a special token of this tokenizer.
     """
 
     tokenizer: Tokenizer
@@ -46,24 +48,20 @@ class RangeEncoder:
     text_key: str
     num_threads: int
 
-    @property
-    def separator_id(self) -> int:
-        """The separator's id.
-
-        Raises:
-            ConfigError: it is not a special token of this tokenizer.
-        """
+    def __post_init__(self) -> None:
         if self.separator not in self.tokenizer.special_tokens:
             known = ", ".join(self.tokenizer.special_tokens) or "none"
             raise ConfigError(
                 f"the separator {self.separator!r} is not a special token of this tokenizer (its special tokens: "
                 f"{known}); name one of them, or train a tokenizer with this one"
             )
+
+    @property
+    def separator_id(self) -> int:
         return self.tokenizer.special_tokens[self.separator]
 
     @property
-    def id_bytes(self) -> int:
-        """Bytes of an id as stored."""
+    def _id_bytes(self) -> int:
         return id_dtype(self.tokenizer.vocab_size).itemsize
 
     @cached_property
@@ -79,8 +77,8 @@ class RangeEncoder:
         ranges: Sequence[FileRange],
         *,
         closes_last: bool,
-        on_block: Callable[[Ids, int, int], None],
-        on_progress: ProgressCallback,
+        on_block: OnBlock,
+        on_progress: Callable[[int], None],
     ) -> None:
         """Encode `ranges`, while threads encode what follows.
 
@@ -88,7 +86,7 @@ class RangeEncoder:
             ranges: File ranges; where there are several, all but the first begin and all but the last end a file.
             closes_last: Whether a separator is added where the last one does not end in one.
             on_block: Called with each `Block`, in order.
-            on_progress: Called with (bytes read, bytes in all) of the files as stored.
+            on_progress: Called with the bytes of the files read so far, as stored.
 
         Raises:
             MissingFileError: an input does not exist.
@@ -96,7 +94,7 @@ class RangeEncoder:
             TokenizerError: a text cannot be encoded.
             DownloadError: an input is behind a URL that cannot be read.
         """
-        total, num_before = sum(each.num_bytes for each in ranges), 0
+        num_before = 0
         # Consecutive plain texts are encoded in one call, so that no thread waits at the end of a small file; every
         # other file is a call of its own.
         calls = groupby(enumerate(ranges), lambda item: -1 if item[1].file.plain_path is not None else item[0])
@@ -107,16 +105,12 @@ class RangeEncoder:
                 called,
                 closes_last or indices[-1] + 1 < len(ranges),
                 on_block,
-                lambda done, before=num_before: on_progress(before + done, total),
+                lambda done, before=num_before: on_progress(before + done),
             )
             num_before += sum(each.num_bytes for each in called)
 
     def _encode_plain(
-        self,
-        ranges: Sequence[FileRange],
-        closes_last: bool,
-        on_block: Callable[[Ids, int, int], None],
-        on_progress: Callable[[int], None],
+        self, ranges: Sequence[FileRange], closes_last: bool, on_block: OnBlock, on_progress: Callable[[int], None]
     ) -> None:
         """Plain text is read and split in Rust: only its ids pass through Python."""
         paths: list[Path] = [path for each in ranges if (path := each.file.plain_path) is not None]
@@ -136,76 +130,51 @@ class RangeEncoder:
             closes_last=closes_last,
             num_threads=self.num_threads,
             chunk_bytes=CHUNK_BYTES,
-            id_bytes=self.id_bytes,
+            id_bytes=self._id_bytes,
             on_block=take,
         )
 
     def _encode_documents(
-        self,
-        ranges: Sequence[FileRange],
-        closes_last: bool,
-        on_block: Callable[[Ids, int, int], None],
-        on_progress: Callable[[int], None],
+        self, ranges: Sequence[FileRange], closes_last: bool, on_block: OnBlock, on_progress: Callable[[int], None]
     ) -> None:
         """Other files are read in Python, while what was read before is encoded, and the ids before that are used."""
         (file,) = (each.file for each in ranges)
         reader = DocumentReader(
-            file,
-            separator=self.separator,
-            text_key=self.text_key,
-            batch_bytes=BATCH_BYTES * self.num_threads,
+            file, separator=self.separator, text_key=self.text_key, batch_bytes=BATCH_BYTES * self.num_threads
         )
-        for block in _ahead(self._blocks(file, _ahead(reader), closes_last)):
+        for block in _ahead(self._blocks(_ahead(reader), closes_last)):
             on_block(*block)
             on_progress(reader.consumed_bytes)
 
-    def _blocks(
-        self, file: InputFile, batches: Iterator[DocumentBatch | DocumentChunk], closes_last: bool
-    ) -> Iterator[Block]:
+    def _blocks(self, batches: Iterator[DocumentBatch], closes_last: bool) -> Iterator[Block]:
         for batch in batches:
-            if isinstance(batch, DocumentBatch):
-                yield _native.encode_documents(
-                    self.tokenizer.core,
-                    batch.documents,
-                    (self.separator, self.separator_id),
-                    closes_last=batch.is_closed or closes_last,
-                    num_threads=self.num_threads,
-                    id_bytes=self.id_bytes,
-                )
-            else:
-                yield from self._blocks_of_long_document(file, batch, batches, closes_last)
+            if batch.continues:
+                batch = yield from self._blocks_of_long_document(batch, batches)
+            yield _native.encode_documents(
+                self.tokenizer.core,
+                batch.documents,
+                (self.separator, self.separator_id),
+                closes_last=batch.is_closed or closes_last,
+                num_threads=self.num_threads,
+                id_bytes=self._id_bytes,
+            )
 
     def _blocks_of_long_document(
-        self,
-        file: InputFile,
-        first: DocumentChunk,
-        following: Iterator[DocumentBatch | DocumentChunk],
-        closes_last: bool,
-    ) -> Iterator[Block]:
-        """Ids of the document that begins with `first` and continues with the next of `following`."""
-        last, bytes_in, bytes_out = first, 0, 0
+        self, first: DocumentBatch, following: Iterator[DocumentBatch]
+    ) -> Generator[Block, None, DocumentBatch]:
+        """Ids of the document that `first` begins; return the batch in which it ends, with "" in its place."""
+        last = first
 
         def texts() -> Iterator[str]:
-            nonlocal last, bytes_in
-            for chunk in chain([first], following):
-                assert isinstance(chunk, DocumentChunk), "chunks follow each other up to the last of a document"
-                last = chunk
-                bytes_in += chunk.num_bytes
-                yield chunk.text
-                if chunk.is_last:
+            nonlocal last
+            for last in chain([first], following):
+                yield last.documents[0]
+                if not last.continues:
                     return
 
         for ids in self.tokenizer.encode_stream(texts(), "text"):
-            block = self._measure(ids)
-            bytes_out += block[1]
-            yield block
-        assert bytes_out == bytes_in, "every text comes back from its ids"
-        if last.is_closed or closes_last:
-            yield self._measure(np.array([self.separator_id], np.uint32))
-
-    def _measure(self, ids: npt.NDArray[np.uint32]) -> Block:
-        num_bytes = int(self.token_bytes[ids].sum(dtype=np.int64))
-        return ids, num_bytes, int(np.count_nonzero(ids == self.separator_id))
+            yield ids, int(self.token_bytes[ids].sum(dtype=np.int64)), 0
+        return replace(last, documents=["", *last.documents[1:]])
 
 
 def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from homespun.corpus.documents import DocumentBatch
 from homespun.corpus.inputs import InputFile
 from homespun.corpus.reader import DocumentReader
 from homespun.progress import ProgressCallback, ignore_progress
@@ -62,14 +61,10 @@ def _excerpts(
         number = 1
         for batch in reader:
             on_progress(read_before + reader.consumed_bytes, total)
-            if isinstance(batch, DocumentBatch):
-                for document in batch.documents:
-                    yield from _cut(document, longest, f"{file}: document {number}")
-                    number += 1
-                continue
-            # A long document arrives in chunks, which are divided one by one.
-            yield from _cut(batch.text, longest, f"{file}: document {number}")
-            number += batch.is_last
+            for document in batch.documents:
+                yield from _cut(document, longest, f"{file}: document {number}")
+                number += 1
+            number -= batch.continues
         read_before += reader.consumed_bytes
 
 

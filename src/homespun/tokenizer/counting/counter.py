@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from homespun import _native
 from homespun.corpus.decoding import DecompressedFile
 from homespun.corpus.division import FileRange
-from homespun.corpus.documents import DocumentBatch
 from homespun.corpus.reader import DocumentReader
 from homespun.errors import DataError
 from homespun.progress import ProgressCallback
@@ -121,6 +120,6 @@ def _read_chunks(chunks: DecompressedFile, report: _Report) -> Iterator[bytes]:
 
 def _read_documents(reader: DocumentReader, report: _Report) -> Iterator[list[str]]:
     for batch in reader:
-        assert isinstance(batch, DocumentBatch), "only text files have documents that are read in chunks"
+        assert not batch.continues, "only text files have documents that are read in several batches"
         yield batch.documents
         report(reader.consumed_bytes)
