@@ -37,53 +37,29 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; its file is renamed to `path` once the block has succeeded.
+    """Yield a path at which to make a file or a directory; it is renamed to `path` once the block has succeeded.
 
-    Until then the bytes are in a temporary file in the same directory, which is removed if the block raises. The file
-    is fsynced before it is renamed and its directory after, so that a power cut leaves the old file or the new one,
-    never half a file.
+    Until then it has a temporary name in the same directory, and it is removed if the block raises. A power cut leaves
+    the old file or the new one, never half a file. A directory's files appear together, or not at all; it replaces
+    nothing but an empty directory.
 
     Raises:
         StorageError: the disk is full or refuses to be written to.
     """
-    temporary = _temporary_path(path)
+    # Random, not the process id: on a file system that machines share, another process may have the same.
+    temporary = path.with_name(f".{path.name}.{os.urandom(_TEMPORARY_BYTES).hex()}.tmp")
     with storage_errors(path):
         try:
             yield temporary
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-            sync_directory(path.parent)
+            rename_durably(temporary, path)
         except BaseException:
             with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
-
-
-@contextmanager
-def atomic_directory(path: Path) -> Iterator[Path]:
-    """Yield a temporary directory that is renamed to `path`, which must not exist, once the block has succeeded.
-
-    Several files that belong together appear together, or not at all.
-
-    Raises:
-        StorageError: the disk is full or refuses to be written to, or `path` exists and is not empty.
-    """
-    temporary = _temporary_path(path)
-    with storage_errors(path):
-        try:
-            temporary.mkdir(parents=True)
-            yield temporary
-            sync_directory(temporary)
-            temporary.rename(path)
-            sync_directory(path.parent)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
+                _remove(temporary)
             raise
 
 
 def remove_temporaries(folder: Path, name: str | None = None) -> None:
-    """Remove the temporary files that `atomic_path` and `atomic_directory` of a killed process left in `folder`.
+    """Remove the temporary files and directories that `atomic_path` of a killed process left in `folder`.
 
     Call it under a lock that every writer there takes: the files of a running writer look the same.
 
@@ -95,12 +71,22 @@ def remove_temporaries(folder: Path, name: str | None = None) -> None:
         found = re.fullmatch(rf"\.(.+)\.[0-9a-f]{{{2 * _TEMPORARY_BYTES}}}\.tmp", path.name)
         if found and name in (None, found[1]):
             with storage_errors(path):
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                _remove(path)
 
 
-def _temporary_path(path: Path) -> Path:
-    # Random, not the process id: on a file system that machines share, another process may have the same.
-    return path.with_name(f".{path.name}.{os.urandom(_TEMPORARY_BYTES).hex()}.tmp")
+def _remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+
+
+def rename_durably(source: Path, target: Path) -> None:
+    """Rename a file or directory to `target` once the disk has its content, so that a power cut cannot lose it."""
+    if source.is_dir():
+        sync_directory(source)
+    else:
+        with source.open("rb+") as file:
+            os.fsync(file.fileno())
+    source.replace(target)
+    sync_directory(target.parent)
 
 
 @contextmanager

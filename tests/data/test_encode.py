@@ -168,7 +168,7 @@ def test_an_interrupted_encoding_is_resumed_and_ends_in_the_same_bytes(
     assert len(kept) == num_shards
     with refuses(MissingFileError, out, "interrupted"):
         TokenDataset.open(out)
-    (out / ".shard-00001.npy.12345.tmp").write_bytes(b"left by a kill")
+    (out / ".shard-00001.npy.0123456789ab.tmp").write_bytes(b"left by a kill")
     encode_corpus(tokenizer, paths, out, shard_bytes=70)
     assert files_in(out) == files_in(tmp_path / "whole")
     assert {name: (out / name).stat().st_mtime_ns for name in kept} == kept

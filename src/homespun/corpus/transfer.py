@@ -1,7 +1,6 @@
 """One connection of a download: append what the server sends to the partial file, or say why not."""
 
 import json
-import os
 import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +10,7 @@ from typing import NoReturn
 import httpx
 
 from homespun.errors import DownloadError
-from homespun.files import sha256_of_file, storage_errors, sync_directory, write_text_atomically
+from homespun.files import rename_durably, sha256_of_file, storage_errors, write_text_atomically
 from homespun.progress import ProgressCallback
 from homespun.typed_json import read_json
 
@@ -116,10 +115,7 @@ class PartialFile:
         if expected not in ("", actual):
             self._refuse(f"received bytes with the sha256 {actual}, expected {expected}")
         with storage_errors(self._target):
-            with self.path.open("rb") as file:
-                os.fsync(file.fileno())
-            self.path.replace(self._target)
-            sync_directory(self._target.parent)
+            rename_durably(self.path, self._target)
         self._discard()
         return actual
 

@@ -167,17 +167,11 @@ class TokenDataset:
         while start < stop:
             index = bisect_right(self._shard_ends, start)
             offset = start - (self._shard_ends[index - 1] if index else 0)
-            found.append(self._shard(index)[offset : offset + stop - start])
+            found.append(self._shards[index][offset : offset + stop - start])
             start += len(found[-1])
         if len(found) == 1:
             return found[0]
         return np.concatenate(found) if found else np.empty(0, self.manifest.origin.dtype)
-
-    def _shard(self, index: int) -> Ids:
-        if index not in self._mapped:
-            num_tokens = self.manifest.shards[index].num_tokens
-            self._mapped[index] = map_shard(shard_path(self.path, index), self.manifest.origin.dtype, num_tokens)
-        return self._mapped[index]
 
     @cached_property
     def _shard_ends(self) -> list[int]:
@@ -185,8 +179,12 @@ class TokenDataset:
         return [*accumulate(shard.num_tokens for shard in self.manifest.shards)]
 
     @cached_property
-    def _mapped(self) -> dict[int, Ids]:
-        return {}
+    def _shards(self) -> list[Ids]:
+        dtype = self.manifest.origin.dtype
+        return [
+            map_shard(shard_path(self.path, index), dtype, shard.num_tokens)
+            for index, shard in enumerate(self.manifest.shards)
+        ]
 
     @cached_property
     def _token_bytes(self) -> Ids:

@@ -31,6 +31,7 @@ from homespun.data.manifest import (
     UnfinishedShard,
     read_unfinished,
     record_path,
+    total,
     write_record,
 )
 from homespun.data.range_encoder import RangeEncoder
@@ -47,7 +48,7 @@ from homespun.data.shard import (
 )
 from homespun.entropy import CorpusEntropy
 from homespun.errors import DataError, MissingFileError
-from homespun.files import storage_errors
+from homespun.files import remove_temporaries, storage_errors
 from homespun.locks import hold_lock
 from homespun.progress import ProgressCallback, ignore_progress, in_equal_parts
 from homespun.tokenizer.config import resolve_num_threads
@@ -186,14 +187,6 @@ def encode_to_memory(
 ) -> Ids:
     """Encode files into one array: the ids that `encode_corpus` writes for the same arguments, in the same type.
 
-    Args:
-        tokenizer: The tokenizer; the separator is one of its special tokens.
-        inputs: As `encode_corpus` takes them.
-        separator: The special token between documents.
-        text_key: The key of the text in a .jsonl line, or its column in a .parquet file.
-        num_threads: The number of threads. None: one a core.
-        on_progress: Called with (bytes of the inputs encoded, bytes in all).
-
     Raises:
         HomespunError: what `encode_corpus` raises about tokenizer and inputs.
     """
@@ -227,27 +220,17 @@ def encode_shard(job: EncodeJob, task: ShardTask, on_progress: Callable[[int], N
         HomespunError: what `RangeEncoder.encode` and writing raise.
     """
     path, record = shard_path(job.directory, task.index), record_path(job.directory, task.index)
-    unfinished = read_unfinished(record)
-    if unfinished is not None and path.exists():
-        check_shard(path, job.origin.dtype, unfinished.shard.num_tokens)
-        check_content(path, unfinished.shard.sha256)
-        return unfinished.shard
-    try:
-        with write_shard(path, job.origin.dtype) as writer:
-            job.encoder.encode(
-                task.ranges, closes_last=task.closes_last, on_block=writer.append, on_progress=on_progress
-            )
-            shard = writer.finish()
-            # Before the shard takes its name, which the end of this block does: so a shard without a record is always
-            # somebody else's, and never overwritten.
-            write_record(
-                record, UnfinishedShard(version=VERSION, origin=job.origin, modified=job.modified, shard=shard)
-            )
-    except BaseException:
-        if not path.exists():
-            with suppress(OSError):
-                record.unlink(missing_ok=True)
-        raise
+    if record.exists() and path.exists():
+        shard = read_unfinished(record).shard
+        check_shard(path, job.origin.dtype, shard.num_tokens)
+        check_content(path, shard.sha256)
+        return shard
+    with write_shard(path, job.origin.dtype) as writer:
+        job.encoder.encode(task.ranges, closes_last=task.closes_last, on_block=writer.append, on_progress=on_progress)
+        shard = writer.finish()
+        # Before the shard takes its name, which the end of this block does: so a shard without a record is always
+        # somebody else's, and never overwritten.
+        write_record(record, UnfinishedShard(version=VERSION, origin=job.origin, modified=job.modified, shard=shard))
     return shard
 
 
@@ -272,8 +255,7 @@ def _run(
     if cluster is not None:
         note_shard = in_equal_parts(on_progress, num_bytes, len(tasks))
         return run_tasks(encode_shard, job, tasks, cluster=cluster, on_done=note_shard)
-    sizes = [sum(each.num_bytes for each in task.ranges) for task in tasks]
-    read_before = [*accumulate(sizes, initial=0)]
+    read_before = [*accumulate((sum(each.num_bytes for each in task.ranges) for task in tasks), initial=0)]
 
     def encode_here(job: EncodeJob, task: ShardTask) -> ShardRecord:
         before = read_before[task.index]
@@ -300,19 +282,14 @@ def _reuse(directory: Path, origin: Origin, entropy: CorpusEntropy | None) -> To
 
 def _check_begun(directory: Path, job: EncodeJob) -> None:
     """Check that what an earlier call left is of this job, and remove its temporary files."""
+    records = sorted(directory.glob("shard-*.json"))
+    ours = {TOKEN_BYTES_NAME, *(path.with_suffix(".npy").name for path in records)} if records else set[str]()
     for path in sorted([*directory.glob("shard-*.npy"), *directory.glob(TOKEN_BYTES_NAME)]):
-        if path.name == TOKEN_BYTES_NAME:
-            is_ours = any(directory.glob("shard-*.json"))
-        else:
-            is_ours = path.with_suffix(".json").exists()
-        if not is_ours:
+        if path.name not in ours:
             raise DataError(f"{path} is in the way: nothing says what it holds; choose another directory")
-    for leftover in directory.glob(".*.tmp"):
-        with storage_errors(leftover):
-            leftover.unlink(missing_ok=True)
-    for path in sorted(directory.glob("shard-*.json")):
+    remove_temporaries(directory)
+    for path in records:
         unfinished = read_unfinished(path)
-        assert unfinished is not None, "it was just listed, and the directory is locked"
         _check_origin(directory, unfinished.origin, job.origin)
         if unfinished.modified != job.modified:
             raise DataError(
@@ -345,34 +322,43 @@ def _remove_other(directory: Path, job: EncodeJob) -> None:
 
 def _remove(directory: Path) -> None:
     """Remove the files of a data set, finished or not, and no others."""
-    manifest, records = directory / MANIFEST_NAME, sorted(directory.glob("shard-*.json"))
-    if not (manifest.exists() or records):
-        return
-    # Without a manifest, shards that have no record are not ours.
-    shards = directory.glob("shard-*.npy") if manifest.exists() else [path.with_suffix(".npy") for path in records]
+    if (directory / MANIFEST_NAME).exists():
+        shards = directory.glob("shard-*.npy")
+    else:
+        # Shards that have no record are not ours.
+        shards = [path.with_suffix(".npy") for path in directory.glob("shard-*.json")]
+        if not shards:
+            return
+    _unlink(*shards)
+    _remove_records(directory)
     # The manifest last: until then a call that is killed here can be repeated.
-    names = (TOKEN_BYTES_NAME, VERIFIED_NAME, MANIFEST_NAME)
-    for path in [*shards, *records, *(directory / name for name in names)]:
+    _unlink(*(directory / name for name in (TOKEN_BYTES_NAME, VERIFIED_NAME, MANIFEST_NAME)))
+
+
+def _remove_records(directory: Path) -> None:
+    _unlink(*directory.glob("shard-*.json"))
+
+
+def _unlink(*paths: Path) -> None:
+    for path in paths:
         with storage_errors(path):
             path.unlink(missing_ok=True)
 
 
 def _finish(job: EncodeJob, directory: Path, shards: list[ShardRecord], entropy: CorpusEntropy | None) -> TokenDataset:
     """Write what makes the shards a data set."""
-    num_bytes = sum(shard.num_bytes for shard in shards)
-    num_separators = sum(shard.num_separators for shard in shards)
-    if entropy is not None and (entropy.num_bytes, entropy.num_documents) != (num_bytes, num_separators):
+    totals = total(shards)
+    counts = totals["num_bytes"], totals["num_separators"]
+    if entropy is not None and (entropy.num_bytes, entropy.num_documents) != counts:
         raise DataError(
             f"{directory}: the entropy given is that of {entropy.num_documents:,} documents of {entropy.num_bytes:,} "
-            f"bytes, but the text holds {num_separators:,} of {num_bytes:,} bytes; it belongs to another file"
+            f"bytes, but the text holds {counts[1]:,} of {counts[0]:,} bytes; it belongs to another file"
         )
     write_array(directory / TOKEN_BYTES_NAME, job.encoder.token_bytes)
     manifest = Manifest(
         version=VERSION,
         origin=job.origin,
-        num_tokens=sum(shard.num_tokens for shard in shards),
-        num_bytes=num_bytes,
-        num_separators=num_separators,
+        **totals,
         token_bytes_sha256=sha256_of_items(directory / TOKEN_BYTES_NAME),
         shards=shards,
         entropy=entropy,
@@ -381,9 +367,3 @@ def _finish(job: EncodeJob, directory: Path, shards: list[ShardRecord], entropy:
     write_record(directory / MANIFEST_NAME, manifest.with_sha256())
     _remove_records(directory)
     return TokenDataset.open(directory)
-
-
-def _remove_records(directory: Path) -> None:
-    for path in directory.glob("shard-*.json"):
-        with storage_errors(path):
-            path.unlink(missing_ok=True)

@@ -86,6 +86,12 @@ class Manifest:
         return replace(self, sha256=hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest())
 
 
+def total(shards: list[ShardRecord]) -> dict[str, int]:
+    """The sums of what the shards hold, by field of a manifest."""
+    keys = ("num_tokens", "num_bytes", "num_separators")
+    return {key: sum(getattr(shard, key) for shard in shards) for key in keys}
+
+
 def record_path(directory: Path, index: int) -> Path:
     """The path of the record of the shard number `index` while the data set is being made."""
     return shard_path(directory, index).with_suffix(".json")
@@ -116,14 +122,9 @@ def read_manifest(directory: Path) -> Manifest:
         )
         raise MissingFileError(f"{directory}: not a finished token data set (it has no {MANIFEST_NAME}); {remedy}")
     manifest = _read(path, Manifest)
-    sums = {
-        "num_tokens": sum(shard.num_tokens for shard in manifest.shards),
-        "num_bytes": sum(shard.num_bytes for shard in manifest.shards),
-        "num_separators": sum(shard.num_separators for shard in manifest.shards),
-    }
-    for key, total in sums.items():
-        if getattr(manifest, key) != total:
-            raise DataError(f"{path}: {key} is {getattr(manifest, key):,}, but the shards have {total:,}; {REMEDY}")
+    for key, expected in total(manifest.shards).items():
+        if getattr(manifest, key) != expected:
+            raise DataError(f"{path}: {key} is {getattr(manifest, key):,}, but the shards have {expected:,}; {REMEDY}")
     if not manifest.shards or not all(shard.num_tokens for shard in manifest.shards):
         raise DataError(f"{path}: a shard without tokens, or no shard; {REMEDY}")
     if not 0 <= manifest.origin.separator_id < manifest.origin.vocab_size:
@@ -136,13 +137,13 @@ def read_manifest(directory: Path) -> Manifest:
     return manifest
 
 
-def read_unfinished(path: Path) -> UnfinishedShard | None:
-    """Read the record of a shard, or None where there is none.
+def read_unfinished(path: Path) -> UnfinishedShard:
+    """Read the record of a shard.
 
     Raises:
         DataError: it is damaged or of another version.
     """
-    return _read(path, UnfinishedShard) if path.is_file() else None
+    return _read(path, UnfinishedShard)
 
 
 def _read(path: Path, kind: type[_Record]) -> _Record:

@@ -168,7 +168,9 @@ class RangeEncoder:
         def texts() -> Iterator[str]:
             nonlocal last
             for last in chain([first], following):
-                yield last.documents[0]
+                text = last.documents[0]
+                # In slices, so that the array of ids of each is small.
+                yield from (text[start : start + CHUNK_BYTES] for start in range(0, len(text), CHUNK_BYTES))
                 if not last.continues:
                     return
 

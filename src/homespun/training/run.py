@@ -11,7 +11,7 @@ from homespun.checkpoint.checkpoint import Checkpoint, save_checkpoint
 from homespun.data.sampler import WindowSampler
 from homespun.errors import CheckpointError, RunError
 from homespun.evaluation.evaluate import Evaluation, evaluate_dataset
-from homespun.files import atomic_directory, make_directory, storage_errors
+from homespun.files import atomic_path, make_directory, storage_errors
 from homespun.generation.generate import decode_batch
 from homespun.generation.sampling import Sampling
 from homespun.locks import hold_lock
@@ -227,7 +227,7 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
 def _keep_data(directory: RunDirectory, data: RunData) -> None:
     """Copy into the run directory what its readers need of the data: the tokenizer and the exact entropy."""
     if not directory.tokenizer.exists():
-        with atomic_directory(directory.tokenizer) as temporary:
+        with atomic_path(directory.tokenizer) as temporary:
             data.tokenizer.save(temporary)
     if data.entropy is not None and not directory.entropy.exists():
         write_json_record(directory.entropy, data.entropy)
