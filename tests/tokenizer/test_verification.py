@@ -19,6 +19,7 @@ from homespun.tokenizer.verification import (
 END = "<|endoftext|>"
 TEXT = "the cat's hat, the hens' 1234 caf\u00e9s\n\n  and THE end.\t" * 20
 EXCERPTS = [Excerpt("a.txt: document 1", TEXT), Excerpt("a.txt: document 2", f"the {END} cat \U0001f600")]
+TEXTS = [excerpt.text for excerpt in EXCERPTS]
 
 
 @pytest.fixture(scope="module", params=list(SPLITS))
@@ -44,9 +45,9 @@ def test_the_bearable_reference_is_the_reference(tokenizer, pretokenize):
 
 def test_what_agrees_is_said_to(tokenizer, pretokenize):
     findings = [
-        compare_ids(tokenizer, EXCERPTS, reference_encoder(tokenizer, pretokenize), "reference"),
+        compare_ids(tokenizer, EXCERPTS, map(reference_encoder(tokenizer, pretokenize), TEXTS), "reference"),
         *check_training(tokenizer, EXCERPTS, pretokenize),
-        check_decoding(tokenizer, EXCERPTS, pretokenize),
+        check_decoding(tokenizer, EXCERPTS),
         check_streaming(tokenizer, EXCERPTS),
         check_threads(tokenizer, EXCERPTS),
     ]
@@ -61,11 +62,11 @@ def test_a_planted_peer_is_caught_at_its_place(tokenizer):
         ids = tokenizer.encode(text)
         return ids[:-1] if END in text else [*ids[:5], 0, *ids[6:]]
 
-    finding = compare_ids(tokenizer, EXCERPTS, wrong, "planted")
+    finding = compare_ids(tokenizer, EXCERPTS, map(wrong, TEXTS), "planted")
     assert finding.outcome == "differs"
     assert finding.note.startswith('a.txt: document 1: token 5, after b"the cat')
     assert finding.note.endswith(f"theirs 0 ({END.encode()!r})")
-    finding = compare_ids(tokenizer, EXCERPTS[1:], wrong, "planted")
+    finding = compare_ids(tokenizer, EXCERPTS[1:], map(wrong, TEXTS[1:]), "planted")
     assert finding.note.startswith("a.txt: document 2: token ")
     assert finding.note.endswith("theirs none (the end)")
 
@@ -91,10 +92,10 @@ class Broken(Tokenizer):
         return super().decode_bytes(ids)[:-1]
 
 
-def test_a_planted_tokenizer_is_caught(tokenizer, pretokenize):
+def test_a_planted_tokenizer_is_caught(tokenizer):
     broken = Broken(tokenizer.vocab, tokenizer.merges, [END], pattern=tokenizer.pattern)
     findings = [
-        check_decoding(broken, EXCERPTS, pretokenize),
+        check_decoding(broken, EXCERPTS),
         check_streaming(broken, EXCERPTS),
         check_threads(broken, EXCERPTS),
     ]

@@ -2,12 +2,13 @@
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
+from homespun.errors import HomespunError
 from homespun.tokenizer import reference
 from homespun.tokenizer.config import NUM_BYTES
 from homespun.tokenizer.counting.options import CountOptions
@@ -37,27 +38,8 @@ class Finding:
     """Why it was skipped, or the first difference."""
 
 
-def compare_ids(
-    tokenizer: Tokenizer, excerpts: Iterable[Excerpt], encode: Encode, against: str, special: SpecialPolicy = "encode"
-) -> Finding:
-    """Compare our ids of each excerpt with another implementation's.
-
-    Args:
-        tokenizer: Ours.
-        excerpts: What is encoded.
-        encode: The other.
-        against: Its name.
-        special: What special tokens become here; the other must do the same.
-    """
-    check = "ids" if special == "encode" else "ids, special tokens as text"
-    num_ids = 0
-    for excerpt in excerpts:
-        ours, theirs = tokenizer.encode(excerpt.text, special), list(encode(excerpt.text))
-        if ours != theirs:
-            note = f"{excerpt.where}: {_first_difference(tokenizer, ours, theirs)}"
-            return Finding(check=check, against=against, outcome="differs", note=note)
-        num_ids += len(ours)
-    return Finding(check=check, against=against, outcome="agrees", extent=f"{num_ids:,} ids")
+class NotComparableError(HomespunError):
+    """A comparison cannot be made; the message says why."""
 
 
 def reference_encoder(tokenizer: Tokenizer, pretokenize: reference.Pretokenize) -> Encode:
@@ -94,91 +76,88 @@ def reference_encoder(tokenizer: Tokenizer, pretokenize: reference.Pretokenize) 
     return encode
 
 
-def check_decoding(tokenizer: Tokenizer, excerpts: Iterable[Excerpt], pretokenize: reference.Pretokenize) -> Finding:
-    """Whether ids decode to the text they came from: all of it, except what the pattern does not match."""
+def compare_ids(
+    tokenizer: Tokenizer,
+    excerpts: Iterable[Excerpt],
+    theirs: Iterable[Sequence[int]],
+    against: str,
+    *,
+    check: str = "ids",
+    special: SpecialPolicy = "encode",
+) -> Finding:
+    """Compare `Tokenizer.encode` of each excerpt with the ids that it has in `theirs`."""
+    num_ids = 0
+    for excerpt, expected in zip(excerpts, theirs, strict=True):
+        ids = tokenizer.encode(excerpt.text, special)
+        if (place := _first_difference(ids, expected)) is not None:
+            before = tokenizer.decode_bytes(ids[:place])[-_CONTEXT:]
+            shown = [
+                f"{found[place]} ({tokenizer.vocab.get(found[place], 'no token')!r})"
+                if place < len(found)
+                else "none (the end)"
+                for found in (ids, expected)
+            ]
+            note = f"{excerpt.where}: token {place}, after {before!r}: ours {shown[0]}, theirs {shown[1]}"
+            return Finding(check=check, against=against, outcome="differs", note=note)
+        num_ids += len(ids)
+    return Finding(check=check, against=against, outcome="agrees", extent=f"{num_ids:,} ids")
+
+
+def check_streaming(tokenizer: Tokenizer, excerpts: Iterable[Excerpt]) -> Finding:
+    """Whether a text that arrives in chunks of any size gets the ids of the whole."""
+    text, sizes = "".join(excerpt.text for excerpt in excerpts), (1, 7, 64, 4096)
+
+    def stream(size: int) -> list[int]:
+        return list(tokenizer.encode_iterable(text[start : start + size] for start in range(0, len(text), size)))
+
+    wholes = [Excerpt(f"in chunks of size {size}", text) for size in sizes]
+    return compare_ids(tokenizer, wholes, map(stream, sizes), "chunks", check="streaming")
+
+
+def check_threads(tokenizer: Tokenizer, excerpts: Sequence[Excerpt]) -> Finding:
+    """Whether a batch on two threads gets the ids of its texts one by one."""
+    batch = tokenizer.encode_batch([excerpt.text for excerpt in excerpts], num_threads=2)
+    return compare_ids(tokenizer, excerpts, (ids.tolist() for ids in batch), "two threads", check="batch")
+
+
+def check_decoding(tokenizer: Tokenizer, excerpts: Iterable[Excerpt]) -> Finding:
+    """Whether ids decode to the text that they came from."""
     num_bytes = 0
     for excerpt in excerpts:
-        strings = reference.split_special(excerpt.text, [*tokenizer.special_tokens, *tokenizer.added_tokens])
-        text = "".join(
-            string if is_special else "".join(pretokenize(string)) for string, is_special in strings
-        ).encode()
-        decoded = tokenizer.decode_bytes(tokenizer.encode(excerpt.text))
-        if decoded != text:
-            place = next(i for i, (ours, given) in enumerate(zip_longest(decoded, text)) if ours != given)
+        text, decoded = excerpt.text.encode(), tokenizer.decode_bytes(tokenizer.encode(excerpt.text))
+        if (place := _first_difference(decoded, text)) is not None:
             note = f"{excerpt.where}: byte {place} of the excerpt: {decoded[place : place + _CONTEXT]!r} comes back"
             return Finding(check="decoding", against="the text", outcome="differs", note=note)
         num_bytes += len(text)
     return Finding(check="decoding", against="the text", outcome="agrees", extent=f"{num_bytes:,} bytes")
 
 
-def check_streaming(tokenizer: Tokenizer, excerpts: Sequence[Excerpt]) -> Finding:
-    """Whether a text that arrives in chunks of any size gets the ids of the whole."""
-    text = "".join(excerpt.text for excerpt in excerpts)
-    whole = tokenizer.encode(text)
-    for size in (1, 7, 64, 4096):
-        chunks = (text[start : start + size] for start in range(0, len(text), size))
-        ids = list(tokenizer.encode_iterable(chunks))
-        if ids != whole:
-            note = f"in chunks of size {size}: {_first_difference(tokenizer, ids, whole)}"
-            return Finding(check="streaming", against="the whole at once", outcome="differs", note=note)
-    extent = f"{len(whole):,} ids"
-    return Finding(check="streaming", against="the whole at once", outcome="agrees", extent=extent)
-
-
-def check_threads(tokenizer: Tokenizer, excerpts: Sequence[Excerpt]) -> Finding:
-    """Whether one thread and two give the same ids."""
-    texts = [excerpt.text for excerpt in excerpts]
-    for excerpt, one, two in zip(
-        excerpts, *(tokenizer.encode_batch(texts, num_threads=number) for number in (1, 2)), strict=True
-    ):
-        if one.tolist() != two.tolist():
-            note = f"{excerpt.where}: {_first_difference(tokenizer, one.tolist(), two.tolist())}"
-            return Finding(check="two threads", against="one", outcome="differs", note=note)
-    return Finding(check="two threads", against="one", outcome="agrees", extent=f"{len(texts):,} texts")
-
-
 def check_training(
-    tokenizer: Tokenizer, excerpts: Sequence[Excerpt], pretokenize: reference.Pretokenize
-) -> list[Finding]:
+    tokenizer: Tokenizer, excerpts: Iterable[Excerpt], pretokenize: reference.Pretokenize
+) -> Iterator[Finding]:
     """Whether training on the beginning of the sample, on one thread and on two, gives the reference's merges."""
     text = "".join(excerpt.text for excerpt in excerpts).encode()[:_REFERENCE_TEXT_BYTES].decode(errors="ignore")
     special_tokens = list(tokenizer.special_tokens)
     vocab_size = NUM_BYTES + len(special_tokens) + NUM_REFERENCE_MERGES
     _, expected = reference.train_bpe(text, vocab_size, special_tokens, pretokenize)
-    findings = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "sample.txt")
         path.write_bytes(text.encode())
         for num_threads, name in ((1, "one thread"), (2, "two threads")):
             options = CountOptions(num_threads=num_threads)
             _, merges = train_bpe(path, vocab_size, special_tokens, pattern=tokenizer.pattern, options=options)
-            findings.append(compare_merges(merges, expected, f"reference, {name}"))
-    return findings
+            yield compare_merges(merges, expected, f"reference, {name}")
 
 
 def compare_merges(ours: Sequence[tuple[bytes, bytes]], theirs: Sequence[tuple[bytes, bytes]], against: str) -> Finding:
     """Compare two lists of merges, in order."""
-    for number, (our, their) in enumerate(zip_longest(ours, theirs), start=1):
-        if our != their:
-            note = f"merge {number}: ours {_show_merge(our)}, theirs {_show_merge(their)}"
-            return Finding(check="merges", against=against, outcome="differs", note=note)
+    if (place := _first_difference(ours, theirs)) is not None:
+        shown = [" + ".join(map(repr, merges[place])) if place < len(merges) else "none" for merges in (ours, theirs)]
+        note = f"merge {place + 1}: ours {shown[0]}, theirs {shown[1]}"
+        return Finding(check="merges", against=against, outcome="differs", note=note)
     return Finding(check="merges", against=against, outcome="agrees", extent=f"{len(ours):,} merges")
 
 
-def _show_merge(merge: tuple[bytes, bytes] | None) -> str:
-    return "none" if merge is None else f"{merge[0]!r} + {merge[1]!r}"
-
-
-def _first_difference(tokenizer: Tokenizer, ours: Sequence[int], theirs: Sequence[int]) -> str:
-    """Where two lists of ids first differ: the text before that place, and both tokens there."""
-    place = next(i for i, (our, their) in enumerate(zip_longest(ours, theirs)) if our != their)
-    before = tokenizer.decode_bytes(list(ours[:place]))[-_CONTEXT:]
-    shown = [_show_id(tokenizer, ids[place] if place < len(ids) else None) for ids in (ours, theirs)]
-    return f"token {place}, after {before!r}: ours {shown[0]}, theirs {shown[1]}"
-
-
-def _show_id(tokenizer: Tokenizer, id_: int | None) -> str:
-    if id_ is None:
-        return "none (the end)"
-    token = tokenizer.vocab.get(id_)
-    return f"{id_} ({'no token' if token is None else repr(token)})"
+def _first_difference(ours: Sequence[object], theirs: Sequence[object]) -> int | None:
+    pairs = enumerate(zip_longest(ours, theirs))
+    return next((place for place, (our, their) in pairs if our != their), None)
