@@ -28,8 +28,8 @@ def reachable_rules(start: Rule) -> list[Rule]:
 def domain(grammar: Grammar, fact: str) -> list[Entry]:
     """Every entry that `fact` can be in any story."""
     slot = grammar.slots[fact]
-    if slot.source in slot.lists:
-        found = list(slot.lists[slot.source])
+    if isinstance(slot.source, tuple):
+        found = slot.source
     elif "|" in slot.source:
         found = [entry for other in slot.source.split("|") for entry in domain(grammar, other)]
     else:
@@ -41,7 +41,7 @@ def domain(grammar: Grammar, fact: str) -> list[Entry]:
 def option_lists(grammar: Grammar, fact: str) -> list[list[Entry]]:
     """The lists, one for each state of what `fact` depends on, that its options are all in."""
     slot = grammar.slots[fact]
-    if slot.source in slot.lists or "|" in slot.source:
+    if isinstance(slot.source, tuple) or "|" in slot.source:
         return [domain(grammar, fact)]
     parent, link = slot.source.split(".")
     return [list(owner.links[link]) for owner in domain(grammar, parent)]
@@ -131,9 +131,9 @@ def test_no_option_begins_another(grammar):
     ],
 )
 def test_the_check_finds_planted_ambiguities(wordings):
-    lists = {"colors": make_entries("red, blue")}
+    colors = make_entries("red, blue")
     rules = {START: ("{+a} and {+b}: {>tail}",), "tail": wordings}
-    planted = Grammar(rules, {"a": ("colors",), "b": ("colors",)}, lists)
+    planted = Grammar(rules, {"a": (colors,), "b": (colors,)})
     assert ambiguities(planted)
 
 
@@ -162,7 +162,7 @@ def check_introduction(
 ) -> None:
     if part.slot.fact in maybe:
         problems.append(f"{rule.name}: {part.slot.fact} may be introduced twice")
-    if part.slot.source not in part.slot.lists:
+    if isinstance(part.slot.source, str):
         needed = part.slot.source.split("|") if "|" in part.slot.source else part.slot.source.split(".")[:1]
         problems += [f"{rule.name}: {part.slot.fact} needs {fact}" for fact in needed if fact not in told]
 

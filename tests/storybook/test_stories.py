@@ -15,15 +15,17 @@ import pytest
 from homespun.errors import ConfigError, DataError
 from homespun.storybook import Choice, Story, Storybook, generate_stories, parse
 from homespun.storybook.grammar import START, Grammar
-from homespun.storybook.lexicon import LISTS, SLOTS
-from homespun.storybook.lexicon.characters import CHILDREN
+from homespun.storybook.lexicon import SLOTS
+from homespun.storybook.lexicon.characters import CHILDREN, FRIENDS, HELPERS
+from homespun.storybook.lexicon.things import COLORS as COLOR_ENTRIES
+from homespun.storybook.lexicon.things import THINGS
 from homespun.storybook.plots import PLOTS, RULES
 from homespun.storybook.walk import Parser, Sampler, Walk
 from homespun.storybook.world import make_entries, make_entry
 from refusals import refuses
 
 NUM_STORIES = 1000
-COLORS = "|".join(str(entry) for entry in LISTS["colors"])
+COLORS = "|".join(str(entry) for entry in COLOR_ENTRIES)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,11 @@ def probability(story: Story) -> Fraction:
     return Fraction(1, prod(choice.num_options for choice in story.choices))
 
 
+PEOPLE = make_entries("Ann, Bob, Cy")
+GIFTS = (
+    make_entry("egg", links={"spots": make_entries("in a nest")}),
+    make_entry("coin", links={"spots": make_entries("under a mat, in a shoe")}),
+)
 SMALL = Grammar(
     {
         START: ("{+giver} had {+gift.a}. {>gives} [The end|So it was].",),
@@ -87,17 +94,10 @@ SMALL = Grammar(
         ),
     },
     {
-        "giver": ("people",),
-        "taker": ("people", "giver"),
-        "gift": ("gifts",),
+        "giver": (PEOPLE,),
+        "taker": (PEOPLE, "giver"),
+        "gift": (GIFTS,),
         "spot": ("gift.spots",),
-    },
-    {
-        "people": make_entries("Ann, Bob, Cy"),
-        "gifts": (
-            make_entry("egg", links={"spots": make_entries("in a nest")}),
-            make_entry("coin", links={"spots": make_entries("under a mat, in a shoe")}),
-        ),
     },
 )
 
@@ -124,7 +124,7 @@ def test_probabilities_of_a_small_storybook_sum_to_one():
 )
 def test_probabilities_of_parts_of_the_storybook_sum_to_one(start):
     """Oracle: enumeration of all texts that these parts of the real grammar tell."""
-    stories = list(all_stories(Grammar({**RULES, START: (start,)}, SLOTS, LISTS)))
+    stories = list(all_stories(Grammar({**RULES, START: (start,)}, SLOTS)))
     assert len(stories) > 100
     assert len({story.text for story in stories}) == len(stories)
     assert sum(map(probability, stories)) == 1
@@ -206,7 +206,7 @@ def test_articles_agree(stories):
 
 def test_names_in_the_text_are_those_introduced(stories, storybook):
     """Whoever acts or is thanked has been introduced, and only they."""
-    names = {str(entry) for entry in (*CHILDREN, *LISTS["friends"], *LISTS["helpers"])}
+    names = {str(entry) for entry in (*CHILDREN, *FRIENDS, *HELPERS)}
     for story in stories[:300]:
         reading = Parser(story.text)
         storybook.grammar.expand(reading)
@@ -222,7 +222,7 @@ def test_the_thing_at_the_end_is_the_thing_at_the_beginning(storybook, stories, 
     told = [story for story in stories if any(choice.name.startswith(f"{plot}_") for choice in story.choices)]
     assert len(told) > NUM_STORIES / len(PLOTS) / 2
     # In these plots a coloured basket, blanket or scarf may also be at hand.
-    things = {str(entry) for entry in LISTS["things"]} - {"basket", "blanket", "scarf"}
+    things = {str(entry) for entry in THINGS} - {"basket", "blanket", "scarf"}
     for story in told:
         reading = Parser(story.text)
         storybook.grammar.expand(reading)

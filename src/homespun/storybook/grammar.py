@@ -16,17 +16,15 @@ class Grammar:
 
     Args:
         rules: The wordings of each rule, in the language of `template`; a story is an expansion of the rule `story`.
-        slots: For each fact, the source of its options and the facts it must differ from.
-        lists: The lexicon lists that slots may refer to.
+        slots: For each fact, the source of its options, as `Slot` defines it, and the facts it must differ from.
     """
 
     def __init__(
         self,
         rules: Mapping[str, Sequence[str]],
-        slots: Mapping[str, tuple[str, ...]],
-        lists: Mapping[str, tuple[Entry, ...]],
+        slots: Mapping[str, tuple[str | tuple[Entry, ...], *tuple[str, ...]]],
     ) -> None:
-        self.slots = {fact: Slot(fact, source, tuple(unlike), lists) for fact, (source, *unlike) in slots.items()}
+        self.slots = {fact: Slot(fact, source, tuple(unlike)) for fact, (source, *unlike) in slots.items()}
         self.rules = {name: Rule(name) for name in rules}
         for name, sources in rules.items():
             self.rules[name].wordings = tuple(
@@ -43,10 +41,10 @@ class Storybook:
 
     def __init__(self) -> None:
         # Imported here, so that importing this module does not build the lexicon.
-        from homespun.storybook.lexicon import LISTS, SLOTS
+        from homespun.storybook.lexicon import SLOTS
         from homespun.storybook.plots import RULES
 
-        self.grammar = Grammar(RULES, SLOTS, LISTS)
+        self.grammar = Grammar(RULES, SLOTS)
 
     def draw(self, index: int, *, seed: int) -> Story:
         """Return story `index` of the endless corpus `seed`; it does not depend on how many are drawn."""

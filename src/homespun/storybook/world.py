@@ -29,19 +29,18 @@ World = dict[str, Entry]
 class Slot:
     """A fact that a story may introduce, and the source of its options.
 
-    The options are a lexicon list (`lists`), the entries linked to an earlier fact (`place.animals`), or earlier facts
-    (`hero|friend`), without the entries that the facts in `unlike` have.
+    The source is a list of the lexicon, the entries linked to an earlier fact ("place.animals"), or earlier facts
+    ("hero|friend"). The options are its entries without those that the facts in `unlike` have.
     """
 
     fact: str
-    source: str
+    source: str | tuple[Entry, ...]
     unlike: tuple[str, ...]
-    lists: Mapping[str, tuple[Entry, ...]]
 
     def options(self, world: World) -> tuple[Entry, ...]:
         """Return the options in lexicon order, given the facts known so far."""
-        if self.source in self.lists:
-            options = self.lists[self.source]
+        if isinstance(self.source, tuple):
+            options = self.source
         elif "|" in self.source:
             options = tuple(world[fact] for fact in self.source.split("|"))
         else:

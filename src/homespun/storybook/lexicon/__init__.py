@@ -3,67 +3,51 @@
 from homespun.storybook.lexicon.characters import FAMILY, FRIENDS, GARDENERS, HELPERS, KINDS, RELATIONS
 from homespun.storybook.lexicon.places import PLACES
 from homespun.storybook.lexicon.things import COLORS, FOODS, GAMES, LOOKS, PASTIMES, SEEDS, THINGS
+from homespun.storybook.world import Entry
 
-LISTS = {
-    "friends": FRIENDS,
-    "helpers": HELPERS,
-    "gardeners": GARDENERS,
-    "kinds": KINDS,
-    "family": FAMILY,
-    "relations": RELATIONS,
-    "places": PLACES,
-    "things": THINGS,
-    "colors": COLORS,
-    "looks": LOOKS,
-    "foods": FOODS,
-    "games": GAMES,
-    "pastimes": PASTIMES,
-    "seeds": SEEDS,
-}
-
-# fact: (source of its options, facts it must differ from ...)
-SLOTS = {
+# fact: (source of its options, as `Slot` defines it; facts it must differ from ...)
+SLOTS: dict[str, tuple[str | tuple[Entry, ...], *tuple[str, ...]]] = {
     # Who
-    "kind": ("kinds",),
+    "kind": (KINDS,),
     "hero": ("kind.names",),
-    "relation": ("relations",),
-    "friend": ("friends",),
-    "family": ("family",),
+    "relation": (RELATIONS,),
+    "friend": (FRIENDS,),
+    "family": (FAMILY,),
     "animal": ("place.animals",),
-    "helper": ("helpers",),
+    "helper": (HELPERS,),
     # Where
-    "place": ("places",),
+    "place": (PLACES,),
     "spot": ("place.spots",),
     "spot2": ("place.spots", "spot"),
     "spot3": ("place.spots", "spot", "spot2"),
     # What
-    "thing": ("things",),
-    "thing2": ("things", "thing"),
-    "thing3": ("things", "thing", "thing2"),
-    "color": ("colors",),
-    "color2": ("colors", "color"),
-    "color3": ("colors", "color", "color2"),
-    "look": ("looks",),
-    "look2": ("looks", "look"),
-    "look3": ("looks", "look", "look2"),
-    "food": ("foods",),
-    "treat": ("foods",),
-    "treat2": ("foods", "treat"),
-    "game": ("games",),
-    "game2": ("games", "game"),
-    "pastime": ("pastimes",),
-    "pastime2": ("pastimes", "pastime"),
-    "pastime3": ("pastimes", "pastime", "pastime2"),
+    "thing": (THINGS,),
+    "thing2": (THINGS, "thing"),
+    "thing3": (THINGS, "thing", "thing2"),
+    "color": (COLORS,),
+    "color2": (COLORS, "color"),
+    "color3": (COLORS, "color", "color2"),
+    "look": (LOOKS,),
+    "look2": (LOOKS, "look"),
+    "look3": (LOOKS, "look", "look2"),
+    "food": (FOODS,),
+    "treat": (FOODS,),
+    "treat2": (FOODS, "treat"),
+    "game": (GAMES,),
+    "game2": (GAMES, "game"),
+    "pastime": (PASTIMES,),
+    "pastime2": (PASTIMES, "pastime"),
+    "pastime3": (PASTIMES, "pastime", "pastime2"),
     # The quarrel: who has the thing, and who wants it.
     "holder": ("hero|friend",),
     "grabber": ("hero|friend", "holder"),
     # The garden
-    "seed": ("seeds",),
-    "seed2": ("seeds", "seed"),
+    "seed": (SEEDS,),
+    "seed2": (SEEDS, "seed"),
     "dish": ("seed.dishes",),
     "dish2": ("seed.dishes", "dish"),
-    "gardener": ("gardeners",),
+    "gardener": (GARDENERS,),
     # The newcomer
-    "kind2": ("kinds", "kind"),
+    "kind2": (KINDS, "kind"),
     "stranger": ("kind2.friendly_names",),
 }
