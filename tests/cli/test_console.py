@@ -1,4 +1,4 @@
-"""What a run says where no terminal watches it."""
+"""What a run prints where standard error is not a terminal."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from homespun.training.events import CheckpointSaved, Sampled, StepLogged, StepT
 
 
 class Clock:
-    """A clock that moves only when told to."""
+    """A clock that the test sets."""
 
     def __init__(self):
         self.now = 0.0
@@ -35,7 +35,7 @@ def logged(step):
     )
 
 
-def test_lines_come_now_and_then(clock, capsys):
+def test_a_logged_step_is_printed_every_ten_seconds(clock, capsys):
     with TrainingConsole(num_steps=100) as console:
         for step in range(10, 60, 10):
             console(logged(step))
@@ -47,7 +47,7 @@ def test_lines_come_now_and_then(clock, capsys):
     )
 
 
-def test_rare_events_are_told_each_in_one_line(clock, capsys):
+def test_every_other_event_is_printed_in_one_line(clock, capsys):
     record = ValidationRecord(
         step=5, tokens=5, loss=1.0, perplexity=2.718, bits_per_byte=0.5, num_tokens=1000, num_bytes=4000, whole=False,
         seconds=1.0,

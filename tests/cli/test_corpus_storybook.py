@@ -31,7 +31,7 @@ def test_the_same_stories_are_kept(folder, capsys):
 
 @pytest.mark.parametrize("more", [("--seed", "1"), ()])
 def test_another_text_is_replaced_only_with_force(folder, capsys, more):
-    """Another seed, or more stories than are there: the file is a beginning of them."""
+    """Another seed, or more stories than the file has."""
     assert write(20) == 0
     before = files_in(folder)
     capsys.readouterr()

@@ -29,7 +29,7 @@ RECIPE = {
 
 
 def make_run(root, recipe, separator):
-    """A run directory as training leaves it, after no training."""
+    """A run directory as `train` writes it, with the initial weights."""
     directory = RunDirectory(root)
     directory.checkpoints.mkdir(parents=True)
     directory.recipe.write_text(yaml.safe_dump(recipe))
@@ -59,8 +59,8 @@ def test_it_prints_prompt_and_continuation(run, capsys):
 
 
 @pytest.mark.parametrize("arguments", [["Once"], ["--prompt", "-"], ["-"], ["--prompt=Once", "--min_p", "0"]])
-def test_ways_to_give_a_prompt(run, arguments, capsys, monkeypatch):
-    """Oracle: `decode`. Standard input's last line end is the shell's, not the prompt's."""
+def test_a_prompt_is_an_argument_a_flag_or_standard_input(run, arguments, capsys, monkeypatch):
+    """Oracle: `decode`. The last line end of standard input is not in the prompt."""
     directory, model, tokenizer = run
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Once\n")))
     assert main(["generate", str(directory.root), *arguments, "--max_new_tokens", "9", "--device", "cpu"]) == 0
@@ -78,7 +78,7 @@ def test_without_a_prompt_it_begins_a_document(run, arguments, capsys):
 
 
 def test_the_runs_own_separator_begins_and_ends_documents(tmp_path, capsys):
-    """A run trained on documents that <|eot|> separates: a model that writes it at once ends at once."""
+    """Documents separated by <|eot|>: a model that writes it first gives an empty text."""
     recipe = {
         **RECIPE,
         "source": {**RECIPE["source"], "separator": "<|eot|>"},
@@ -133,7 +133,7 @@ def test_a_truncated_checkpoint(run, capsys):
 
 
 def test_a_loaded_run_is_shown_in_one_line(run):
-    """Oracle: the sizes that the fixture has; the path may be a string."""
+    """Oracle: the sizes of the fixture; the path may be a string."""
     directory, model, _ = run
     num_parameters = sum(parameter.numel() for parameter in model.parameters())
     assert repr(load_run(str(directory.root), device="cpu")) == (

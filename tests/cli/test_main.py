@@ -1,4 +1,4 @@
-"""The command itself: one table, and what goes wrong outside of the commands."""
+"""`homespun`: the table of commands, and the failures that it reports for all of them."""
 
 import os
 import subprocess
@@ -80,7 +80,7 @@ def run(arguments, **settings):
 @pytest.mark.skipif(os.name == "nt", reason="pipes")
 @pytest.mark.parametrize("arguments", [["--help"], ["corpus", "list"], ["estimate", "--help"]])
 def test_a_reader_that_goes_away_is_no_error(arguments):
-    """As in `homespun --help | head -1`, when the reader is gone before anything is written."""
+    """As in `homespun --help | head -1`: the pipe is closed before anything is written."""
     read, write = os.pipe()
     os.close(read)
     done = run(arguments, stdout=write)
@@ -125,7 +125,7 @@ sys.modules.update(dict.fromkeys(("torch", "einops", "jaxtyping", "safetensors")
 
 @pytest.mark.parametrize("command", ["demo", "train recipe.yaml", "generate run", "evaluate run"])
 def test_a_missing_package_is_one_line(command, tmp_path):
-    """As installed without the extra: torch cannot be imported."""
+    """Installed without the extra `train`: torch cannot be imported."""
     recipe = SOURCE.parents[2] / "recipes" / "demo.yaml"
     words = [str(recipe) if word == "recipe.yaml" else word for word in command.split()]
     program = f"{WITHOUT_TORCH}\nfrom homespun.cli.main import main\nsys.exit(main({words}))"

@@ -16,7 +16,7 @@ def byte_tokenizer(special_tokens=(END,)) -> Tokenizer:
 
 
 def scripted_model(text: bytes, *, ends: bool = True) -> TransformerLM:
-    """A model that surely writes each byte of `text` after the byte before it, and then `END`.
+    """A model that writes each byte of `text` after the byte before it, and then `END`.
 
     Attention and feed-forward add nothing, the table is one-hot, so the head alone says what follows what.
     """

@@ -31,7 +31,7 @@ def test_rows_in_step_equal_concatenating(lengths):
 
 
 class RowsApart:
-    """The same by the book: a list of keys for each row."""
+    """A slow cache: a list of keys for each row."""
 
     def __init__(self):
         self.keys = {}

@@ -52,7 +52,7 @@ def test_cache_changes_no_token(prompt_length):
     assert len(cached) == 50
 
 
-def test_going_on_gives_what_one_go_would_have_given():
+def test_continuing_a_text_gives_what_one_call_gives():
     model, greedy = random_model(), Sampling(temperature=0.0)
     whole = list(generate_tokens(model, [1, 2, 3], 60, greedy))
     begun = list(generate_tokens(model, [1, 2, 3], 25, greedy))
@@ -86,13 +86,13 @@ def test_a_cut_character_is_replaced_at_the_end(tokenizer):
     assert decode(scripted_model("#a€".encode()), tokenizer, "#", 2, temperature=0.0) == "a\ufffd"
 
 
-def test_special_tokens_spelled_in_a_prompt_stay_text(tokenizer):
+def test_special_tokens_written_in_a_prompt_stay_text(tokenizer):
     """The scripted model knows what follows `>`, not what follows the separator."""
     model = scripted_model(b">yes")
     assert decode(model, tokenizer, END, 100, temperature=0.0) == "yes"
 
 
-def test_a_document_of_its_own(tokenizer):
+def test_a_document_begins_without_a_prompt(tokenizer):
     model = scripted_model(b"?", ends=False)
     with torch.no_grad():
         model.lm_head.weight[ord("O"), 256] = 100.0
@@ -100,7 +100,7 @@ def test_a_document_of_its_own(tokenizer):
     assert decode(model, tokenizer, "", 100, temperature=0.0, document_start=True) == "O"
 
 
-def test_prompt_that_encodes_to_nothing(tokenizer):
+def test_a_prompt_without_tokens_is_refused(tokenizer):
     with refuses(GenerationError, "prompt", "--document-start"):
         decode(random_model(), tokenizer, "", 10)
 
@@ -159,7 +159,7 @@ def test_bad_arguments_are_refused_before_the_first_token(prompt, max_new_tokens
 
 
 def test_inference_mode_does_not_leak_between_tokens():
-    """A generator that yields inside the mode would leave its caller in it."""
+    """A generator that yields inside `torch.inference_mode` leaves its caller in it."""
     tokens = generate_tokens(random_model(), [1], 3, Sampling())
     next(tokens)
     assert not torch.is_inference_mode_enabled()
@@ -171,7 +171,7 @@ PROMPTS = [[1], list(range(5)), list(range(100, 116)), list(range(17)), list(ran
 @pytest.mark.parametrize("use_cache", [True, False])
 @pytest.mark.parametrize("switches", SWITCHES)
 def test_logits_of_a_row_do_not_depend_on_its_neighbours(switches, use_cache):
-    """Oracle: each text alone, while the six windows move at different steps; a row leaves in the middle.
+    """Oracle: each text alone. The six windows move at different steps; two rows are dropped half-way.
 
     1e-5 of the largest logit: matrix products of another size sum in another order.
     """

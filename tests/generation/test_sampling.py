@@ -17,7 +17,7 @@ def logit_lists(size):
 
 
 def sample_token(logits, sampling, generator):
-    """One row alone."""
+    """The token drawn for one row."""
     return int(sample_tokens(logits[None], sampling, [generator])[0])
 
 
@@ -31,7 +31,7 @@ settings = st.builds(
 
 
 def admitted_by_definition(logits: list[float], sampling: Sampling) -> dict[int, float]:
-    """Slow and literal: the docstring of `Sampling`, filter by filter."""
+    """The definition in the docstring of `Sampling`, filter by filter."""
     weights = [math.exp((logit - max(logits)) / sampling.temperature) for logit in logits]
     p = [weight / math.fsum(weights) for weight in weights]
     likeliest = sorted(range(len(p)), key=lambda id_: (-p[id_], id_))

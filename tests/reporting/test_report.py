@@ -146,7 +146,7 @@ def test_paths_may_be_strings(run, tmp_path):
     "name", [r"$\frac{a}$", r"$\undefined$", "_hidden", "a\udcff\x1b[31m", "\u7269\u8a9e", "a&b<i>"]
 )
 def test_a_name_is_text(run, tmp_path, name):
-    """Neither mathematics, nor markup, nor hidden; what cannot be shown is escaped. Warnings are errors."""
+    """It is not read as mathematics or markup and not hidden; unprintable characters are escaped."""
     root = tmp_path / name
     run.root.rename(root)
     out = tmp_path / "report.html"
@@ -288,7 +288,7 @@ def test_a_long_run_is_drawn_by_its_extremes(run):
     lambda line: line.replace("loss", "los"), lambda line: "\n", lambda line: line[:-1] + " x\n",
     lambda line: line[:-1] + line])  # fmt: skip
 def test_damage_in_a_long_run_is_found_at_its_line(run, damage):
-    """Oracle: the careful reader of one line."""
+    """Oracle: `parse_record`, which reads one line without the pattern."""
     long_metrics(run, 3000)
     lines = run.metrics.read_text().splitlines(keepends=True)
     lines[1499] = damage(lines[1499])

@@ -87,17 +87,15 @@ def run_command(arguments: list[str]) -> int:
         print(f"homespun {homespun.__version__}")
         return 0
     name, rest = "", arguments
-    while True:
+    while known := subcommands(name):
         if not rest or rest[0] in ("-h", "--help"):
             print(usage(name))
             return 0
         word, *rest = rest
-        if f"{name} {word}".strip() not in COMMANDS:
-            where = f"homespun {name}".strip()
-            raise ConfigError(f"{where} has no command {word!r}; the commands are {', '.join(subcommands(name))}")
+        if word not in known:
+            group = f"homespun {name}".strip()
+            raise ConfigError(f"{group} has no command {word!r}; the commands are {', '.join(known)}")
         name = f"{name} {word}".strip()
-        if not subcommands(name):
-            break
     try:
         return import_module(f"homespun.cli.{name.replace(' ', '.')}").main(rest)
     except SystemExit as exit_:

@@ -43,12 +43,12 @@ class KeyValueCache:
         self._end = max(starts) + length
         assert self._end <= self._capacity, f"{self._end} positions, {self._capacity} slots; the caller slides windows"
         self._rows_B = torch.tensor(rows, device=device)
-        # The common case, rows in step, is a slice; anything else is indexed.
-        self._in_step = len(rows) == len(self.lengths) and len(set(starts)) == 1
+        aligned = len(set(starts)) == 1
+        # The common case, all rows at one position, is a slice; anything else is indexed.
+        self._in_step = aligned and len(rows) == len(self.lengths)
         # Slots are positions: a query sees the slots up to its own. If all rows start at the same one, the queries are
         # the last T of S positions, which causal attention computes without a mask.
         slots_S = torch.arange(self._end, device=device)
-        aligned = len(set(starts)) == 1
         self._mask_B1TS = None if aligned else (slots_S <= self._positions_BT[..., None])[:, None]
         return self._positions_BT
 

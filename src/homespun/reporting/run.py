@@ -82,19 +82,18 @@ def read_run(root: Path) -> ReportedRun:
         raise RunError(f"{directory.metrics}: no record yet; wait for the first one, then report again")
     notes: list[str] = []
 
-    def read_if_sound(read: Callable[[], _Content | None]) -> _Content | None:
+    def read_if_sound(read: Callable[..., _Content], *arguments: Path) -> _Content | None:
         try:
-            return read()
+            return read(*arguments)
         except RunError as error:
             notes.append(escape_unprintable(f"left out: {error}"))
             return None
 
-    texts = [(step_of(path), read_if_sound(lambda path=path: _read_text(path))) for path in directory.list_samples()]
-    environment = directory.environment
+    texts = [(step_of(path), read_if_sound(_read_text, path)) for path in directory.list_samples()]
     return ReportedRun(
         name=escape_unprintable(root.resolve().name),
-        recipe=read_if_sound(lambda: _read_text(directory.recipe)) or "",
-        environment=read_if_sound(lambda: _read_text(environment) if environment.exists() else None) or "",
+        recipe=read_if_sound(_read_text, directory.recipe) or "",
+        environment=read_if_sound(_read_text, directory.environment) or "",
         train=train,
         validation=validation,
         changes=[record for record in records if isinstance(record, ChangeRecord)],
@@ -106,6 +105,9 @@ def read_run(root: Path) -> ReportedRun:
 
 
 def _read_text(path: Path) -> str:
+    """Return the text of a file, "" where there is none."""
+    if not path.exists():
+        return ""
     check_regular(path)
     with path.open("rb") as file:
         content = file.read(_MAX_TEXT_BYTES + 1)
