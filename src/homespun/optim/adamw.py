@@ -53,14 +53,16 @@ def initial_state(parameter: Tensor) -> dict[str, Tensor]:
     }
 
 
-def update(parameters: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]) -> None:
+def update(
+    parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]
+) -> None:
     """Take one step of AdamW."""
     lr, (beta1, beta2) = group["lr"], group["betas"]
     means = [state["exp_avg"] for state in states]
     squares = [state["exp_avg_sq"] for state in states]
     # `to` returns the same tensor where the dtype is the moments' already: only narrower parameters are copied.
     values = [parameter.to(mean.dtype) for parameter, mean in zip(parameters, means, strict=True)]
-    gradients = [p.grad.to(mean.dtype) for p, mean in zip(parameters, means, strict=True) if p.grad is not None]
+    gradients = [gradient.to(mean.dtype) for gradient, mean in zip(gradients, means, strict=True)]
     counts = [int(state["step"].add_(1)) for state in states]
 
     torch._foreach_mul_(values, 1 - lr * group["weight_decay"])

@@ -63,7 +63,9 @@ def initial_state(parameter: Tensor) -> dict[str, Tensor]:
     return {"momentum": torch.zeros_like(parameter, dtype=torch.promote_types(parameter.dtype, torch.float32))}
 
 
-def update(parameters: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]) -> None:
+def update(
+    parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]
+) -> None:
     """Take one step of Muon."""
     lr, momentum = group["lr"], group["momentum"]
     by_shape: dict[object, list[int]] = {}
@@ -72,9 +74,9 @@ def update(parameters: list[Tensor], states: list[dict[str, Tensor]], group: Map
     for indices in by_shape.values():
         alike = [parameters[index] for index in indices]
         means = [states[index]["momentum"] for index in indices]
-        gradients = [p.grad.to(means[0].dtype) for p in alike if p.grad is not None]
-        torch._foreach_lerp_(means, gradients, 1 - momentum)
-        directions = torch._foreach_lerp(gradients, means, momentum)
+        wide = [gradients[index].to(means[0].dtype) for index in indices]
+        torch._foreach_lerp_(means, wide, 1 - momentum)
+        directions = torch._foreach_lerp(wide, means, momentum)
         # Matrices of one shape are orthogonalized by one batched product: a model has many, and small ones are slow.
         steps = orthogonalize(torch.stack(directions), group["newton_schulz_steps"]).to(alike[0].dtype)
         torch._foreach_mul_(alike, 1 - lr * group["weight_decay"])

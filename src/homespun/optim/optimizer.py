@@ -24,8 +24,14 @@ class UpdateRule(Protocol):
         """Return the state of a parameter before its first step."""
         ...
 
-    def update(self, parameters: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]) -> None:
-        """Take one step, in place, with parameters that have a gradient."""
+    def update(
+        self,
+        parameters: list[Tensor],
+        gradients: list[Tensor],
+        states: list[dict[str, Tensor]],
+        group: Mapping[str, Any],
+    ) -> None:
+        """Take one step, in place."""
 
 
 class GroupedOptimizer(Optimizer):
@@ -58,7 +64,8 @@ class GroupedOptimizer(Optimizer):
                 for parameter, state in zip(parameters, states, strict=True):
                     if not state:
                         state.update(rule.initial_state(parameter))
-                rule.update(parameters, states, group)
+                gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+                rule.update(parameters, gradients, states, group)
         return loss
 
 

@@ -25,9 +25,10 @@ def initial_state(parameter: Tensor) -> dict[str, Tensor]:
     return {"step": torch.zeros((), dtype=torch.float32)}  # on the CPU: reading it waits for no device
 
 
-def update(parameters: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]) -> None:
+def update(
+    parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]
+) -> None:
     """Take one step of SGD."""
-    for parameter, state in zip(parameters, states, strict=True):
-        assert parameter.grad is not None, "the caller selects parameters with a gradient"
-        parameter.add_(parameter.grad, alpha=-group["lr"] / sqrt(int(state["step"]) + 1))
+    for parameter, gradient, state in zip(parameters, gradients, states, strict=True):
+        parameter.add_(gradient, alpha=-group["lr"] / sqrt(int(state["step"]) + 1))
         state["step"].add_(1)
