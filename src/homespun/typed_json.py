@@ -110,7 +110,7 @@ class _Builder:
         return kind(**{name: self.build(expected[name].type, inner, prefix + name) for name, inner in value.items()})
 
     def _choose(self, variants: list[Any], value: Any, key: str) -> Any:
-        """The variant whose field `kind` has the value that `value` states."""
+        """Return the variant whose field `kind` has the value that `value` states."""
         if len(variants) == 1 or not isinstance(value, dict) or "kind" not in value:
             return variants[0]
         kinds = {name: variant for variant in variants for name in kinds_of(variant)}
@@ -124,7 +124,7 @@ class _Builder:
 
 
 def kinds_of(variant: Any) -> tuple[str, ...]:
-    """The values of the field `kind` that select `variant` in a union of dataclasses."""
+    """Return the values of the field `kind` that select `variant` in a union of dataclasses."""
     return next((get_args(field.type) for field in fields(variant) if field.name == "kind"), ())
 
 

@@ -39,7 +39,7 @@ class Estimate:
     batch_size: int
     """Sequences of `model.context_length` tokens in one optimizer step."""
     micro_batch: int | None = None
-    """Sequences in one forward pass, which decide the memory; None: the whole batch at once."""
+    """Sequences in one forward pass, which determine the memory; None: the whole batch at once."""
     num_steps: int
     """Optimizer steps."""
     optim: OptimConfig = field(default_factory=AdamWOptim)

@@ -33,7 +33,7 @@ class Machine:
             check_positive("peak_flops", rate)
 
     def peak(self, precision: str) -> float:
-        """Peak FLOP/s of dense matrix products.
+        """Return the peak FLOP/s of dense matrix multiplies.
 
         Raises:
             ConfigError: the device does not compute in that precision.
@@ -48,7 +48,7 @@ class Machine:
 
 
 def find_machine(device_name: str) -> Machine | None:
-    """The table's entry for a name such as "A100" or "NVIDIA H100 80GB HBM3"; None for a device that is not in it.
+    """Return the table's entry for a name such as "A100" or "NVIDIA H100 80GB HBM3"; None if it is not there.
 
     Every word of an entry's key must be among the words of `device_name`, in any case; of several such entries the one
     with most words wins, so that "NVIDIA H100 PCIe" is not taken for the faster board. Where the name states its
@@ -68,7 +68,7 @@ def find_machine(device_name: str) -> Machine | None:
 
 
 def get_machine(device_name: str) -> Machine:
-    """`find_machine`, for a name that a person typed.
+    """Return the table's entry for a name that a user typed.
 
     Raises:
         ConfigError: it is not in the table.

@@ -18,14 +18,14 @@ Row = Sequence[str]
 
 
 def format_estimate(estimate: Estimate) -> str:
-    """All tables, ready to print."""
+    """Return all tables as text."""
     headline = f"{estimate.name}: {_describe(estimate.model)}"
     sections = ("\n".join(section(estimate)) for section in (_parameters, _forward, _memory, _step, _time))
     return "\n\n".join([headline, *sections])
 
 
 def align(rows: Sequence[Row]) -> Iterator[str]:
-    """Lines in which the first cell of every row is set left and the others right.
+    """Yield the rows as lines, with the first column aligned left and the others right.
 
     Example: `align([["a", "10"], ["bcd", "9"]])` yields "  a    10" and "  bcd   9".
     """

@@ -60,8 +60,8 @@ def save_checkpoint(
 ) -> None:
     """Write what `load_checkpoint` and `read_state` restore, bit for bit.
 
-    A path gets the new file whole or keeps what it had, even if the process is killed or the power fails. A file
-    object is written from its current position on, without that promise.
+    A path is replaced atomically: it keeps its old content if the process is killed or the power fails. A file object
+    is written from its current position on, without that promise.
 
     Args:
         model: Its state dict is saved, under the names it has without `torch.compile`; shared tensors once.
@@ -132,10 +132,10 @@ class _Metadata:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A verified checkpoint, read once: look at its state, then load it. Its tensors are views of the file."""
+    """A verified checkpoint, read once; its tensors are views of the file."""
 
     where: str
-    """Its name in errors: its path."""
+    """Its path, or another name for it in errors."""
     iteration: int
     """Optimizer steps done."""
     state: dict[str, Any]

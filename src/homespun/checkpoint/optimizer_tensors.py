@@ -1,7 +1,7 @@
 """An optimizer as named tensors and JSON: what a checkpoint saves of it, and how that is restored.
 
 Its state is stored under the names of the model's parameters, as `NAME.exp_avg`, rather than under torch's running
-numbers: people can read such a checkpoint, and an optimizer with its parameters in another order refuses it.
+numbers: such a checkpoint is readable, and an optimizer whose parameters are in another order refuses it.
 """
 
 from collections.abc import Mapping

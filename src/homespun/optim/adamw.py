@@ -14,7 +14,7 @@ from homespun.optim.optimizer import GroupedOptimizer
 
 
 class AdamW(GroupedOptimizer):
-    """Steps whose size does not depend on the gradient's scale, and a weight decay that does not either.
+    """Adam with decoupled weight decay: neither the step nor the decay depends on the scale of the gradients.
 
         p *= 1 - lr * weight_decay
         m  = beta1 * m + (1 - beta1) * gradient

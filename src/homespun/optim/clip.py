@@ -16,10 +16,9 @@ def clip_gradients(params: Iterable[Tensor], max_norm: float, eps: float = 1e-6)
 
         gradient *= min(1, max_norm / (norm + eps))
 
-    Gradients are never enlarged, parameters without one are skipped. A norm that is not finite is returned like any
-    other, for the caller to stop at: with an infinite one the finite gradients become 0 and the infinite ones NaN,
-    with NaN all become NaN, so nothing that follows can pass for a good step. The norm is taken in float32 at least,
-    and stays on the gradients' device: nothing waits for it.
+    Gradients are never enlarged, parameters without one are skipped. The caller must check that the norm is finite: an
+    infinite one turns finite gradients into 0 and infinite ones into NaN, and NaN turns all into NaN. The norm is
+    computed in float32 at least, and stays on the gradients' device, so nothing waits for it.
 
     Args:
         params: The parameters; their gradients must lie on one device.

@@ -20,7 +20,7 @@ _RMS_OF_ADAMW = 0.2
 
 
 class Muon(GroupedOptimizer):
-    """Steps along the nearest semi-orthogonal matrix to the momentum: every direction is learned at the same rate.
+    """Update by the semi-orthogonal matrix nearest to the momentum: all directions are learned at the same rate.
 
         m  = momentum * m + (1 - momentum) * gradient
         d  = momentum * m + (1 - momentum) * gradient        (Nesterov)
