@@ -8,9 +8,11 @@ import logging
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeVar
 
 from homespun.errors import ClusterError, MissingPackageError
+from homespun.progress import ProgressCallback, ignore_progress
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 Shared = TypeVar("Shared")
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-OnDone = Callable[[Any], object]
+Report = Callable[[int], None]
+"""Called with how much of a task is done, in the unit of its size."""
+Work = Callable[[Shared, Task, Report], Result]
 
 MAX_RETRIES = 5
 """Retries of a task whose worker died; after five the cause is the task, not the worker."""
@@ -30,14 +34,15 @@ _CONNECT_SECONDS = 10.0
 
 
 def run_tasks(
-    work: Callable[[Shared, Task], Result],
+    work: Work[Shared, Task, Result],
     shared: Shared,
     tasks: Sequence[Task],
     *,
     cluster: str | None = None,
-    on_done: OnDone = lambda _result: None,
+    sizes: Sequence[int] | None = None,
+    on_progress: ProgressCallback = ignore_progress,
 ) -> list[Result]:
-    """Return `work(shared, task)` for every task, in the order of the tasks.
+    """Return `work(shared, task, report)` for every task, in the order of the tasks.
 
     On a cluster a task takes one CPU. Every machine needs this version of homespun and the same paths: files that tasks
     name must be on a file system that all of them see.
@@ -48,25 +53,32 @@ def run_tasks(
         tasks: `str(task)` names a task in errors.
         cluster: None: run here. Else the address of a Ray cluster: "auto" for that of this machine, "host:port", or
             "ray://host:port". A connection that the program has made already is used instead.
-        on_done: Called with each result as it arrives.
+        sizes: How long each task takes, in the unit of `on_progress`. None: all the same.
+        on_progress: Called with (size of what is done, size of all) after each task, and here when a task reports.
 
     Raises:
         ClusterError: the cluster cannot be reached, has another version of homespun, or a task's workers keep dying.
         MissingPackageError: ray is not installed.
         Exception: what `work` raises; running tasks are cancelled, the others not started.
     """
-    if cluster is None:
-        results = []
-        for task in tasks:
-            results.append(work(shared, task))
-            on_done(results[-1])
-        return results
-    with _connect(cluster):
-        return _run_on_ray(work, shared, tasks, on_done)
+    sizes = [1] * len(tasks) if sizes is None else sizes
+    total = sum(sizes)
+    if cluster is not None:
+        with _connect(cluster):
+            return _run_on_ray(work, shared, tasks, sizes, on_progress)
+    results: list[Result] = []
+    for task, size, before in zip(tasks, sizes, accumulate(sizes, initial=0), strict=False):
+        results.append(work(shared, task, lambda done, before=before: on_progress(before + done, total)))
+        on_progress(before + size, total)
+    return results
 
 
 def _run_on_ray(
-    work: Callable[[Shared, Task], Result], shared: Shared, tasks: Sequence[Task], on_done: OnDone
+    work: Work[Shared, Task, Result],
+    shared: Shared,
+    tasks: Sequence[Task],
+    sizes: Sequence[int],
+    on_progress: ProgressCallback,
 ) -> list[Result]:
     import ray
     from ray.exceptions import RayError, RayTaskError
@@ -97,20 +109,20 @@ def _run_on_ray(
                         f"{tasks[index]}: its worker died {MAX_RETRIES + 1} times ({_first_line(error)}); "
                         "look for the cause in the cluster's logs, then run the same command again"
                     ) from error
-                on_done(results[index])
+                on_progress(sum(sizes[index] for index in results), sum(sizes))
     finally:
         for ref in running:
             ray.cancel(ref, force=True)
 
 
-def _work_remotely(version: str, work: Callable[[Shared, Task], Result], shared: Shared, task: Task) -> Result:
+def _work_remotely(version: str, work: Work[Shared, Task, Result], shared: Shared, task: Task) -> Result:
     from homespun import __version__
 
     if version != __version__:
         raise ClusterError(
             f"a worker has homespun {__version__}, but you have {version}; install the same version on every machine"
         )
-    return work(shared, task)
+    return work(shared, task, lambda _done: None)
 
 
 @contextmanager

@@ -11,15 +11,3 @@ ProgressCallback = Callable[[int, int], None]
 
 def ignore_progress(done: int, total: int) -> None:
     """Ignore progress (the default)."""
-
-
-def in_equal_parts(on_progress: ProgressCallback, total: int, num_parts: int) -> Callable[[object], None]:
-    """Return a function to call after each of `num_parts` equally long tasks; its argument, the result, is ignored."""
-    num_done = 0
-
-    def note_task(_result: object) -> None:
-        nonlocal num_done
-        num_done += 1
-        on_progress(total * num_done // num_parts, total)
-
-    return note_task

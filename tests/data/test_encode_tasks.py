@@ -61,7 +61,7 @@ def test_the_data_set_is_that_of_one_machine(tokenizer, inputs, tmp_path, patter
     assert files_in(out) == files_in(tmp_path / "whole")
     total = sum(Path(path).stat().st_size for path in inputs)
     assert calls[-1] == (total, total)
-    assert len(calls) == len(whole.manifest.shards)
+    assert len(calls) >= len(whole.manifest.shards)
     encode_corpus(tokenizer, inputs, out, **settings).verify()
 
 

@@ -35,16 +35,17 @@ from pathlib import Path
 from homespun.cluster import run_tasks
 from homespun.errors import DataError
 
-def double_slowly(folder: Path, number: int) -> int:
+def double_slowly(folder: Path, number: int, report) -> int:
     if number < 0:
         raise DataError(f"{number} is below 0")
     (folder / f"{number}-{os.getpid()}").touch()
     time.sleep(0.3)
     return 2 * number
 
-folder, done = Path(sys.argv[2]), []
-assert run_tasks(double_slowly, folder, [*range(8)], cluster=sys.argv[1], on_done=done.append) == [*range(0, 16, 2)]
-assert sorted(done) == [*range(0, 16, 2)]
+folder, calls = Path(sys.argv[2]), []
+how = {"cluster": sys.argv[1], "on_progress": lambda *call: calls.append(call)}
+assert run_tasks(double_slowly, folder, [*range(8)], **how) == [*range(0, 16, 2)]
+assert calls == [(number, 8) for number in range(1, 9)]
 try:
     run_tasks(double_slowly, folder, [100, -1, 101], cluster=sys.argv[1])
 except DataError as error:

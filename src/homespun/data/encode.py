@@ -5,17 +5,16 @@ when it is complete, and an interrupted call is repeated, which keeps the shards
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from itertools import accumulate
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from homespun.cluster import run_tasks
+from homespun.cluster import Report, run_tasks
 from homespun.config import check_at_least
 from homespun.corpus.division import FileRange, divide, num_ranges_of
 from homespun.corpus.inputs import InputFile, Inputs, InputState, expand_inputs
@@ -50,7 +49,7 @@ from homespun.entropy import CorpusEntropy
 from homespun.errors import DataError, MissingFileError
 from homespun.files import remove_temporaries, storage_errors
 from homespun.locks import hold_lock
-from homespun.progress import ProgressCallback, ignore_progress, in_equal_parts
+from homespun.progress import ProgressCallback, ignore_progress
 from homespun.tokenizer.config import resolve_num_threads
 from homespun.tokenizer.tokenizer import Tokenizer
 
@@ -166,7 +165,8 @@ def encode_corpus(
             return _reuse(directory, origin, entropy)
         _check_begun(directory, job)
         tasks = _plan(job, files, source)
-        records = _run(job, tasks, source.num_bytes, cluster, on_progress)
+        sizes = [sum(each.num_bytes for each in task.ranges) for task in tasks]
+        records = run_tasks(encode_shard, job, tasks, cluster=cluster, sizes=sizes, on_progress=on_progress)
         try:
             check_unchanged(files, source)
         except DataError:
@@ -207,12 +207,12 @@ def encode_to_memory(
         ids[num_ids:end] = block
         num_ids = end
 
-    encoder.encode(ranges, closes_last=False, on_block=take, on_progress=lambda done: on_progress(done, num_bytes))
+    encoder.encode(ranges, closes_last=False, on_block=take, report=lambda done: on_progress(done, num_bytes))
     ids.resize(num_ids, refcheck=False)
     return ids
 
 
-def encode_shard(job: EncodeJob, task: ShardTask, on_progress: Callable[[int], None] = lambda _: None) -> ShardRecord:
+def encode_shard(job: EncodeJob, task: ShardTask, report: Report) -> ShardRecord:
     """Make one shard, unless it is there.
 
     Raises:
@@ -226,7 +226,7 @@ def encode_shard(job: EncodeJob, task: ShardTask, on_progress: Callable[[int], N
         check_content(path, shard.sha256)
         return shard
     with write_shard(path, job.origin.dtype) as writer:
-        job.encoder.encode(task.ranges, closes_last=task.closes_last, on_block=writer.append, on_progress=on_progress)
+        job.encoder.encode(task.ranges, closes_last=task.closes_last, on_block=writer.append, report=report)
         shard = writer.finish()
         # Before the shard takes its name, which the end of this block does: so a shard without a record is always
         # somebody else's, and never overwritten.
@@ -247,21 +247,6 @@ def _plan(job: EncodeJob, files: Sequence[InputFile], source: Source) -> list[Sh
     # A list that a new file follows ends with the end of its last file.
     closes_last = [*(following[0].start == 0 for following in lists[1:]), False]
     return [ShardTask(index, ranges, closes_last[index]) for index, ranges in enumerate(lists)]
-
-
-def _run(
-    job: EncodeJob, tasks: list[ShardTask], num_bytes: int, cluster: str | None, on_progress: ProgressCallback
-) -> list[ShardRecord]:
-    if cluster is not None:
-        note_shard = in_equal_parts(on_progress, num_bytes, len(tasks))
-        return run_tasks(encode_shard, job, tasks, cluster=cluster, on_done=note_shard)
-    read_before = [*accumulate((sum(each.num_bytes for each in task.ranges) for task in tasks), initial=0)]
-
-    def encode_here(job: EncodeJob, task: ShardTask) -> ShardRecord:
-        before = read_before[task.index]
-        return encode_shard(job, task, lambda done: on_progress(before + done, num_bytes))
-
-    return run_tasks(encode_here, job, tasks)
 
 
 def _hash_times(states: Sequence[InputState]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homespun import _native
+from homespun.cluster import Report
 from homespun.corpus.division import FileRange
 from homespun.corpus.documents import DocumentBatch
 from homespun.corpus.reader import DocumentReader
@@ -78,7 +79,7 @@ class RangeEncoder:
         *,
         closes_last: bool,
         on_block: OnBlock,
-        on_progress: Callable[[int], None],
+        report: Report,
     ) -> None:
         """Encode `ranges`, while threads encode what follows.
 
@@ -86,7 +87,7 @@ class RangeEncoder:
             ranges: File ranges; where there are several, all but the first begin and all but the last end a file.
             closes_last: Whether a separator is added where the last one does not end in one.
             on_block: Called with each `Block`, in order.
-            on_progress: Called with the bytes of the files read so far, as stored.
+            report: Called with the bytes of the files read so far, as stored.
 
         Raises:
             MissingFileError: an input does not exist.
@@ -105,13 +106,11 @@ class RangeEncoder:
                 called,
                 closes_last or indices[-1] + 1 < len(ranges),
                 on_block,
-                lambda done, before=num_before: on_progress(before + done),
+                lambda done, before=num_before: report(before + done),
             )
             num_before += sum(each.num_bytes for each in called)
 
-    def _encode_plain(
-        self, ranges: Sequence[FileRange], closes_last: bool, on_block: OnBlock, on_progress: Callable[[int], None]
-    ) -> None:
+    def _encode_plain(self, ranges: Sequence[FileRange], closes_last: bool, on_block: OnBlock, report: Report) -> None:
         """Plain text is read and split in Rust: only its ids pass through Python."""
         paths: list[Path] = [path for each in ranges if (path := each.file.plain_path) is not None]
         read_before = [*accumulate((each.num_bytes for each in ranges), initial=0)]
@@ -119,7 +118,7 @@ class RangeEncoder:
         def take(place: tuple[int, int, int], ids: Ids, counts: tuple[int, int]) -> None:
             index, _, end = place
             on_block(ids, *counts)
-            on_progress(read_before[index] + end - ranges[index].start)
+            report(read_before[index] + end - ranges[index].start)
 
         _native.encode_text_files(
             self.tokenizer.core,
@@ -135,7 +134,7 @@ class RangeEncoder:
         )
 
     def _encode_documents(
-        self, ranges: Sequence[FileRange], closes_last: bool, on_block: OnBlock, on_progress: Callable[[int], None]
+        self, ranges: Sequence[FileRange], closes_last: bool, on_block: OnBlock, report: Report
     ) -> None:
         """Other files are read in Python, while what was read before is encoded, and the ids before that are used."""
         (file,) = (each.file for each in ranges)
@@ -144,7 +143,7 @@ class RangeEncoder:
         )
         for block in _ahead(self._blocks(_ahead(reader), closes_last)):
             on_block(*block)
-            on_progress(reader.consumed_bytes)
+            report(reader.consumed_bytes)
 
     def _blocks(self, batches: Iterator[DocumentBatch], closes_last: bool) -> Iterator[Block]:
         for batch in batches:

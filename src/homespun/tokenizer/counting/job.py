@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from homespun import _native
-from homespun.cluster import run_tasks
+from homespun.cluster import Report, run_tasks
 from homespun.corpus.division import FileRange, divide, num_ranges_of
 from homespun.corpus.inputs import InputFile
 from homespun.corpus.source import Source, read_source
@@ -188,10 +188,10 @@ def _count_ranges(
     on_progress: ProgressCallback,
 ) -> None:
     """Count every range that is not counted yet, and merge the counts into `out`."""
-    cluster, total, done = job.options.cluster, source.num_bytes, 0
+    cluster = job.options.cluster
     lists = divide(
         files,
-        num_ranges_of(total, job.options.range_bytes),
+        num_ranges_of(source.num_bytes, job.options.range_bytes),
         special_tokens=job.special_tokens,
         pattern=job.regex,
         file_bytes=[state.num_bytes for state in source.states],
@@ -204,17 +204,10 @@ def _count_ranges(
         names = (f"{kind}-{number:06d}-of-{len(lists):06d}.counts" for number in range(1, len(groups) + 1))
         return [_Task(directory / name, group, stored) for name, group in zip(names, groups, strict=True)]
 
-    def note_done(task: _Task[FileRange]) -> None:
-        nonlocal done
-        done += sum(file_range.num_bytes for file_range in task.sources)
-        on_progress(done, total)
-
-    def count_here(job: CountJob, task: _Task[FileRange]) -> _Task[FileRange]:
-        return _count_task(job, task, lambda num_bytes, _: on_progress(done + num_bytes, total))
-
+    sizes = [sum(each.num_bytes for each in ranges) for ranges in lists]
     tasks = tasks_for("range", lists)
-    run_tasks(_count_task if cluster is not None else count_here, job, tasks, cluster=cluster, on_done=note_done)
-    paths, level = [task.path for task in tasks], 0
+    paths = run_tasks(_count_task, job, tasks, cluster=cluster, sizes=sizes, on_progress=on_progress)
+    level = 0
     while len(paths) > 1:
         level += 1
         groups = [paths[start : start + _FAN_IN] for start in range(0, len(paths), _FAN_IN)]
@@ -224,18 +217,16 @@ def _count_ranges(
         sync_directory(out.parent)
 
 
-def _count_task(
-    job: CountJob, task: _Task[FileRange], on_progress: ProgressCallback = ignore_progress
-) -> _Task[FileRange]:
+def _count_task(job: CountJob, task: _Task[FileRange], report: Report) -> Path:
     """Count ranges into a file, unless an earlier call did."""
     if not task.path.exists():
-        counter = job.count(task.sources, on_progress)
+        counter = job.count(task.sources, lambda done, _: report(done))
         with atomic_path(task.path) as temporary:
             counter.write(temporary, task.header)
-    return task
+    return task.path
 
 
-def _merge_task(_shared: None, task: _Task[Path]) -> Path:
+def _merge_task(_shared: None, task: _Task[Path], _report: Report) -> Path:
     """Merge counts files into one, unless an earlier call did."""
     if not task.path.exists():
         with atomic_path(task.path) as temporary:
