@@ -33,8 +33,15 @@ RANKS = (
     ("__init__", "__main__"),
 )
 RANK_OF = {name: rank for rank, names in enumerate(RANKS) for name in names}
-# What the rule does not forbid but the design does; and what a flat rank must allow: records and locks are files.
-WITHIN_RANK = {("records", "entropy"), ("records", "files"), ("records", "typed_json"), ("locks", "files")}
+# What the rule does not forbid but the design does; and what a flat rank must allow: records and locks are files, and
+# tasks report their progress.
+WITHIN_RANK = {
+    ("records", "entropy"),
+    ("records", "files"),
+    ("records", "typed_json"),
+    ("locks", "files"),
+    ("cluster", "progress"),
+}
 ONLY = {
     "reporting": {"entropy", "errors", "records", "files"},
     "accounting": {"errors", "config", "model", "optim"},
