@@ -19,7 +19,7 @@ from homespun.accounting.totals import (
 )
 from homespun.config import check_at_least, check_fraction, check_positive
 from homespun.model.config import ModelConfig
-from homespun.optim.config import AdamWOptim, OptimConfig, UpdateCost
+from homespun.optim.config import AdamWOptim, OptimConfig
 
 _SECONDS_PER_DAY = 86_400
 
@@ -61,88 +61,60 @@ class Estimate:
         self.machine.peak(self.precision)
 
     @property
-    def sequences_at_once(self) -> int:
-        """Sequences in one forward pass."""
-        return self.micro_batch or self.batch_size
-
-    @property
-    def num_parameters(self) -> int:
-        return count_parameters(self.model)
-
-    @property
-    def parameter_bytes(self) -> int:
-        """Bytes of the weights in float32."""
-        return BYTES_PER_FLOAT32 * self.num_parameters
-
-    @property
     def memory(self) -> TrainingMemory:
         """Peak memory of a step on whole contexts."""
         return training_memory(self.model, self.model.context_length, self.optim)
 
     @property
-    def update_cost(self) -> UpdateCost:
-        """State and FLOPs of the optimizers, over all parameters."""
-        return self.optim.update_cost(parameter_shapes(self.model))
-
-    @property
-    def step_flops(self) -> int:
-        """Forward and backward of one step, by exact multiplies."""
-        return training_flops(self.model, self.model.context_length, self.batch_size)
-
-    @property
-    def step_flops_by_rule(self) -> int:
-        """Forward and backward of one step, by 6 B T P."""
-        return training_flops_by_rule(self.model, self.model.context_length, self.batch_size)
-
-    @property
-    def flops_per_second(self) -> float:
-        return self.machine.peak(self.precision) * self.mfu
-
-    @property
     def days(self) -> float:
         """Days of all steps, by exact multiplies; the update is not counted."""
-        return self.num_steps * self.step_flops / self.flops_per_second / _SECONDS_PER_DAY
+        return self._days(training_flops(self.model, self.model.context_length, self.batch_size))
 
     @property
     def days_by_rule(self) -> float:
         """Days of all steps, by 6 B T P."""
-        return self.num_steps * self.step_flops_by_rule / self.flops_per_second / _SECONDS_PER_DAY
+        return self._days(training_flops_by_rule(self.model, self.model.context_length, self.batch_size))
+
+    def _days(self, step_flops: int) -> float:
+        flops_per_second = self.machine.peak(self.precision) * self.mfu
+        return self.num_steps * step_flops / flops_per_second / _SECONDS_PER_DAY
 
     def as_dict(self) -> dict[str, Any]:
-        """Every figure of the tables in types that JSON has, unrounded."""
-        length = self.model.context_length
-        memory = self.memory
-        multiplies = list_matrix_multiplies(self.model, length)
+        """Return every figure in types that JSON has, unrounded; `format_estimate` prints the same ones as tables."""
+        model, length, memory = self.model, self.model.context_length, self.memory
+        num_parameters, micro_batch = count_parameters(model), self.micro_batch or self.batch_size
+        rules = self.optim.groups
         return {
             "name": self.name,
-            "model": asdict(self.model),
+            "model": asdict(model),
             "parameters": {
-                "by_component": parameters_by_component(self.model),
-                "total": self.num_parameters,
-                "bytes": self.parameter_bytes,
+                "by_component": parameters_by_component(model),
+                "total": num_parameters,
+                "bytes": BYTES_PER_FLOAT32 * num_parameters,
                 "published": self.published_parameters,
             },
             "forward": {
                 "sequence_length": length,
-                "multiplies": [{**asdict(product), "flops": product.flops} for product in multiplies],
-                "by_component": forward_flops_by_component(self.model, length),
-                "flops": forward_flops(self.model, length),
+                "multiplies": [{**asdict(x), "flops": x.flops} for x in list_matrix_multiplies(model, length)],
+                "by_component": forward_flops_by_component(model, length),
+                "flops": forward_flops(model, length),
             },
             "memory": {
                 "fixed": memory.fixed,
                 "activations_per_sequence": memory.activations,
                 "fixed_bytes": memory.fixed_bytes,
                 "per_sequence_bytes": memory.per_sequence_bytes,
-                "micro_batch": self.sequences_at_once,
-                "bytes": memory.bytes_at(self.sequences_at_once),
+                "micro_batch": micro_batch,
+                "bytes": memory.bytes_at(micro_batch),
                 "available_bytes": self.machine.memory_bytes,
                 "max_batch_size": memory.max_batch_size(self.machine.memory_bytes),
             },
             "step": {
                 "batch_size": self.batch_size,
-                "flops": self.step_flops,
-                "flops_by_rule": self.step_flops_by_rule,
-                "update_flops": self.update_cost.flops,
+                "flops": training_flops(model, length, self.batch_size),
+                "flops_by_rule": training_flops_by_rule(model, length, self.batch_size),
+                "optimizers": list(dict.fromkeys([self.optim.kind, *(rule.optimizer.kind for rule in rules)])),
+                "update_flops": self.optim.update_cost(parameter_shapes(model)).flops,
             },
             "time": {
                 "num_steps": self.num_steps,

@@ -2,35 +2,36 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, fields, replace
-from typing import get_args
+from typing import Any, get_args
 
 from homespun.accounting.estimate import Estimate
-from homespun.accounting.totals import (
-    count_parameters,
-    forward_flops,
-    forward_flops_by_component,
-    list_matrix_multiplies,
-    parameters_by_component,
-)
+from homespun.accounting.totals import count_parameters
 from homespun.model.config import FeedForward, ModelConfig
 
-Row = Sequence[str]
+Row = Sequence[str | int]
 
 
 def format_estimate(estimate: Estimate) -> str:
     """Return all tables as text."""
-    headline = f"{estimate.name}: {_describe(estimate.model)}"
-    sections = ("\n".join(section(estimate)) for section in (_parameters, _forward, _memory, _step, _time))
-    return "\n\n".join([headline, *sections])
+    figures = estimate.as_dict()
+    sections = (
+        _parameters(figures["parameters"], estimate.model),
+        _forward(figures["forward"], estimate.model.num_layers),
+        _memory(figures["memory"], figures["step"]["optimizers"]),
+        _step(figures["step"], estimate.model.context_length),
+        _time(figures["time"]),
+    )
+    return "\n\n".join([f"{estimate.name}: {_describe(estimate.model)}", *map("\n".join, sections)])
 
 
 def align(rows: Sequence[Row]) -> Iterator[str]:
     """Yield the rows as lines, with the first column aligned left and the others right.
 
-    Example: `align([["a", "10"], ["bcd", "9"]])` yields "  a    10" and "  bcd   9".
+    Example: `align([["a", 10], ["bcd", 9]])` yields "  a    10" and "  bcd   9".
     """
-    first_width, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
-    for first, *others in rows:
+    texts = [[cell if isinstance(cell, str) else f"{cell:,}" for cell in row] for row in rows]
+    first_width, *widths = (max(map(len, column)) for column in zip(*texts, strict=True))
+    for first, *others in texts:
         cells = [first.ljust(first_width), *map(str.rjust, others, widths)]
         yield ("  " + "  ".join(cells)).rstrip()
 
@@ -46,88 +47,78 @@ def _describe(model: ModelConfig) -> str:
     return ", ".join([sizes, *changed])
 
 
-def _parameters(estimate: Estimate) -> Iterator[str]:
-    model, total = estimate.model, estimate.num_parameters
+def _parameters(parameters: dict[str, Any], model: ModelConfig) -> Iterator[str]:
+    total, published = parameters["total"], parameters["published"]
     yield "Parameters"
-    components = parameters_by_component(model).items()
-    rows = [
-        ["component", "parameters", "share"],
-        *([component, f"{count:,}", _share(count, total)] for component, count in components),
-        ["total", f"{total:,}", ""],
-        ["bytes in float32", f"{estimate.parameter_bytes:,}", ""],
-    ]
-    yield from align(rows)
-    if estimate.published_parameters is not None:
-        yield "The same dimensions in other architectures"
-        others = [other for other in get_args(FeedForward) if other != model.feed_forward]
-        counts = [count_parameters(replace(model, feed_forward=other)) for other in others]
-        rows = [[f"feed_forward: {other}", f"{count:,}"] for other, count in zip(others, counts, strict=True)]
-        rows.append(["GPT-2: biases, learned positions, tied head", f"{estimate.published_parameters:,}"])
-        yield from align(rows)
-
-
-def _forward(estimate: Estimate) -> Iterator[str]:
-    model, length = estimate.model, estimate.model.context_length
-    total = forward_flops(model, length)
-    yield f"Matrix multiplies of a forward pass over one sequence of {length:,} tokens; each takes 2 m k n FLOPs"
-    rows = [["product", "times", "m", "k", "n", "FLOPs", "share"]]
-    rows += [
+    yield from align(
         [
-            product.name,
-            *(f"{number:,}" for number in (product.times, product.m, product.k, product.n, product.flops)),
-            _share(product.flops, total),
+            ("component", "parameters", "share"),
+            *((component, count, _share(count, total)) for component, count in parameters["by_component"].items()),
+            ("total", total, ""),
+            ("bytes in float32", parameters["bytes"], ""),
         ]
-        for product in list_matrix_multiplies(model, length)
-    ]
-    rows.append(["total", "", "", "", "", f"{total:,}", ""])
-    yield from align(rows)
-    yield ""
-    rows = [["component", "FLOPs in one block", "FLOPs", "share"]]
-    for component, flops in forward_flops_by_component(model, length).items():
-        in_block = "" if component == "head" else f"{flops // model.num_layers:,}"
-        rows.append([component, in_block, f"{flops:,}", _share(flops, total)])
-    yield from align(rows)
-
-
-def _memory(estimate: Estimate) -> Iterator[str]:
-    memory = estimate.memory
-    yield f"Peak memory of a training step with {_optimizers(estimate)}, all in float32, every activation kept"
-    rows = [
-        ["memory", "bytes"],
-        *([name, f"{size:,}"] for name, size in memory.fixed.items()),
-        *([f"{name}, a sequence", f"{size:,}"] for name, size in memory.activations.items()),
-    ]
-    yield from align(rows)
-    yield f"  total: {memory.per_sequence_bytes:,} bytes x batch + {memory.fixed_bytes:,} bytes"
-    sequences = estimate.sequences_at_once
-    yield f"  at batch {sequences:,} in one pass: {memory.bytes_at(sequences):,} bytes"
-    available = estimate.machine.memory_bytes
-    yield f"  largest batch in {available / 10**9:,.4g} GB: {memory.max_batch_size(available):,}"
-
-
-def _step(estimate: Estimate) -> Iterator[str]:
-    yield f"FLOPs of a training step of {estimate.batch_size:,} x {estimate.model.context_length:,} tokens"
-    rows = [
-        ["forward and backward, 3 x the multiplies above", f"{estimate.step_flops:,}"],
-        ["the same by the rule 6 B T P", f"{estimate.step_flops_by_rule:,}"],
-        [f"the update by {_optimizers(estimate)}", f"{estimate.update_cost.flops:,}"],
-    ]
-    yield from align(rows)
-
-
-def _time(estimate: Estimate) -> Iterator[str]:
-    peak = estimate.machine.peak(estimate.precision) / 10**12
-    yield (
-        f"Time of {estimate.num_steps:,} step{'s' if estimate.num_steps > 1 else ''} on one {estimate.machine.name} "
-        f"({estimate.precision}: {peak:,.4g} TFLOP/s at {100 * estimate.mfu:.4g} %)"
     )
-    rows = [["exact multiplies", _duration(estimate.days)], ["6 B T P", _duration(estimate.days_by_rule)]]
+    if published is not None:
+        yield "The same dimensions in other architectures"
+        others = [replace(model, feed_forward=other) for other in get_args(FeedForward) if other != model.feed_forward]
+        rows = [(f"feed_forward: {other.feed_forward}", count_parameters(other)) for other in others]
+        yield from align([*rows, ("GPT-2: biases, learned positions, tied head", published)])
+
+
+def _forward(forward: dict[str, Any], num_layers: int) -> Iterator[str]:
+    length, total = forward["sequence_length"], forward["flops"]
+    yield f"Matrix multiplies of a forward pass over one sequence of {length:,} tokens; each takes 2 m k n FLOPs"
+    columns = ("name", "times", "m", "k", "n", "flops")
+    yield from align(
+        [
+            ("product", "times", "m", "k", "n", "FLOPs", "share"),
+            *(
+                (*(product[column] for column in columns), _share(product["flops"], total))
+                for product in forward["multiplies"]
+            ),
+            ("total", "", "", "", "", total, ""),
+        ]
+    )
+    yield ""
+    rows: list[Row] = [("component", "FLOPs in one block", "FLOPs", "share")]
+    for component, count in forward["by_component"].items():
+        in_block = "" if component == "head" else count // num_layers
+        rows.append((component, in_block, count, _share(count, total)))
     yield from align(rows)
 
 
-def _optimizers(estimate: Estimate) -> str:
-    kinds = [estimate.optim.kind, *(rule.optimizer.kind for rule in estimate.optim.groups)]
-    return " and ".join(dict.fromkeys(kinds))
+def _memory(memory: dict[str, Any], optimizers: list[str]) -> Iterator[str]:
+    yield f"Peak memory of a training step with {' and '.join(optimizers)}, all in float32, every activation kept"
+    activations = memory["activations_per_sequence"].items()
+    yield from align(
+        [
+            ("memory", "bytes"),
+            *memory["fixed"].items(),
+            *((f"{name}, a sequence", size) for name, size in activations),
+        ]
+    )
+    yield f"  total: {memory['per_sequence_bytes']:,} bytes x batch + {memory['fixed_bytes']:,} bytes"
+    yield f"  at batch {memory['micro_batch']:,} in one pass: {memory['bytes']:,} bytes"
+    yield f"  largest batch in {memory['available_bytes'] / 10**9:,.4g} GB: {memory['max_batch_size']:,}"
+
+
+def _step(step: dict[str, Any], sequence_length: int) -> Iterator[str]:
+    yield f"FLOPs of a training step of {step['batch_size']:,} x {sequence_length:,} tokens"
+    yield from align(
+        [
+            ("forward and backward, 3 x the multiplies above", step["flops"]),
+            ("the same by the rule 6 B T P", step["flops_by_rule"]),
+            (f"the update by {' and '.join(step['optimizers'])}", step["update_flops"]),
+        ]
+    )
+
+
+def _time(time: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"Time of {time['num_steps']:,} step{'s' if time['num_steps'] > 1 else ''} on one {time['machine']} "
+        f"({time['precision']}: {time['peak_flops'] / 10**12:,.4g} TFLOP/s at {100 * time['mfu']:.4g} %)"
+    )
+    yield from align([("exact multiplies", _duration(time["days"])), ("6 B T P", _duration(time["days_by_rule"]))])
 
 
 def _share(count: int, total: int) -> str:

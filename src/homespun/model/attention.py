@@ -66,27 +66,6 @@ class CausalMultiHeadSelfAttention(nn.Module):
         self.k_norm = RMSNorm(d_head, norm_eps, device, dtype) if qk_norm else Identity()
         self.rope = rope
 
-    @classmethod
-    def from_config(
-        cls,
-        config: ModelConfig,
-        layer_index: int,
-        rope: RotaryPositionalEmbedding | None,
-        device: Device = None,
-        dtype: Dtype = None,
-    ) -> "CausalMultiHeadSelfAttention":
-        """Build the attention of one block of a model."""
-        return cls(
-            config.d_model,
-            config.num_heads,
-            rope,
-            device,
-            dtype,
-            layer_index=layer_index,
-            qk_norm=config.qk_norm,
-            norm_eps=config.norm_eps,
-        )
-
     def forward(
         self,
         x_BTD: HiddenBTD,
@@ -115,3 +94,13 @@ class CausalMultiHeadSelfAttention(nn.Module):
         d_model = self.q_proj.weight.shape[1]
         rope = "" if self.rope is None else f", rope={self.rope}"
         return f"CausalMultiHeadSelfAttention(d_model={d_model}, num_heads={self.num_heads}{rope})"
+
+
+def build_attention(
+    config: ModelConfig, layer_index: int, rope: RotaryPositionalEmbedding | None, device: Device, dtype: Dtype
+) -> CausalMultiHeadSelfAttention:
+    """Build the attention of one block."""
+    d_model, num_heads, qk_norm, norm_eps = config.d_model, config.num_heads, config.qk_norm, config.norm_eps
+    return CausalMultiHeadSelfAttention(
+        d_model, num_heads, rope, device, dtype, layer_index=layer_index, qk_norm=qk_norm, norm_eps=norm_eps
+    )

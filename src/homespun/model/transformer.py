@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from homespun.errors import DataError
-from homespun.model.attention import CausalMultiHeadSelfAttention, KeyValueStore
+from homespun.model.attention import KeyValueStore, build_attention
 from homespun.model.config import ModelConfig
 from homespun.model.head import Head, TiedHead
 from homespun.model.layers import Embedding, Identity, build_feed_forward, build_norm, linear_std
@@ -33,7 +33,7 @@ class TransformerBlock(nn.Module):
         self.norms_after_sum = config.norm == "post"
         self.ln1 = build_norm(config, device, dtype)
         rope = rope or build_rope(config, device)
-        self.attn = CausalMultiHeadSelfAttention.from_config(config, layer_index, rope, device, dtype)
+        self.attn = build_attention(config, layer_index, rope, device, dtype)
         self.ln2 = build_norm(config, device, dtype)
         self.ffn = build_feed_forward(config, device, dtype)
 
