@@ -1,15 +1,5 @@
 """The files of a run directory: the one interface between training, which writes them, and reporting, which reads them.
 
-    recipe.yaml         the resolved recipe: every key, no "auto" left
-    environment.json    versions, machine, device and precision with the reason they were chosen
-    tokenizer/          the run's tokenizer, so that the directory can be used anywhere
-    entropy.json        exact bits of the validation documents, where the corpus knows them (the storybook)
-    metrics.jsonl       one JSON object a line: a `TrainRecord`, `ValidationRecord` or `ChangeRecord`, by its "kind"
-    checkpoints/        step-000500.safetensors
-    samples/            step-000500.txt
-    result.json         `RunResult`; its existence says that the run has finished
-    report.html         the report of this run
-
 Steps count optimizer steps done: the record of step 500 is taken after the 500th update. A run directory may come from
 somebody else: whatever is read from one is checked.
 """
@@ -108,10 +98,10 @@ class _Member:
     """The path of one file or folder of a run directory."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self._name = name
 
     def __get__(self, directory: "RunDirectory", _owner: type) -> Path:
-        return directory.root / self.name
+        return directory.root / self._name
 
 
 @dataclass(frozen=True)
@@ -120,14 +110,14 @@ class RunDirectory:
 
     root: Path
 
-    recipe = _Member("recipe.yaml")
-    environment = _Member("environment.json")
-    tokenizer = _Member("tokenizer")
-    entropy = _Member("entropy.json")
-    metrics = _Member("metrics.jsonl")
-    checkpoints = _Member("checkpoints")
-    samples = _Member("samples")
-    result = _Member("result.json")
+    recipe = _Member("recipe.yaml")  # resolved: every key, no "auto" left
+    environment = _Member("environment.json")  # versions, machine, device and precision, and why they were chosen
+    tokenizer = _Member("tokenizer")  # a copy, so that the directory can be used anywhere
+    entropy = _Member("entropy.json")  # exact bits of the validation documents, where the corpus has them
+    metrics = _Member("metrics.jsonl")  # one JSON object a line: a `MetricsRecord`, by its "kind"
+    checkpoints = _Member("checkpoints")  # step-000500.safetensors
+    samples = _Member("samples")  # step-000500.txt
+    result = _Member("result.json")  # a `RunResult`; its existence says that the run has finished
     report = _Member("report.html")
 
     def checkpoint_at(self, step: int) -> Path:
