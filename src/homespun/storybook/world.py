@@ -1,6 +1,6 @@
 """The state of one story: its people, places and things, and the facts known so far."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -50,10 +50,13 @@ class Slot:
         return tuple(option for option in options if option not in taken) if taken else options
 
 
-def make_entry(text: str, *, links: Mapping[str, tuple[Entry, ...]] | None = None, **forms: str) -> Entry:
+def make_entry(
+    text: str, *, forms: Mapping[str, str] | None = None, links: Mapping[str, tuple[Entry, ...]] | None = None
+) -> Entry:
     """Return an entry with its article, in lower and upper case, and any further forms."""
     indefinite = with_article(text)
-    return Entry({"": text, "a": indefinite, "A": indefinite[0].upper() + indefinite[1:], **forms}, links or {})
+    articles = {"": text, "a": indefinite, "A": indefinite[0].upper() + indefinite[1:]}
+    return Entry({**articles, **(forms or {})}, links or {})
 
 
 def with_article(text: str) -> str:
@@ -61,17 +64,13 @@ def with_article(text: str) -> str:
     return f"an {text}" if text[0] in "aeiou" or text.startswith("honest") else f"a {text}"
 
 
-def make_entries(texts: str | Iterable[str]) -> tuple[Entry, ...]:
-    """Return entries from a comma-separated list, or from an iterable of texts."""
-    return tuple(make_entry(text) for text in (split_words(texts) if isinstance(texts, str) else texts))
+def make_entries(
+    texts: str, *, forms: Mapping[str, str] | None = None, links: Mapping[str, tuple[Entry, ...]] | None = None
+) -> tuple[Entry, ...]:
+    """Return an entry for each text of a comma-separated list, all with the same further forms and links."""
+    return tuple(make_entry(text, forms=forms, links=links) for text in split_words(texts))
 
 
 def split_words(text: str) -> tuple[str, ...]:
     """Split a comma-separated list, which may span several lines."""
     return tuple(" ".join(item.split()) for item in text.split(","))
-
-
-def make_person(text: str, pronoun: str, *, links: Mapping[str, tuple[Entry, ...]] | None = None) -> Entry:
-    """Return an entry with the pronouns of "he" or "she", in lower and upper case."""
-    he, him, his = {"he": ("he", "him", "his"), "she": ("she", "her", "her")}[pronoun]
-    return make_entry(text, links=links, he=he, him=him, his=his, He=he.capitalize(), His=his.capitalize())

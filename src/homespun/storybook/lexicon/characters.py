@@ -1,19 +1,17 @@
 """Who may appear: kinds of hero, names, kinship, and the animals that live in each place."""
 
-from homespun.storybook.world import Entry, make_entries, make_entry, make_person, split_words
+from homespun.storybook.world import make_entries
 
-
-def _people(names: str, pronoun: str) -> tuple[Entry, ...]:
-    return tuple(make_person(name, pronoun) for name in split_words(names))
-
+_SHE = {"he": "she", "him": "her", "his": "her", "He": "She", "His": "Her"}
+_HE = {"he": "he", "him": "him", "his": "his", "He": "He", "His": "His"}
 
 # Heroes, their friends and their helpers have names of their own: who says what is never in doubt.
-GIRLS = _people("Mia, Lily, Anna, Ruby, Nora, Ella, Clara, Daisy", "she")
-BOYS = _people("Ben, Tom, Max, Sam, Leo, Finn, Jack, Oscar", "he")
+GIRLS = make_entries("Mia, Lily, Anna, Ruby, Nora, Ella, Clara, Daisy", forms=_SHE)
+BOYS = make_entries("Ben, Tom, Max, Sam, Leo, Finn, Jack, Oscar", forms=_HE)
 CHILDREN = GIRLS + BOYS
 
-FRIENDLY_GIRLS = _people("Wendy, Penny, Holly, Alice, Julia, Kate, Molly, Sophie", "she")
-FRIENDLY_BOYS = _people("Luke, Peter, Simon, George, David, Emil, Harry, Victor", "he")
+FRIENDLY_GIRLS = make_entries("Wendy, Penny, Holly, Alice, Julia, Kate, Molly, Sophie", forms=_SHE)
+FRIENDLY_BOYS = make_entries("Luke, Peter, Simon, George, David, Emil, Harry, Victor", forms=_HE)
 FRIENDS = FRIENDLY_GIRLS + FRIENDLY_BOYS
 
 HELPERS = make_entries(
@@ -31,26 +29,23 @@ ANIMALS = {
 }
 
 KINDS = (
-    *(
-        make_entry(kind, links={"names": GIRLS, "friendly_names": FRIENDLY_GIRLS})
-        for kind in ("girl", "farmer's daughter", "miller's daughter", "shepherd girl")
+    *make_entries(
+        "girl, farmer's daughter, miller's daughter, shepherd girl",
+        links={"names": GIRLS, "friendly_names": FRIENDLY_GIRLS},
     ),
-    *(
-        make_entry(kind, links={"names": BOYS, "friendly_names": FRIENDLY_BOYS})
-        for kind in ("boy", "farmer's son", "baker's son", "shepherd boy")
+    *make_entries(
+        "boy, farmer's son, baker's son, shepherd boy", links={"names": BOYS, "friendly_names": FRIENDLY_BOYS}
     ),
-    *(
-        Entry(animal.forms, {"names": CHILDREN, "friendly_names": FRIENDS})
-        for animal in make_entries(
-            """bear, kitten, puppy, panda, raccoon, hamster, koala, monkey, elephant, kangaroo, zebra, giraffe, lion,
-            tiger, camel, penguin, wolf, chipmunk, ferret, llama, walrus, moose, dragon, gnome"""
-        )
+    *make_entries(
+        """bear, kitten, puppy, panda, raccoon, hamster, koala, monkey, elephant, kangaroo, zebra, giraffe, lion,
+        tiger, camel, penguin, wolf, chipmunk, ferret, llama, walrus, moose, dragon, gnome""",
+        links={"names": CHILDREN, "friendly_names": FRIENDS},
     ),
 )
 
 FAMILY = (
-    *_people("mother, grandmother, aunt, big sister, godmother, little sister", "she"),
-    *_people("father, grandfather, uncle, big brother, godfather, little brother", "he"),
+    *make_entries("mother, grandmother, aunt, big sister, godmother, little sister", forms=_SHE),
+    *make_entries("father, grandfather, uncle, big brother, godfather, little brother", forms=_HE),
 )
 
 RELATIONS = make_entries("friend, cousin, neighbor, classmate, playmate, best friend, old friend, pen pal")
