@@ -23,10 +23,7 @@ _ZSTD_MAX_WINDOW_BYTES = 1 << 31
 class DecompressedFile:
     """Iterates over a file's bytes, decompressed as its name's ending (.gz, .zst) says.
 
-    Raises on iteration:
-        MissingFileError: there is no such file.
-        DataError: it is empty, a directory, truncated, damaged, or of a kind that is not text.
-        DownloadError: it is behind a URL that cannot be read.
+    Iterating raises what `InputFile.open` does, and DataError where the file is empty, truncated, damaged, or no text.
     """
 
     def __init__(self, file: str | PathLike[str] | InputFile) -> None:

@@ -87,6 +87,7 @@ class InputFile:
             MissingFileError: there is no such file.
             DataError: it is a directory, a pipe or a device.
             DownloadError: it is behind a URL that cannot be read.
+            MissingPackageError: a URL needs a package that is not installed.
         """
         if self.path is None:
             num_bytes, modified = stat_url(self.location)
@@ -100,9 +101,7 @@ class InputFile:
         """Open it for reading its bytes as stored; errors inside the block are reported as errors of reading it.
 
         Raises:
-            MissingFileError: there is no such file.
-            DataError: it is a directory, a pipe or a device, or cannot be read.
-            DownloadError: it is behind a URL that cannot be read.
+            HomespunError: as `state`, and DataError where it cannot be read.
         """
         if self.path is None:
             with open_url(self.location) as file:

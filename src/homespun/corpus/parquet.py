@@ -21,11 +21,8 @@ _READING = {"buffer_size": 1 << 20, "pre_buffer": False, "page_checksum_verifica
 class ParquetRows:
     """Iterates over the documents of a parquet file, one a row, in memory bounded by a few of them and one page.
 
-    Raises on iteration:
-        MissingPackageError: pyarrow is not installed.
-        MissingFileError: there is no such file.
-        DataError: it is not a parquet file, damaged, empty, has no text in the column, or a page that is too large.
-        DownloadError: it is behind a URL that cannot be read.
+    Iterating raises what `InputFile.open` does, MissingPackageError without pyarrow, and DataError where the file is
+    damaged, empty, or not parquet, or has no text in the column, or a page that is too large.
     """
 
     def __init__(self, file: InputFile, text_key: str, batch_bytes: int, max_page_bytes: int | None) -> None:

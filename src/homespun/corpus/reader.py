@@ -15,12 +15,7 @@ class DocumentReader(Iterator[DocumentBatch]):
 
     In text, documents are what `text.split(separator)` gives, except that an empty string after a closing separator is
     not a document. In JSON lines every line that is not blank is one, in parquet every row, and each counts as closed.
-
-    Raises on iteration:
-        MissingFileError: there is no such file.
-        DataError: the file is empty, truncated, or not what its name says; with the byte offset, line or row.
-        DownloadError: it is behind a URL that cannot be read.
-        MissingPackageError: it needs a package that is not installed.
+    Iterating raises what `read_documents` does.
     """
 
     def __init__(
@@ -32,12 +27,12 @@ class DocumentReader(Iterator[DocumentBatch]):
         batch_bytes: int,
         max_document_bytes: int | None = None,
     ) -> None:
-        """Name the file; it is opened when iterated.
+        """Name the file, as for `read_documents`; it is opened when iterated.
 
         Args:
             file: A path, a URL or an input.
             separator: The text between documents of plain text.
-            text_key: The key of a JSON line's text, or the column of a parquet file's.
+            text_key: The key or column of the text in other files.
             batch_bytes: About how many bytes of documents to hold at a time.
             max_document_bytes: Refuse longer JSON lines and larger parquet pages, which are held whole. None: no limit.
 
@@ -105,9 +100,7 @@ def read_text(file: str | PathLike[str] | InputFile) -> Iterator[str]:
         file: The path or URL of a text file, plain or .gz or .zst; of a .jsonl file it is the JSON that is read.
 
     Raises:
-        MissingFileError: there is no such file.
-        DataError: the file is empty, truncated or invalid UTF-8 (with its byte offset in the decompressed text).
-        DownloadError: it is behind a URL that cannot be read.
+        HomespunError: as `read_documents`; offsets are those in the decompressed text.
     """
     chunks = DecompressedFile(file)
     held, offset = b"", 0

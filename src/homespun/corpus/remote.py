@@ -1,4 +1,8 @@
-"""Files behind URLs: the one place that imports fsspec."""
+"""Files behind URLs: the one place that imports fsspec.
+
+Every function raises MissingPackageError where fsspec, or what it needs for this kind of URL, is not installed,
+MissingFileError where there is no such file, and DownloadError where the store refuses or the connection breaks.
+"""
 
 import re
 from collections.abc import Iterator
@@ -28,13 +32,7 @@ class ByteStream(Protocol):
 
 @contextmanager
 def open_url(url: str) -> Iterator[ByteStream]:
-    """Open the file at `url` for reading; errors inside the block are reported as errors of reading it.
-
-    Raises:
-        MissingPackageError: fsspec, or what it needs for this kind of URL, is not installed.
-        MissingFileError: there is no such file.
-        DownloadError: the store refuses, or the connection breaks.
-    """
+    """Open the file at `url` for reading; errors inside the block are reported as errors of reading it."""
     with _store_errors(url):
         store, path = _find_store(url)
         with store.open(path, "rb") as file:
@@ -45,9 +43,7 @@ def stat_url(url: str) -> tuple[int, str]:
     """Return the size in bytes of the file at `url`, and what identifies its version ("" where the store does not say).
 
     Raises:
-        MissingPackageError: fsspec, or what it needs for this kind of URL, is not installed.
-        MissingFileError: there is no such file.
-        DownloadError: the store refuses, or does not say how long the file is.
+        DownloadError: also where the store does not say how long the file is.
     """
     with _store_errors(url):
         store, path = _find_store(url)
@@ -60,12 +56,7 @@ def stat_url(url: str) -> tuple[int, str]:
 
 
 def glob_url(pattern: str) -> list[str]:
-    """Return the URLs of the files that match `pattern`, without hidden ones, sorted by name.
-
-    Raises:
-        MissingPackageError: fsspec, or what it needs for this kind of URL, is not installed.
-        DownloadError: the store refuses, or cannot list its files.
-    """
+    """Return the URLs of the files that match `pattern`, without hidden ones, sorted by name."""
     with _store_errors(pattern):
         store, path = _find_store(pattern)
         found = cast(dict[str, dict[str, Any]], store.glob(path, detail=True))

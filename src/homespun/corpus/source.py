@@ -36,10 +36,7 @@ def read_source(files: Sequence[InputFile]) -> Source:
     moves.
 
     Raises:
-        MissingFileError: there is no such file.
-        DataError: it is a directory, or cannot be read.
-        DownloadError: it is behind a URL that cannot be read.
-        MissingPackageError: a URL needs a package that is not installed.
+        HomespunError: as `InputFile.open`.
     """
     with ThreadPoolExecutor(_NUM_READERS) as pool:
         states = list(pool.map(InputFile.state, files))
@@ -51,9 +48,7 @@ def check_unchanged(files: Sequence[InputFile], source: Source) -> None:
     """Refuse files that changed since `source` was read.
 
     Raises:
-        DataError: one was.
-        MissingFileError: one is gone.
-        DownloadError: one is behind a URL that cannot be read any more.
+        DataError: one was; or what `InputFile.state` raises where one is gone.
     """
     with ThreadPoolExecutor(_NUM_READERS) as pool:
         for file, before, now in zip(files, source.states, pool.map(InputFile.state, files), strict=True):

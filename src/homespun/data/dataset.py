@@ -103,11 +103,7 @@ class TokenDataset:
         return int(self._token_bytes[ids].sum(dtype=np.int64))
 
     def check_tokenizer(self, fingerprint: str) -> None:
-        """Refuse a tokenizer other than the one that made the ids.
-
-        Raises:
-            DataError: it is another.
-        """
+        """Raise DataError for the fingerprint of a tokenizer other than the one that made the ids."""
         if fingerprint != self.tokenizer_fingerprint:
             raise DataError(
                 f"{self.path}: made with the tokenizer {self.tokenizer_fingerprint[:12]}, not with {fingerprint[:12]}; "
@@ -115,11 +111,7 @@ class TokenDataset:
             )
 
     def check_vocab_size(self, vocab_size: int) -> None:
-        """Refuse a model that has no row for some of the ids.
-
-        Raises:
-            DataError: `vocab_size`, the model's, is too small.
-        """
+        """Raise DataError for the vocabulary of a model that has no row for some of the ids."""
         if vocab_size < self.vocab_size:
             raise DataError(
                 f"{self.path}: token ids go up to {self.vocab_size - 1:,}, outside the model's vocabulary of "
@@ -137,7 +129,7 @@ class TokenDataset:
             # The headers were compared when the data set was opened.
             check_content(shard_path(self.path, index), shard.sha256)
         for start in range(0, len(self), _VERIFY_TOKENS):
-            check_ids(self[start : start + _VERIFY_TOKENS], self.vocab_size, where=str(self.path))
+            _check_ids(self[start : start + _VERIFY_TOKENS], self.vocab_size, self.path)
 
     def verify_once(self) -> bool:
         """Call `verify`, unless no file has changed since it last passed; return whether it was called.
@@ -210,15 +202,11 @@ def check_context_length(tokens: "TokenDataset | npt.NDArray[np.integer]", conte
         )
 
 
-def check_ids(ids: npt.NDArray[np.integer], vocab_size: int, *, where: str) -> None:
-    """Refuse ids that no token has.
-
-    Raises:
-        DataError: one of them is `vocab_size` or more.
-    """
+def _check_ids(ids: Ids, vocab_size: int, path: Path) -> None:
+    """Raise DataError if one of `ids` is `vocab_size` or more."""
     largest = int(ids.max(initial=0))
     if largest >= vocab_size:
         raise DataError(
-            f"{where}: token id {largest:,} is outside the vocabulary of {vocab_size:,} tokens; "
+            f"{path}: token id {largest:,} is outside the vocabulary of {vocab_size:,} tokens; "
             "use the tokenizer that made the ids"
         )

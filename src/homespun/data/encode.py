@@ -123,9 +123,7 @@ def encode_corpus(
 
     Raises:
         ConfigError: the separator is not a special token of this tokenizer, or a size is out of range.
-        MissingFileError: an input does not exist, or nothing matches a pattern.
-        DownloadError: an input is behind a URL that cannot be read.
-        MissingPackageError: an input or the cluster needs a package that is not installed.
+        MissingFileError, DownloadError, MissingPackageError: as `homespun.corpus.expand_inputs`.
         ClusterError: the cluster cannot be reached, or a task's workers keep dying.
         DataError: an input is damaged, not UTF-8, or changed meanwhile, or `out_dir` holds a data set made from
             something else.

@@ -90,10 +90,7 @@ class RangeEncoder:
             report: Called with the bytes of the files read so far, as stored.
 
         Raises:
-            MissingFileError: an input does not exist.
-            DataError: an input is damaged or not UTF-8.
-            TokenizerError: a text cannot be encoded.
-            DownloadError: an input is behind a URL that cannot be read.
+            HomespunError: as `homespun.corpus.read_documents`; TokenizerError where a text cannot be encoded.
         """
         num_before = 0
         # Consecutive plain texts are encoded in one call, so that no thread waits at the end of a small file; every

@@ -141,11 +141,7 @@ def check_shard(path: Path, dtype: np.dtype, num_tokens: int) -> None:
 
 
 def check_content(path: Path, sha256: str) -> None:
-    """Refuse a file whose items, without the header that `check_shard` compares, have another hash.
-
-    Raises:
-        DataError: they have.
-    """
+    """Raise DataError for a file whose items, without the header that `check_shard` compares, have another hash."""
     if sha256_of_items(path) != sha256:
         raise DataError(f"{path}: altered since it was written; {REMEDY}")
 
