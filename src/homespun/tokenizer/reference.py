@@ -1,7 +1,7 @@
 """Byte-level BPE, slow and exact: the specification, and the oracle of the fast one's tests.
 
 A symbol is its bytes: the same bytes made by two different merges are one token. Nothing here is fast, stateful or
-imported from a library; `reference_splitting` has the split patterns.
+imported from a library; `reference_splitting` has the split patterns, for Python's `re`.
 
     >>> merges = train_merges({b"low": 5, b"lower": 2, b"widest": 3, b"newest": 6}, num_tokens=6)
     >>> [left + right for left, right in merges]
