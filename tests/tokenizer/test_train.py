@@ -7,7 +7,14 @@ import sys
 import pytest
 
 from homespun.errors import ConfigError, DataError, MissingFileError
-from homespun.tokenizer import CountOptions, reference, train_bpe, train_bpe_from_counts, train_bpe_from_iterator
+from homespun.tokenizer import (
+    CountOptions,
+    Tokenizer,
+    reference,
+    train_bpe,
+    train_bpe_from_counts,
+    train_bpe_from_iterator,
+)
 from homespun.tokenizer.reference_splitting import SPLITS
 from refusals import refuses
 
@@ -89,6 +96,15 @@ def test_strings_train_what_their_file_trains(num_threads, tmp_path):
         train_bpe_from_iterator([], 300, specials)
     with refuses(DataError, "texts"):
         train_bpe_from_iterator(["", ""], 300, [])
+
+
+def test_extending_needs_the_pattern_of_the_tokenizer(corpus):
+    """Oracle: the pattern in the message, for text in files and in strings."""
+    small = Tokenizer(*train_bpe_from_counts(COUNTS, 258, []))
+    with refuses(ConfigError, "pattern = 'gpt4'"):
+        train_bpe(corpus, 270, [], pattern="gpt4", extend=small)
+    with refuses(ConfigError, "pattern = 'gpt4'"):
+        train_bpe_from_iterator(["low"], 270, [], pattern="gpt4", extend=small)
 
 
 def test_special_tokens_take_no_part(corpus):

@@ -2,25 +2,17 @@
 
 import argparse
 from os import PathLike
-from typing import TYPE_CHECKING
 
 from homespun.cli.parsing import parse_count, parse_size
-
-if TYPE_CHECKING:
-    from homespun.tokenizer.counting.options import CountOptions
+from homespun.errors import ConfigError
+from homespun.tokenizer.counting.options import CountOptions
 
 DEFAULT_PATTERN = "gpt2"
 DEFAULT_TEXT_KEY = "text"
 
 
 def add_inputs(parser: argparse._ActionsContainer, *, metavar: str = "INPUT", or_else: str = "") -> None:
-    """Add the files of a text, as `inputs`.
-
-    Args:
-        parser: Where to add them.
-        metavar: The name of one in the usage.
-        or_else: What else may be named, as the rest of the help.
-    """
+    """Add the files of a text, as `inputs`; `or_else` ends the help with what else may be named."""
     parser.add_argument(
         "inputs",
         nargs="+",
@@ -66,16 +58,6 @@ def add_threads(parser: argparse._ActionsContainer, *, on_ray: str = "") -> None
     parser.add_argument("--threads", type=parse_count, metavar="N", help=f"default: one per core{on_ray}")
 
 
-def add_max_memory(parser: argparse._ActionsContainer) -> None:
-    """Add a memory limit in bytes, as `max_memory`."""
-    parser.add_argument(
-        "--max-memory",
-        type=parse_size,
-        metavar="SIZE",
-        help="for the process, such as 200MB; a JSON line or parquet page above 1/16 is refused",
-    )
-
-
 def add_ray(parser: argparse._ActionsContainer, *, work: str) -> None:
     """Add a cluster's address, as `ray`; `work` is what is done there, such as "count"."""
     parser.add_argument(
@@ -92,7 +74,12 @@ def add_counting(parser: argparse._ActionsContainer, *, work_on_ray: str) -> Non
     parser.add_argument(
         "--chunk", type=parse_size, default="256KiB", metavar="SIZE", help="text a thread reads at once"
     )
-    add_max_memory(parser)
+    parser.add_argument(
+        "--max-memory",
+        type=parse_size,
+        metavar="SIZE",
+        help="for the process, such as 200MB; a JSON line or parquet page above 1/16 is refused",
+    )
     parser.add_argument(
         "--range",
         type=parse_size,
@@ -108,14 +95,8 @@ def count_options(
     *,
     counts_path: str | PathLike[str] | None = None,
     spill_dir: str | PathLike[str] | None = None,
-) -> "CountOptions":
-    """Return how to count, as the options of `add_counting` say.
-
-    Raises:
-        ConfigError: a number is too small.
-    """
-    from homespun.tokenizer.counting.options import CountOptions
-
+) -> CountOptions:
+    """Return how to count, as the options of `add_counting` say."""
     return CountOptions(
         text_key=options.text_key or DEFAULT_TEXT_KEY,
         num_threads=options.threads,
@@ -134,7 +115,6 @@ def are_counts(options: argparse.Namespace) -> bool:
     Raises:
         ConfigError: some are and some are not; or an option is given that was decided when they were counted.
     """
-    from homespun.errors import ConfigError
     from homespun.tokenizer.counting.file import SUFFIX
 
     counts = [name for name in options.inputs if name.endswith(SUFFIX)]

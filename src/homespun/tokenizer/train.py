@@ -19,7 +19,7 @@ from homespun.tokenizer.counting.options import DEFAULT_OPTIONS, PYTHON_TO_TRAIN
 from homespun.tokenizer.patterns import resolve_pattern
 from homespun.tokenizer.storage.printable import from_printable
 from homespun.tokenizer.tokenizer import Tokenizer
-from homespun.tokenizer.vocabulary import build_vocab, check_can_be_extended, grow_vocab
+from homespun.tokenizer.vocabulary import check_can_be_extended, grow_vocab, initial_vocab
 
 _BATCH_CHARACTERS = 1 << 20
 
@@ -67,9 +67,7 @@ def train_bpe(
         MissingFileError: an input does not exist.
         DataError: an input is empty or not UTF-8 (the message gives the byte offset).
     """
-    _check_arguments(vocab_size, special_tokens, ties, extend)
-    if extend is not None and extend.pattern != resolve_pattern(pattern):
-        raise ConfigError(f"pattern = {pattern!r} is not that of the tokenizer to extend, {extend.pattern!r}")
+    _check_arguments(vocab_size, special_tokens, ties, extend, pattern)
     try:
         files = expand_inputs(input_path)
     except MissingFileError as error:
@@ -101,7 +99,7 @@ def train_bpe_from_iterator(
         ConfigError: an argument is invalid.
         DataError: the texts are empty, or there are none.
     """
-    _check_arguments(vocab_size, special_tokens, ties, extend)
+    _check_arguments(vocab_size, special_tokens, ties, extend, pattern)
     if isinstance(texts, str):
         raise ConfigError(f"texts = {texts!r:.60} is one string; expected several, such as [{texts!r:.60}]")
     job = CountJob([*special_tokens], resolve_pattern(pattern), options, PYTHON_TO_TRAIN_BYTES)
@@ -178,7 +176,7 @@ def merge_counts(
     Raises:
         ConfigError: merging may need more memory than `options` allow; the message gives the bytes that are enough.
     """
-    vocab = build_vocab(special_tokens, []) if extend is None else extend.vocab
+    vocab = initial_vocab(special_tokens) if extend is None else extend.vocab
     merges = [] if extend is None else extend.merges
     num_threads = resolve_num_threads(options.num_threads)
     merging_bytes = _native.merge_memory_bytes(counts, vocab_size, num_threads, extend is not None)
@@ -219,10 +217,14 @@ def check_special_tokens_stay_apart(special_tokens: Sequence[str], pattern: str,
             )
 
 
-def _check_arguments(vocab_size: int, special_tokens: Sequence[str], ties: Ties, extend: Tokenizer | None) -> None:
+def _check_arguments(
+    vocab_size: int, special_tokens: Sequence[str], ties: Ties, extend: Tokenizer | None, pattern: str | None = None
+) -> None:
     """Check the arguments before any text is read."""
     check_special_tokens("special_tokens", special_tokens)
     check_vocab_size("vocab_size", vocab_size, len(special_tokens))
     check_choice("ties", ties, get_args(Ties))
     if extend is not None:
         check_can_be_extended(extend, vocab_size, special_tokens)
+        if pattern is not None and extend.pattern != resolve_pattern(pattern):
+            raise ConfigError(f"pattern = {pattern!r} is not that of the tokenizer to extend, {extend.pattern!r}")

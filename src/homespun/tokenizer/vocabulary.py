@@ -7,10 +7,9 @@ from homespun.tokenizer.config import NUM_BYTES
 from homespun.tokenizer.tokenizer import Tokenizer
 
 
-def build_vocab(special_tokens: Sequence[str], merges: Sequence[tuple[bytes, bytes]]) -> dict[int, bytes]:
-    """The vocabulary in its order: special tokens, the 256 bytes, merged tokens, each where a merge first makes it."""
-    tokens = [*(name.encode() for name in special_tokens), *(bytes([byte]) for byte in range(NUM_BYTES))]
-    return grow_vocab(dict(enumerate(tokens)), range(len(special_tokens)), merges)
+def initial_vocab(special_tokens: Sequence[str]) -> dict[int, bytes]:
+    """The vocabulary before the first merge: special tokens, then the 256 bytes."""
+    return dict(enumerate([*(name.encode() for name in special_tokens), *(bytes([byte]) for byte in range(NUM_BYTES))]))
 
 
 def grow_vocab(

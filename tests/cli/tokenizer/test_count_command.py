@@ -28,7 +28,7 @@ def test_counts_are_written_and_told(corpus, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "pre-tokens  200 (4 distinct, 14 bytes)" in said
     assert f"written to  {out}" in said
-    assert read_counts(out).items() == [(b"\n", 40), (b" low", 40), (b" lower", 40), (b"low", 80)]
+    assert read_counts([out]).items() == [(b"\n", 40), (b" low", 40), (b" lower", 40), (b"low", 80)]
     assert read_header(out).special_tokens == [END]
 
 
@@ -40,7 +40,7 @@ def test_counts_are_merged(corpus, tmp_path):
         assert count(text, out=tmp_path / f"{number}.counts") == 0
     assert count(tmp_path / "1.counts", tmp_path / "0.counts", out=tmp_path / "merged.counts") == 0
     assert count(corpus, other, "--range", "100B", out=tmp_path / "both.counts") == 0
-    merged, both = (read_counts(tmp_path / f"{name}.counts") for name in ("merged", "both"))
+    merged, both = (read_counts([tmp_path / f"{name}.counts"]) for name in ("merged", "both"))
     assert merged.items() == both.items()
 
 

@@ -53,7 +53,7 @@ def test_counts_of_several_corpora_add_up(make):
     """Derived by hand."""
     first, second = make("a", "low low"), make("b", "low high")
     assert read_counts([first, second]).items() == [(b" high", 1), (b" low", 1), (b"low", 2)]
-    assert read_counts(first).items() == [(b" low", 1), (b"low", 1)]
+    assert read_counts([first]).items() == [(b" low", 1), (b"low", 1)]
 
 
 def test_a_merged_file_stands_for_what_was_merged(make, tmp_path):
@@ -61,7 +61,7 @@ def test_a_merged_file_stands_for_what_was_merged(make, tmp_path):
     first, second = make("a", "low low"), make("b", "low high")
     sums = merge_counts_files([second, first], tmp_path / "sum.counts")
     assert (sums.num_pretokens, sums.num_bytes, sums.total) == (3, 12, 4)
-    merged, apart = read_counts(tmp_path / "sum.counts"), read_counts([first, second])
+    merged, apart = read_counts([tmp_path / "sum.counts"]), read_counts([first, second])
     assert merged.items() == apart.items()
     assert read_header(tmp_path / "sum.counts") == add_headers([first, second])
     with refuses(DataError, second, tmp_path / "sum.counts", "give each once"):
@@ -81,16 +81,16 @@ def test_other_settings_do_not_add_up(make, settings, facts):
 def test_missing_and_strange_files_are_refused(make, tmp_path):
     """Oracle: the file's name in the message."""
     with refuses(MissingFileError, tmp_path / "none.counts"):
-        read_counts(tmp_path / "none.counts")
+        read_counts([tmp_path / "none.counts"])
     with refuses(ConfigError, "name at least one"):
         read_counts([])
     strange = tmp_path / "strange.counts"
     for content in (b"", b"some text, long enough to be something else, but nothing that was ever counted"):
         strange.write_bytes(content)
         with refuses(DataError, strange, "not an intact file of counts"):
-            read_counts(strange)
+            read_counts([strange])
     with refuses(ConfigError, "bytes of memory", "more than the 10"):
-        read_counts(make("a"), max_memory_bytes=10)
+        read_counts([make("a")], max_memory_bytes=10)
 
 
 @pytest.mark.parametrize(
@@ -120,4 +120,4 @@ def test_another_unicode_is_refused(tmp_path):
     path = tmp_path / "a.counts"
     write(path, {"pattern": "p", "special_tokens": [], "unicode": "9.0.0", "sources": [SOURCE]})
     with refuses(DataError, path, "9.0.0", _native.UNICODE_VERSION):
-        read_counts(path)
+        read_counts([path])

@@ -77,7 +77,7 @@ def test_every_kind_of_file_is_counted(corpus, num_threads, range_bytes, monkeyp
     how = CountOptions(num_threads=num_threads, range_bytes=range_bytes, chunk_bytes=100)
     sums = count_corpus(inputs, out, [END], options=how, on_progress=lambda *call: calls.append(call))
     expected = expected_of()
-    assert dict(read_counts(out).items()) == expected
+    assert dict(read_counts([out]).items()) == expected
     assert (sums.num_pretokens, sums.total) == (len(expected), sum(expected.values()))
     assert sums.num_bytes == sum(map(len, expected))
     total = sum(file.state().num_bytes for file in inputs)
@@ -214,7 +214,7 @@ def test_another_size_of_ranges_is_no_other_setting(corpus):
     """Oracle: the slow reference; the ranges of the first call are of no use to the second."""
     begin(corpus)
     count(corpus, range_bytes=1000)
-    assert dict(read_counts(corpus / "a.counts").items()) == expected_of(num_texts=1, num_lines=0)
+    assert dict(read_counts([corpus / "a.counts"]).items()) == expected_of(num_texts=1, num_lines=0)
 
 
 def test_inputs_written_to_meanwhile_are_refused(corpus):
@@ -240,7 +240,7 @@ def test_a_damaged_range_is_refused(corpus):
     begin(corpus)
     path = min((corpus / "a.counts.ranges").glob("*.counts"))
     with refuses(DataError, path):
-        read_counts(path)
+        read_counts([path])
     content = bytearray(path.read_bytes())
     content[-40] ^= 1
     path.write_bytes(content)

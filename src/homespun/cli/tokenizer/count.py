@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
 
     began = time.perf_counter()
     if are_counts(options):
-        sums = merge_counts_files(options.inputs, options.out)
+        sums = merge_counts_files([Path(name) for name in options.inputs], options.out)
     else:
         with progress_bar("counting words", "bytes") as on_progress:
             sums = count_corpus(

@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     from homespun.tokenizer.storage import check_can_be_saved
     from homespun.tokenizer.tokenizer import Tokenizer
     from homespun.tokenizer.train import merge_counts
-    from homespun.tokenizer.vocabulary import build_vocab, check_can_be_extended
+    from homespun.tokenizer.vocabulary import check_can_be_extended, initial_vocab
 
     # Check all arguments before reading the text.
     extended = Tokenizer.load(options.extend) if options.extend is not None else None
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> int:
     check_vocab_size("--vocab-size", options.vocab_size, len(special_tokens))
     if extended is not None:
         check_can_be_extended(extended, options.vocab_size, special_tokens)
-    without_merges = define(build_vocab(special_tokens, []), [], special_tokens, pattern)
+    without_merges = define(initial_vocab(special_tokens), [], special_tokens, pattern)
     check_can_be_saved(without_merges, options.out)
     existing = find_existing(options, special_tokens, without_merges.pattern)
 
@@ -187,7 +187,7 @@ def find_counts(
     how = count_options(options, counts_path=counts_path, spill_dir=None if counts_path else spill_dir)
     if is_counted:
         memory_bytes = how.memory_besides(PYTHON_TO_TRAIN_BYTES)
-        return read_counts(options.inputs, max_memory_bytes=memory_bytes, spill_dir=spill_dir)
+        return read_counts([Path(name) for name in options.inputs], max_memory_bytes=memory_bytes, spill_dir=spill_dir)
     files = expand_inputs(options.inputs)
     check_special_tokens_stay_apart(special_tokens, pattern, files)
     with progress_bar("counting words", "bytes") as on_progress:

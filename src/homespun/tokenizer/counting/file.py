@@ -108,12 +108,9 @@ def check_header(path: Path, found: CountsHeader, expected: CountsHeader) -> Non
 
 
 def read_counts(
-    paths: str | PathLike[str] | Sequence[str | PathLike[str]],
-    *,
-    max_memory_bytes: int | None = None,
-    spill_dir: str | PathLike[str] | None = None,
+    paths: Sequence[Path], *, max_memory_bytes: int | None = None, spill_dir: str | PathLike[str] | None = None
 ) -> _native.PretokenCounts:
-    """Return the sum of one or more counts files.
+    """Return the sum of counts files.
 
     Args:
         paths: The files.
@@ -121,28 +118,22 @@ def read_counts(
         spill_dir: Where many files are first merged into few; None: the system's directory for temporary files.
 
     Raises:
-        MissingFileError: there is no such file.
-        DataError: a file is damaged or of another version, or two have different settings or the same inputs.
-        ConfigError: no file is named, or the counts do not fit into the memory.
+        ConfigError: the counts do not fit into the memory.
+        DataError: a file is damaged. Otherwise as `add_headers`.
     """
-    named = [Path(paths)] if isinstance(paths, str | PathLike) else [Path(path) for path in paths]
-    add_headers(named)
-    return _native.read_counts(named, spill_dir or tempfile.gettempdir(), max_memory_bytes)
+    add_headers(paths)
+    return _native.read_counts(paths, spill_dir or tempfile.gettempdir(), max_memory_bytes)
 
 
-def merge_counts_files(paths: Sequence[str | PathLike[str]], out: str | PathLike[str]) -> CountsSums:
-    """Write the sum of counts files to another, in memory that does not depend on their size.
+def merge_counts_files(paths: Sequence[Path], out: Path) -> CountsSums:
+    """Write the sum of counts files to another, in memory that does not depend on their size; raises as `read_counts`.
 
     Raises:
-        MissingFileError: there is no such file.
-        DataError: as `read_counts`.
-        ConfigError: no file is named.
         StorageError: the disk is full or refuses to be written to.
     """
-    named, out = [Path(path) for path in paths], Path(out)
-    header = add_headers(named)
+    header = add_headers(paths)
     with atomic_path(out) as temporary:
-        return CountsSums(*_native.merge_counts_files(named, out.parent, temporary, header.to_bytes()))
+        return CountsSums(*_native.merge_counts_files(paths, out.parent, temporary, header.to_bytes()))
 
 
 def add_headers(paths: Sequence[Path]) -> CountsHeader:

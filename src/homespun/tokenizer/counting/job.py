@@ -64,7 +64,7 @@ def count_pretokens(
             files, options.counts_path, special_tokens, pattern=pattern, options=options, on_progress=on_progress
         )
         memory_bytes = options.memory_besides(PYTHON_TO_TRAIN_BYTES)
-        return read_counts(options.counts_path, max_memory_bytes=memory_bytes, spill_dir=options.spill_dir)
+        return read_counts([Path(options.counts_path)], max_memory_bytes=memory_bytes, spill_dir=options.spill_dir)
     if options.cluster is not None:
         raise ConfigError(
             f"cluster = {options.cluster!r} needs counts_path: a file for the counts, which all machines of the "
