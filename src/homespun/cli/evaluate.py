@@ -15,8 +15,8 @@ def build_parser() -> CommandParser:
     parser = CommandParser("homespun evaluate", _DESCRIPTION)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     parser.add_argument("--data", type=Path, metavar="DIR", help="a token data set (default: the run's validation set)")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="another than the newest")
-    parser.add_argument("--max-tokens", type=parse_positive, metavar="N", help="only the head of the data set")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: the latest checkpoint")
+    parser.add_argument("--max-tokens", type=parse_positive, metavar="N", help="score only the first N tokens")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
     parser.add_argument("--json", action="store_true", help="print the figures unrounded, as JSON")
@@ -24,7 +24,7 @@ def build_parser() -> CommandParser:
 
 
 def main(arguments: list[str]) -> int:
-    """Score a token data set with a run's newest checkpoint, or with another."""
+    """Score a token data set with a run's latest checkpoint, or with another."""
     options = build_parser().parse_args(arguments)
     # Imported here: a wrong command line does not wait for torch.
     from homespun.evaluation.evaluate import evaluate_dataset
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
     if options.json:
         print(json.dumps(figures, indent=2))
         return 0
-    print(f"{options.run}, step {run.step:,}, on {directory} ({'whole' if evaluation.whole else 'its head'}):")
+    print(f"{options.run}, step {run.step:,}, on {directory} ({'whole' if evaluation.whole else 'its first tokens'}):")
     print(f"  {evaluation.num_tokens:,} tokens of {evaluation.num_bytes:,} bytes, separators counted")
     print(f"  loss            {evaluation.loss:.4f} nats per token")
     print(f"  perplexity      {evaluation.perplexity:.4f}")

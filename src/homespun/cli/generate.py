@@ -7,7 +7,7 @@ from homespun.cli.parsing import CommandParser, parse_count, parse_positive, rea
 from homespun.errors import ConfigError
 
 _RULE = "-" * 72
-_MAX_ROWS = 16  # samples generated together: each has a cache of its own
+_MAX_ROWS = 16  # samples generated together: each needs a cache
 _DESCRIPTION = """\
 Continue a prompt with a run's model, or begin a document where there is no prompt. The text ends where the model ends
 the document, before a stop string, or after --max-new-tokens; the same seed gives the same text."""
@@ -24,32 +24,32 @@ def build_parser() -> CommandParser:
     parser = CommandParser("homespun generate", _DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     parser.add_argument("text", nargs="?", metavar="PROMPT", help="what to continue; - reads standard input")
-    parser.add_argument("--prompt", metavar="TEXT", help="the same as a flag; special tokens in it stay text")
+    parser.add_argument("--prompt", metavar="TEXT", help="the same as a flag; a special token in it is text")
     parser.add_argument("--document-start", action="store_true", help="let the prompt begin a document")
     parser.add_argument(
-        "--max-new-tokens", type=parse_count, default=256, metavar="N", help="at most so many (default: %(default)s)"
+        "--max-new-tokens", type=parse_count, default=256, metavar="N", help="of each sample (default: %(default)s)"
     )
-    parser.add_argument("--num-samples", type=parse_positive, default=1, metavar="N", help="how many (default: 1)")
-    sampling = parser.add_argument_group("sampling", "a token may be drawn if all of top-k, top-p and min-p admit it")
+    parser.add_argument("--num-samples", type=parse_positive, default=1, metavar="N", help="(default: %(default)s)")
+    sampling = parser.add_argument_group("sampling", "a token may be drawn if top-k, top-p and min-p all admit it")
     sampling.add_argument(
-        "--temperature", type=float, default=0.8, metavar="X", help="0: always the likeliest (default: %(default)s)"
+        "--temperature", type=float, default=0.8, metavar="X", help="0: always the most likely (default: %(default)s)"
     )
-    sampling.add_argument("--top-k", type=parse_count, metavar="K", help="only the K likeliest tokens")
+    sampling.add_argument("--top-k", type=parse_count, metavar="K", help="only the K most likely tokens")
     sampling.add_argument(
         "--top-p",
         type=float,
         default=0.95,
         metavar="P",
-        help="only the likeliest that together have probability P (default: %(default)s)",
+        help="only the most likely that together have probability P (default: %(default)s)",
     )
     sampling.add_argument(
-        "--min-p", type=float, default=0.0, metavar="P", help="only those P times as likely as the likeliest"
+        "--min-p", type=float, default=0.0, metavar="P", help="only those at least P times as likely as the most likely"
     )
     sampling.add_argument("--seed", type=parse_count, default=0, metavar="N", help="(default: %(default)s)")
     parser.add_argument(
         "--stop", action="append", default=[], metavar="TEXT", help="end before this text; may be given several times"
     )
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="another than the newest")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: the latest checkpoint")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     return parser
 
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
     run = load_run(options.run, options.checkpoint, options.device)
     for first in range(0, options.num_samples, _MAX_ROWS):
         samples = range(first, min(first + _MAX_ROWS, options.num_samples))
-        # The rows take their steps together: while one is printed as it is written, the next ones are written too.
+        # The rows are generated together: while the first is printed, the tokens of the others wait in memory.
         streams = decode_streams(
             run.model,
             run.tokenizer,

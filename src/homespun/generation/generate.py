@@ -44,7 +44,7 @@ def decode(
         top_k: As in `Sampling`.
         min_p: As in `Sampling`.
         seed: The same seed, prompt and settings give the same text.
-        stop: One or more strings before which the text ends; they may span tokens.
+        stop: One or more strings before which the text ends; one may span several tokens.
         separator: The special token between the documents that the model was trained on.
         document_start: Whether the prompt begins a document: the separator is put before it, as in training, and the
             prompt may be empty.
@@ -81,7 +81,7 @@ def decode_stream(
     separator: str = END_OF_TEXT,
     document_start: bool = False,
 ) -> Iterator[str]:
-    """`decode` as it is written: a string as soon as it is certain, never part of a character or of a stop string.
+    """Yield the text of `decode` as it is generated, in whole characters and without the start of a stop string.
 
     Raises:
         GenerationError: as in `decode`, at once rather than with the first string.
@@ -114,7 +114,7 @@ def decode_batch(
 ) -> list[str]:
     """`decode` of several prompts at once, of any lengths: row i is `decode` of `prompts[i]` with `seeds[i]`.
 
-    The rows take their steps together, so that the weights are read once for all of them.
+    All rows take a step in one forward, so that the weights are read once for all of them.
 
     There is one seed a row; None: 0, 1, 2, ... Everything else is as `decode` takes it.
 

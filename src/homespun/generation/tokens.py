@@ -1,4 +1,4 @@
-"""Continue token ids with a model: rows of any lengths take their steps together."""
+"""Continue token ids with a model, in batches of prompts of any lengths."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -28,15 +28,15 @@ def generate_tokens(
     """Yield the ids that `model` writes after `prompt_ids`, each as soon as it is drawn.
 
     Args:
-        model: Must not be trained between two ids.
+        model: Its weights must not change until the last id.
         prompt_ids: At least one id.
         max_new_tokens: The most ids to yield.
         sampling: How ids are drawn.
         seed: Of the draws.
         end_id: Ends the text when it is drawn, and is not yielded; None: nothing does.
         num_ids: Only ids below are drawn, for a model whose vocabulary was rounded up; None: all of the model's.
-        use_cache: Whether keys and values are kept; without, every token costs a pass over the whole window and the
-            logits are the same up to rounding.
+        use_cache: Whether keys and values are kept; without a cache every token costs a forward over the whole
+            window, and the logits are the same up to rounding.
 
     Raises:
         GenerationError: the prompt is empty, or one of its ids is not the model's.
@@ -117,7 +117,7 @@ def generate_batch(
 
 
 class _Windows:
-    """The tokens of growing texts that the model sees, and the cache of what it made of them."""
+    """The windows of a batch of texts, and the key-value cache of their tokens."""
 
     def __init__(self, model: TransformerLM, texts: Sequence[list[int]], *, use_cache: bool) -> None:
         self._model = model
@@ -126,16 +126,16 @@ class _Windows:
         self._starts = [0] * len(texts)
         self._cache = KeyValueCache(model.config.num_layers, model.config.context_length)
         self.rows = list(range(len(texts)))
-        """Texts that are still growing, in the order of the cache's rows."""
+        """Texts that are still generated, in the order of the cache's rows."""
 
     def append(self, row: int, id_: int) -> None:
         """Lengthen a text by one token."""
         self._texts[row].append(id_)
 
-    # Not around the whole loop: there the mode would leak to the caller between two yields.
+    # Here rather than around the loop of `ids_of`: a generator would leave its caller in the mode at each yield.
     @torch.inference_mode()
     def next_logits(self, rows: list[int]) -> Float[Tensor, "B V"]:
-        """Return the logits of the next token of each of `rows`; other texts are dropped for good."""
+        """Return the logits of the next token of each of `rows`; the cache of the other texts is dropped."""
         if rows != self.rows:
             if self._cache.lengths:
                 self._cache.keep([self.rows.index(row) for row in rows])

@@ -17,9 +17,9 @@ from homespun.records import (
     step_of,
 )
 
-# More points than a curve has pixels: a longer run is drawn by the extremes of as many groups of records.
+# More points than a curve has pixels: a longer run is drawn by the extremes of so many buckets of records.
 _MAX_BUCKETS = 1000
-# Of a sample, a recipe or an environment: a report is to be read, and whose run it is is not known.
+# The largest sample, recipe or environment to show: a run may come from anybody, and a report must open in a browser.
 _MAX_TEXT_BYTES = 100_000
 
 _Content = TypeVar("_Content")

@@ -44,7 +44,7 @@ def load_run(
 
     Args:
         root: A run directory.
-        checkpoint: One of its checkpoints; None for the newest.
+        checkpoint: One of its checkpoints; None for the latest.
         device: Where to put the model.
 
     Raises:

@@ -5,7 +5,7 @@ from homespun.storybook.world import make_entries
 _SHE = {"he": "she", "him": "her", "his": "her", "He": "She", "His": "Her"}
 _HE = {"he": "he", "him": "him", "his": "his", "He": "He", "His": "His"}
 
-# Heroes, their friends and their helpers have names of their own: who says what is never in doubt.
+# Heroes, their friends and their helpers have different names, so that it is clear who speaks.
 GIRLS = make_entries("Mia, Lily, Anna, Ruby, Nora, Ella, Clara, Daisy", forms=_SHE)
 BOYS = make_entries("Ben, Tom, Max, Sam, Leo, Finn, Jack, Oscar", forms=_HE)
 CHILDREN = GIRLS + BOYS
