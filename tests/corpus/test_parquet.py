@@ -9,7 +9,7 @@ import pytest
 
 from homespun.corpus import InputFile, read_documents
 from homespun.corpus.documents import DocumentBatch
-from homespun.corpus.reader import DocumentReader
+from homespun.corpus.reader import read_batches
 from homespun.errors import DataError, MissingPackageError
 from refusals import refuses
 
@@ -27,9 +27,8 @@ def num_bytes(batch: DocumentBatch) -> int:
 
 
 def read(path: Path, batch_bytes: int) -> list[DocumentBatch]:
-    reader = DocumentReader(path, separator="|", text_key="text", batch_bytes=batch_bytes)
-    batches = list(reader)
-    assert reader.consumed_bytes == path.stat().st_size
+    batches = list(read_batches(path, separator="|", text_key="text", batch_bytes=batch_bytes))
+    assert batches[-1].consumed_bytes == path.stat().st_size
     assert all(batch.is_closed and not batch.continues for batch in batches)
     return batches
 
@@ -62,7 +61,7 @@ def test_memory_is_bounded_by_the_batch_and_not_by_the_row_group(tmp_path):
     assert pq.read_metadata(path).num_row_groups == 1
     before = pa.total_allocated_bytes()
     highest = 0
-    for batch in DocumentReader(path, separator="|", text_key="text", batch_bytes=1 << 20):
+    for batch in read_batches(path, separator="|", text_key="text", batch_bytes=1 << 20):
         assert num_bytes(batch) < 2 << 20
         highest = max(highest, pa.total_allocated_bytes() - before)
     assert highest < 20 << 20
@@ -74,7 +73,7 @@ def test_memory_is_bounded_where_a_dictionary_hides_the_size_of_the_text(tmp_pat
     assert path.stat().st_size < 2000
     before = pa.total_allocated_bytes()
     highest = num_documents = 0
-    for batch in DocumentReader(path, separator="|", text_key="text", batch_bytes=4 << 20):
+    for batch in read_batches(path, separator="|", text_key="text", batch_bytes=4 << 20):
         assert num_bytes(batch) < 6 << 20
         num_documents += len(batch.documents)
         highest = max(highest, pa.total_allocated_bytes() - before)
@@ -91,7 +90,7 @@ def test_a_page_larger_than_the_limit_is_refused_unread(tmp_path):
 
     def batches(max_document_bytes):
         settings = {"separator": "|", "text_key": "text", "batch_bytes": 10}
-        return list(DocumentReader(path, **settings, max_document_bytes=max_document_bytes))
+        return list(read_batches(path, **settings, max_document_bytes=max_document_bytes))
 
     assert sum(len(batch.documents) for batch in batches(10_040)) == 20
     with refuses(DataError, path, "row group 1", "10,040", "10,039"):
@@ -106,7 +105,7 @@ def test_headers_of_all_pages_are_read(tmp_path, settings):
     sizes = {"data_page_size": 4096, "dictionary_pagesize_limit": 4096, "write_batch_size": 16}
     path = write(tmp_path / "corpus.parquet", **sizes, **settings)
     assert pq.read_metadata(path).row_group(0).column(1).total_uncompressed_size > 30_000
-    reader = DocumentReader(path, separator="|", text_key="text", batch_bytes=1000, max_document_bytes=30_000)
+    reader = read_batches(path, separator="|", text_key="text", batch_bytes=1000, max_document_bytes=30_000)
     assert [document for batch in reader for document in batch.documents] == DOCUMENTS
 
 

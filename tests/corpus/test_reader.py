@@ -11,7 +11,7 @@ import zstandard
 
 from homespun.corpus import read_documents, read_text
 from homespun.corpus.documents import DocumentBatch
-from homespun.corpus.reader import DocumentReader
+from homespun.corpus.reader import read_batches
 from homespun.errors import ConfigError, DataError, MissingFileError
 from refusals import refuses
 
@@ -68,7 +68,7 @@ def test_batches_hold_the_same_documents_for_any_size(tmp_path, batch_bytes, sep
     text = f"\u00e9{separator}{separator}ba{separator}aaab" + "x\u00e9" * 40 + f"{separator}end"
     path = tmp_path / "corpus.txt"
     path.write_text(text, encoding="utf-8")
-    batches = DocumentReader(path, separator=separator, text_key="text", batch_bytes=batch_bytes)
+    batches = read_batches(path, separator=separator, text_key="text", batch_bytes=batch_bytes)
     assert join_batches(batches) == text.split(separator)
 
 
@@ -171,7 +171,7 @@ def test_a_line_beyond_the_memory_allowed_is_refused_before_it_is_held(tmp_path)
     """By hand: the second line is 160 MiB; 1 KiB of zstd, which is read at a time, may decompress to 32 MiB."""
     path = tmp_path / "corpus.jsonl.zst"
     path.write_bytes(zstandard.compress(b'{"text": "fine"}\n{"text": "' + bytes([97]) * (160 << 20) + b'"}\n', 3))
-    reader = DocumentReader(path, separator="|", text_key="text", batch_bytes=1 << 20, max_document_bytes=1 << 20)
+    reader = read_batches(path, separator="|", text_key="text", batch_bytes=1 << 20, max_document_bytes=1 << 20)
     tracemalloc.start()
     try:
         with refuses(DataError, f"{path}:2: ", f"{1 << 20:,} bytes"):

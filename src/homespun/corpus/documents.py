@@ -17,6 +17,8 @@ class DocumentBatch:
     """Consecutive documents."""
 
     documents: list[str]
+    consumed_bytes: int
+    """Bytes of the file as stored that were read so far; compare with its size for progress."""
     is_closed: bool = True
     """Whether the last one ends in a separator; the others do."""
     continues: bool = False
@@ -36,14 +38,14 @@ def split_text(file: DecompressedFile, separator: bytes, batch_bytes: int) -> It
             for document in documents:
                 texts.append(decode_utf8(file.file, document, offset)[0])
                 offset += len(document) + len(separator)
-            yield DocumentBatch(texts)
+            yield DocumentBatch(texts, file.consumed_bytes)
         elif len(held) > batch_bytes:
             # The end may belong to a separator. One byte more stays, so that the document ends with a later batch.
             text, num_bytes = decode_utf8(file.file, held[: -len(separator)], offset, is_last=False)
-            yield DocumentBatch([text], is_closed=False, continues=True)
+            yield DocumentBatch([text], file.consumed_bytes, is_closed=False, continues=True)
             held, offset = held[num_bytes:], offset + num_bytes
     if held:
-        yield DocumentBatch([decode_utf8(file.file, held, offset)[0]], is_closed=False)
+        yield DocumentBatch([decode_utf8(file.file, held, offset)[0]], file.consumed_bytes, is_closed=False)
 
 
 def _regroup(chunks: Iterable[bytes], num_bytes: int) -> Iterator[bytes]:
@@ -58,17 +60,17 @@ def _regroup(chunks: Iterable[bytes], num_bytes: int) -> Iterator[bytes]:
         yield bytes(held)
 
 
-def batch_by_size(texts: Iterable[tuple[str, int]], batch_bytes: int) -> Iterator[DocumentBatch]:
-    """Group documents, given with their sizes in bytes, into batches of at least `batch_bytes`, except for the last."""
-    documents, num_bytes = list[str](), 0
-    for text, text_bytes in texts:
+def batch_by_size(texts: Iterable[tuple[str, int, int]], batch_bytes: int) -> Iterator[DocumentBatch]:
+    """Group (document, its size in bytes, consumed bytes) into batches of at least `batch_bytes`, but for the last."""
+    documents, num_bytes, consumed_bytes = list[str](), 0, 0
+    for text, text_bytes, consumed_bytes in texts:
         documents.append(text)
         num_bytes += text_bytes
         if num_bytes >= batch_bytes:
-            yield DocumentBatch(documents)
+            yield DocumentBatch(documents, consumed_bytes)
             documents, num_bytes = [], 0
     if documents:
-        yield DocumentBatch(documents)
+        yield DocumentBatch(documents, consumed_bytes)
 
 
 def split_lines(
@@ -79,7 +81,7 @@ def split_lines(
     Blank lines are skipped, as JSON lines readers commonly do.
     """
     texts = (
-        _parse_line(line, text_key, f"{file.file}:{number}")
+        (*_parse_line(line, text_key, f"{file.file}:{number}"), file.consumed_bytes)
         for number, line in enumerate(_read_lines(file, max_document_bytes), 1)
         if line.strip()
     )

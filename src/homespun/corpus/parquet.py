@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from homespun.corpus.documents import DocumentBatch, batch_by_size
@@ -18,6 +19,7 @@ _MAX_ROWS_AT_ONCE = 4096
 _READING = {"buffer_size": 1 << 20, "pre_buffer": False, "page_checksum_verification": True}
 
 
+@dataclass(frozen=True)
 class ParquetRows:
     """Iterates over the documents of a parquet file, one a row, in memory bounded by a few of them and one page.
 
@@ -25,34 +27,20 @@ class ParquetRows:
     damaged, empty, or not parquet, or has no text in the column, or a page that is too large.
     """
 
-    def __init__(self, file: InputFile, text_key: str, batch_bytes: int, max_page_bytes: int | None) -> None:
-        """Name the file; it is opened when iterated.
-
-        Args:
-            file: The file.
-            text_key: The column that holds the text.
-            batch_bytes: About how many bytes of documents to hold at a time.
-            max_page_bytes: Refuse larger pages (uncompressed), which are held whole. None: no limit.
-        """
-        self.file = file
-        self.consumed_bytes = 0
-        """The file's bytes times the fraction of its rows that were read so far."""
-        self._text_key = text_key
-        self._batch_bytes = batch_bytes
-        self._max_page_bytes = max_page_bytes
+    file: InputFile
+    text_key: str
+    """The column that holds the text."""
+    batch_bytes: int
+    """About how many bytes of documents to hold at a time."""
+    max_page_bytes: int | None
+    """Larger pages (uncompressed), which are held whole, are refused. None: no limit."""
 
     def __iter__(self) -> Iterator[DocumentBatch]:
-        file_bytes = self.file.state().num_bytes
         with self._open() as table:
-            num_rows = table.metadata.num_rows
-            if not num_rows:
+            if not table.metadata.num_rows:
                 raise DataError(f"{self.file}: the file has no rows; expected text")
             self._check_column(table)
-            num_before = 0
-            for batch in batch_by_size(self._texts(table), self._batch_bytes):
-                num_before += len(batch.documents)
-                self.consumed_bytes = file_bytes * num_before // num_rows
-                yield batch
+            yield from batch_by_size(self._texts(table), self.batch_bytes)
 
     @contextmanager
     def _open(self) -> "Iterator[ParquetFile]":
@@ -87,27 +75,27 @@ class ParquetRows:
                     f"{self.file}: not parquet, truncated or damaged ({_one_line(error)}); download it again"
                 ) from error
 
-    def _texts(self, table: "ParquetFile") -> Iterator[tuple[str, int]]:
-        """The column's strings and their sizes in bytes."""
-        row = 1
+    def _texts(self, table: "ParquetFile") -> Iterator[tuple[str, int, int]]:
+        """The column's strings, their sizes in bytes, and the fraction of the rows read so far in bytes of the file."""
+        num_bytes, num_before = self.file.state().num_bytes, 0
         for index in range(table.num_row_groups):
             group = table.metadata.row_group(index)
             columns = [group.column(number) for number in range(group.num_columns)]
-            chunk = next(column for column in columns if column.path_in_schema == self._text_key)
+            chunk = next(column for column in columns if column.path_in_schema == self.text_key)
             self._check_pages(chunk, index)
-            rows = min(_MAX_ROWS_AT_ONCE, self._batch_bytes * group.num_rows // max(1, group.total_byte_size))
+            rows = min(_MAX_ROWS_AT_ONCE, self.batch_bytes * group.num_rows // max(1, group.total_byte_size))
             if any("DICTIONARY" in encoding for encoding in chunk.encodings):
-                rows = min(rows, self._batch_bytes // self._longest_dictionary_value(index))
+                rows = min(rows, self.batch_bytes // self._longest_dictionary_value(index))
             for batch in self._batches(table, index, max(1, rows)):
-                for text in self._strings(batch.column(0), row):
-                    yield text, len(text.encode())
-                row += batch.num_rows
+                for row, text in enumerate(self._strings(batch.column(0), num_before), num_before + 1):
+                    yield text, len(text.encode()), num_bytes * row // table.metadata.num_rows
+                num_before += batch.num_rows
 
     def _batches(self, table: "ParquetFile", index: int, num_rows: int) -> "Iterator[RecordBatch]":
-        return table.iter_batches(num_rows, row_groups=[index], columns=[self._text_key], use_threads=False)
+        return table.iter_batches(num_rows, row_groups=[index], columns=[self.text_key], use_threads=False)
 
     def _check_pages(self, chunk: "ColumnChunkMetaData", index: int) -> None:
-        limit = self._max_page_bytes
+        limit = self.max_page_bytes
         if limit is None or chunk.total_uncompressed_size <= limit:
             return
         start = chunk.dictionary_page_offset or chunk.data_page_offset
@@ -128,7 +116,7 @@ class ParquetRows:
         from pyarrow import DictionaryArray, compute
         from pyarrow.parquet import ParquetFile
 
-        with self.file.open() as stream, ParquetFile(stream, read_dictionary=[self._text_key], **_READING) as undecoded:
+        with self.file.open() as stream, ParquetFile(stream, read_dictionary=[self.text_key], **_READING) as undecoded:
             # One row brings the whole dictionary with it, and no more than that.
             column = next(self._batches(undecoded, index, 1)).column(0)
             if not isinstance(column, DictionaryArray):
@@ -140,30 +128,30 @@ class ParquetRows:
         from pyarrow import types
 
         schema = table.schema_arrow
-        if (num_columns := schema.names.count(self._text_key)) > 1:
+        if (num_columns := schema.names.count(self.text_key)) > 1:
             raise DataError(
-                f"{self.file}: {num_columns} columns are called {self._text_key!r}; write the file again with one"
+                f"{self.file}: {num_columns} columns are called {self.text_key!r}; write the file again with one"
             )
         if not num_columns:
             columns = ", ".join(schema.names) or "none"
             raise DataError(
-                f"{self.file}: no column {self._text_key!r}; the columns here are {columns}; name the right one"
+                f"{self.file}: no column {self.text_key!r}; the columns here are {columns}; name the right one"
             )
-        kind = schema.field(self._text_key).type
+        kind = schema.field(self.text_key).type
         kind = kind.value_type if types.is_dictionary(kind) else kind
         if not (types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)):
-            raise DataError(f"{self.file}: the column {self._text_key!r} holds {kind}, expected string; name another")
+            raise DataError(f"{self.file}: the column {self.text_key!r} holds {kind}, expected string; name another")
 
-    def _strings(self, column: "Array", first_row: int) -> list[str]:
+    def _strings(self, column: "Array", num_before: int) -> list[str]:
         try:
             texts = column.to_pylist()
         except UnicodeDecodeError as error:
-            row = first_row + _find_invalid(column)
+            row = num_before + 1 + _find_invalid(column)
             raise DataError(
                 f"{self.file}: row {row}: invalid UTF-8 at byte {error.start} of the text; convert it to UTF-8"
             ) from error
         if column.null_count:
-            row = first_row + texts.index(None)
+            row = num_before + 1 + texts.index(None)
             raise DataError(f"{self.file}: row {row}: the text is null; remove the row, or write an empty text")
         return texts
 

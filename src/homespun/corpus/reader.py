@@ -10,56 +10,30 @@ from homespun.corpus.parquet import ParquetRows
 from homespun.errors import ConfigError
 
 
-class DocumentReader(Iterator[DocumentBatch]):
-    """Iterates over a file's documents.
+def read_batches(
+    file: str | PathLike[str] | InputFile,
+    *,
+    separator: str,
+    text_key: str,
+    batch_bytes: int,
+    max_document_bytes: int | None = None,
+) -> Iterator[DocumentBatch]:
+    """Return a file's documents in batches of about `batch_bytes`; arguments and errors are those of `read_documents`.
 
     In text, documents are what `text.split(separator)` gives, except that an empty string after a closing separator is
     not a document. In JSON lines every line that is not blank is one, in parquet every row, and each counts as closed.
-    Iterating raises what `read_documents` does.
+    JSON lines longer than `max_document_bytes` and larger parquet pages, which are held whole, are refused.
     """
-
-    def __init__(
-        self,
-        file: str | PathLike[str] | InputFile,
-        *,
-        separator: str,
-        text_key: str,
-        batch_bytes: int,
-        max_document_bytes: int | None = None,
-    ) -> None:
-        """Name the file, as for `read_documents`; it is opened when iterated.
-
-        Args:
-            file: A path, a URL or an input.
-            separator: The text between documents of plain text.
-            text_key: The key or column of the text in other files.
-            batch_bytes: About how many bytes of documents to hold at a time.
-            max_document_bytes: Refuse longer JSON lines and larger parquet pages, which are held whole. None: no limit.
-
-        Raises:
-            ConfigError: the separator is empty.
-            DataError: the file's name says that it cannot be read.
-        """
-        if not separator:
-            raise ConfigError("the separator is empty; name the text between documents, such as <|endoftext|>")
-        self.file = as_input(file)
-        if self.file.kind == "parquet":
-            self._source = ParquetRows(self.file, text_key, batch_bytes, max_document_bytes)
-            self._batches = iter(self._source)
-            return
-        self._source = DecompressedFile(self.file)
-        if self.file.kind == "json lines":
-            self._batches = split_lines(self._source, text_key, batch_bytes, max_document_bytes)
-        else:
-            self._batches = split_text(self._source, separator.encode(), batch_bytes)
-
-    @property
-    def consumed_bytes(self) -> int:
-        """Bytes of the file as stored that were read so far; compare with its size for progress."""
-        return self._source.consumed_bytes
-
-    def __next__(self) -> DocumentBatch:
-        return next(self._batches)
+    if not separator:
+        raise ConfigError("the separator is empty; name the text between documents, such as <|endoftext|>")
+    file = as_input(file)
+    match file.kind:
+        case "parquet":
+            return iter(ParquetRows(file, text_key, batch_bytes, max_document_bytes))
+        case "json lines":
+            return split_lines(DecompressedFile(file), text_key, batch_bytes, max_document_bytes)
+        case "text":
+            return split_text(DecompressedFile(file), separator.encode(), batch_bytes)
 
 
 def read_documents(
@@ -84,7 +58,7 @@ def read_documents(
         MissingPackageError: it needs a package that is not installed.
     """
     held: list[str] = []
-    for batch in DocumentReader(file, separator=separator, text_key=text_key, batch_bytes=READ_BYTES):
+    for batch in read_batches(file, separator=separator, text_key=text_key, batch_bytes=READ_BYTES):
         first, *others = batch.documents
         held.append(first)
         if not batch.continues:

@@ -15,7 +15,7 @@ from homespun import _native
 from homespun.cluster import Report
 from homespun.corpus.division import FileRange
 from homespun.corpus.documents import DocumentBatch
-from homespun.corpus.reader import DocumentReader
+from homespun.corpus.reader import read_batches
 from homespun.data.shard import Ids, id_dtype
 from homespun.errors import ConfigError
 from homespun.tokenizer.tokenizer import Tokenizer
@@ -135,18 +135,19 @@ class RangeEncoder:
     ) -> None:
         """Other files are read in Python, while what was read before is encoded, and the ids before that are used."""
         (file,) = (each.file for each in ranges)
-        reader = DocumentReader(
+        batches = read_batches(
             file, separator=self.separator, text_key=self.text_key, batch_bytes=BATCH_BYTES * self.num_threads
         )
-        for block in _ahead(self._blocks(_ahead(reader), closes_last)):
+        for block, consumed_bytes in _ahead(self._blocks(_ahead(batches), closes_last)):
             on_block(*block)
-            report(reader.consumed_bytes)
+            report(consumed_bytes)
 
-    def _blocks(self, batches: Iterator[DocumentBatch], closes_last: bool) -> Iterator[Block]:
+    def _blocks(self, batches: Iterator[DocumentBatch], closes_last: bool) -> Iterator[tuple[Block, int]]:
+        """The ids of `batches`, and the bytes of the file that were read by then."""
         for batch in batches:
             if batch.continues:
                 batch = yield from self._blocks_of_long_document(batch, batches)
-            yield _native.encode_documents(
+            block = _native.encode_documents(
                 self.tokenizer.core,
                 batch.documents,
                 (self.separator, self.separator_id),
@@ -154,10 +155,11 @@ class RangeEncoder:
                 num_threads=self.num_threads,
                 id_bytes=self._id_bytes,
             )
+            yield block, batch.consumed_bytes
 
     def _blocks_of_long_document(
         self, first: DocumentBatch, following: Iterator[DocumentBatch]
-    ) -> Generator[Block, None, DocumentBatch]:
+    ) -> Generator[tuple[Block, int], None, DocumentBatch]:
         """Ids of the document that `first` begins; return the batch in which it ends, with "" in its place."""
         last = first
 
@@ -171,7 +173,7 @@ class RangeEncoder:
                     return
 
         for ids in self.tokenizer.encode_stream(texts(), "text"):
-            yield ids, int(self.token_bytes[ids].sum(dtype=np.int64)), 0
+            yield (ids, int(self.token_bytes[ids].sum(dtype=np.int64)), 0), last.consumed_bytes
         return replace(last, documents=["", *last.documents[1:]])
 
 

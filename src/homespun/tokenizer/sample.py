@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from homespun.corpus.inputs import InputFile
-from homespun.corpus.reader import DocumentReader
+from homespun.corpus.reader import read_batches
 from homespun.progress import ProgressCallback, ignore_progress
 
 _READ_BYTES = 1 << 20
@@ -57,15 +57,15 @@ def _excerpts(
 ) -> Iterator[Excerpt]:
     total, read_before = sum(file.state().num_bytes for file in files), 0
     for file in files:
-        reader = DocumentReader(file, separator=separator, text_key=text_key, batch_bytes=_READ_BYTES)
-        number = 1
-        for batch in reader:
-            on_progress(read_before + reader.consumed_bytes, total)
+        number, consumed_bytes = 1, 0
+        for batch in read_batches(file, separator=separator, text_key=text_key, batch_bytes=_READ_BYTES):
+            consumed_bytes = batch.consumed_bytes
+            on_progress(read_before + consumed_bytes, total)
             for document in batch.documents:
                 yield from _cut(document, longest, f"{file}: document {number}")
                 number += 1
             number -= batch.continues
-        read_before += reader.consumed_bytes
+        read_before += consumed_bytes
 
 
 def _cut(text: str, longest: int, where: str) -> Iterator[Excerpt]:

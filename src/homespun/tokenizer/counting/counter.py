@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from homespun import _native
 from homespun.corpus.decoding import DecompressedFile
 from homespun.corpus.division import FileRange
-from homespun.corpus.reader import DocumentReader
+from homespun.corpus.documents import DocumentBatch
+from homespun.corpus.reader import read_batches
 from homespun.errors import DataError
 from homespun.progress import ProgressCallback
 from homespun.tokenizer.config import resolve_num_threads
@@ -80,14 +81,14 @@ class CountJob:
                 counter.count_text(_read_chunks(DecompressedFile(file), report), str(file))
             else:
                 # The separator applies to text files only, which are read above.
-                reader = DocumentReader(
+                batches = read_batches(
                     file,
                     separator="\n",
                     text_key=self.options.text_key,
                     batch_bytes=_BATCH_BYTES,
                     max_document_bytes=max_document_bytes,
                 )
-                counter.count_documents(_read_documents(reader, report))
+                counter.count_documents(_read_documents(batches, report))
             before += file_range.num_bytes
         return counter
 
@@ -118,8 +119,8 @@ def _read_chunks(chunks: DecompressedFile, report: _Report) -> Iterator[bytes]:
         report(chunks.consumed_bytes)
 
 
-def _read_documents(reader: DocumentReader, report: _Report) -> Iterator[list[str]]:
-    for batch in reader:
+def _read_documents(batches: Iterable[DocumentBatch], report: _Report) -> Iterator[list[str]]:
+    for batch in batches:
         assert not batch.continues, "only text files have documents that are read in several batches"
         yield batch.documents
-        report(reader.consumed_bytes)
+        report(batch.consumed_bytes)
