@@ -11,6 +11,7 @@ from homespun.checkpoint import load_checkpoint, save_checkpoint
 from homespun.checkpoint.layout import read_tensors, write_tensors
 from homespun.errors import CheckpointError
 from homespun.optim import AdamWOptim, GroupRule, MuonConfig, SGDConfig, build_optimizer
+from homespun.optim.optimizer import set_learning_rates
 from refusals import refuses
 
 RULES = [GroupRule(pattern="0.weight", optimizer=MuonConfig()), GroupRule(pattern="1.bias", optimizer=SGDConfig())]
@@ -38,6 +39,16 @@ def test_several_rules_resume_bit_for_bit(tmp_path):
     for run in (whole, resumed):
         train(*run, 3)
     assert all(torch.equal(a, b) for a, b in zip(whole[0].parameters(), resumed[0].parameters(), strict=True))
+
+
+def test_a_checkpoint_of_the_first_step_of_a_warm_up_loads():
+    """Oracle: identity; the learning rate is 0 there, which no recipe may ask for."""
+    file, (model, optimizer), (other_model, other_optimizer) = io.BytesIO(), build(1), build()
+    set_learning_rates(optimizer, 0.0)
+    save_checkpoint(model, optimizer, 1, file)
+    file.seek(0)
+    load_checkpoint(file, other_model, other_optimizer)
+    assert [group["lr"] for group in other_optimizer.param_groups] == [0.0] * len(optimizer.param_groups)
 
 
 @pytest.mark.parametrize(

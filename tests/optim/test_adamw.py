@@ -68,6 +68,8 @@ def test_closure_returns_the_loss():
         ({"lr": -1.0}, ("lr", -1.0)),
         ({"lr": float("inf")}, ("lr", "inf")),
         ({"eps": -1.0}, ("eps", -1.0)),
+        ({"eps": 0.0}, ("eps", 0.0)),
+        ({"lr": 0.5, "weight_decay": 3.0}, ("lr = 0.5", "weight_decay = 3.0")),
         ({"weight_decay": float("nan")}, ("weight_decay", "nan")),
         ({"weight_decay": float("inf")}, ("weight_decay", "inf")),
         ({"betas": (0.9, 1.0)}, ("betas[1]", 1.0)),

@@ -6,6 +6,7 @@ numbers: such a checkpoint is readable, and an optimizer whose parameters are in
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from math import isfinite
 from typing import Any
 
@@ -40,21 +41,20 @@ def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> tuple[dict[str,
         CheckpointError: a parameter of the optimizer is not one of the model's.
     """
     groups = _names_by_group(model, optimizer)
-    names = [name for group in groups for name in group]
     state_dict = optimizer.state_dict()
     tensors: dict[str, Tensor] = {}
     numbers: dict[str, dict[str, Any]] = {}
-    for index, name in enumerate(names):
+    for index, name in enumerate(chain.from_iterable(groups)):
         values = state_dict["state"].get(index, {})
         tensors |= {f"{name}.{key}": value for key, value in values.items() if isinstance(value, Tensor)}
         others = {key: value for key, value in values.items() if not isinstance(value, Tensor)}
         # Stated for a parameter without state too (one that never had a gradient), so that lost state is noticed.
         if others or not values:
             numbers[name] = others
-    settings = [
-        {**{key: _as_json(value) for key, value in group.items()}, "params": group_names}
-        for group, group_names in zip(state_dict["param_groups"], groups, strict=True)
-    ]
+    settings = []
+    for group, group_names in zip(state_dict["param_groups"], groups, strict=True):
+        values = {key: list(value) if isinstance(value, tuple) else value for key, value in group.items()}
+        settings.append({**values, "params": group_names})
     return tensors, OptimizerSettings(kind=type(optimizer).__name__, groups=settings, numbers=numbers)
 
 
@@ -171,10 +171,12 @@ def _kinds(values: Mapping[str, Any], parameter: Tensor, by_shape: bool) -> dict
 
 def _names_by_group(model: nn.Module, optimizer: Optimizer) -> list[list[str]]:
     name_of = {id(parameter): plain_name(name) for name, parameter in model.named_parameters()}
-    groups = [[name_of.get(id(parameter)) for parameter in group["params"]] for group in optimizer.param_groups]
-    if any(name is None for group in groups for name in group):
-        raise CheckpointError("the optimizer updates a parameter that is not the model's; give it model.parameters()")
-    return [[name for name in group if name is not None] for group in groups]
+    try:
+        return [[name_of[id(parameter)] for parameter in group["params"]] for group in optimizer.param_groups]
+    except KeyError as error:
+        raise CheckpointError(
+            "the optimizer updates a parameter that is not the model's; give it model.parameters()"
+        ) from error
 
 
 def _restore_groups(own: list[dict[str, Any]], saved: list[dict[str, Any]], where: str) -> list[dict[str, Any]]:
@@ -182,8 +184,8 @@ def _restore_groups(own: list[dict[str, Any]], saved: list[dict[str, Any]], wher
     restored = []
     for own_group, saved_group in zip(own, saved, strict=True):
         group = {**own_group, **saved_group, "params": own_group["params"]}
-        for key in (own_group.keys() & saved_group.keys()) - {"params"}:
-            own_value, value = own_group[key], saved_group[key]
+        for key, own_value in own_group.items():
+            value = group[key]
             if not (_fits(own_value, value) and _is_possible(key, value)):
                 raise CheckpointError(
                     f"{where}: its optimizer's {key} is {value!r:.80}, this one's {own_value!r}; {_ANOTHER}"
@@ -206,10 +208,6 @@ def _is_possible(key: str, value: Any) -> bool:
     """Whether a setting that all optimizers define alike is valid: decay rates of averages are in [0, 1)."""
     rates = value if key == "betas" else [value] if key == "momentum" else []
     return all(0 <= rate < 1 for rate in rates)
-
-
-def _as_json(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _sizes(groups: list[Any]) -> str:
