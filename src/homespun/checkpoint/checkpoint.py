@@ -17,11 +17,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from homespun.checkpoint.layout import WritableFile, read_tensors, write_tensors
-from homespun.checkpoint.model_tensors import ModelTensors, check_matches, copy_into, model_tensors
+from homespun.checkpoint.model_tensors import ModelTensors, check_matches, model_tensors
 from homespun.checkpoint.optimizer_tensors import (
     OptimizerSettings,
     load_optimizer,
@@ -193,7 +194,9 @@ class Checkpoint:
         if optimizer is not None:
             tensors, saved = self.optimizer_tensors, self.optimizer
             load_optimizer(optimizer, optimizer_state_dict(model, optimizer, tensors, saved, self.where))
-        copy_into(own, self.model.tensors)
+        with torch.no_grad():
+            for name, tensor in own.tensors.items():
+                tensor.copy_(self.model.tensors[name])
         return self.iteration
 
 

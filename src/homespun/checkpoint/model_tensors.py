@@ -1,9 +1,7 @@
-"""A model as named tensors: what a checkpoint saves, and copying loaded values back."""
+"""A model as named tensors, and whether a checkpoint has the same ones."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from homespun.errors import CheckpointError
@@ -71,13 +69,6 @@ def check_matches(model: ModelTensors, saved: ModelTensors, where: str) -> None:
             f"{f' and {more} more' if more > 0 else ''}; build the model by the recipe that the checkpoint was trained "
             "with, and convert it to another type after loading"
         )
-
-
-def copy_into(model: ModelTensors, saved: Mapping[str, Tensor]) -> None:
-    """Overwrite the model's values, in place and on its device."""
-    with torch.no_grad():
-        for name, tensor in model.tensors.items():
-            tensor.copy_(saved[name])
 
 
 def _describe(model: ModelTensors) -> dict[str, str]:

@@ -3,14 +3,13 @@
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from homespun.accounting.machines import PRECISIONS
 from homespun.accounting.presets import PRESETS, preset, published_parameters
 from homespun.cli.parsing import CommandParser, parse_count, parse_size
 from homespun.errors import ConfigError
 from homespun.model.config import FeedForward
-from homespun.optim.config import AdamWOptim
 
 if TYPE_CHECKING:
     from homespun.accounting.estimate import Estimate
@@ -84,40 +83,34 @@ def _build_parser() -> CommandParser:
 def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: list[str]) -> "Estimate":
     from homespun.accounting.estimate import estimate_training
 
-    batch_size, micro_batch, num_steps, precision, published, optim = 1, None, 1, "float32", None, AdamWOptim()
+    settings: dict[str, Any] = {}
     if options.model in PRESETS:
         if overrides:
             parser.error(f"unrecognized arguments: {' '.join(overrides)}")
-        name, model, published = options.model, preset(options.model), published_parameters(options.model)
+        model, precision = preset(options.model), "float32"
+        settings |= {"name": options.model, "batch_size": 1, "num_steps": 1}
+        settings |= {"published_parameters": published_parameters(options.model)}
     elif Path(options.model).suffix in (".yaml", ".yml", ".json"):
         from homespun.recipe.load import load_recipe
 
         run = load_recipe(Path(options.model), overrides)
-        name, model, optim = run.name, run.model, run.optim
-        batch_size, micro_batch, num_steps = run.training.batch_size, run.execution.micro_batch, run.training.num_steps
-        if run.execution.precision != "auto":
-            precision = run.execution.precision
+        model = run.model
+        precision = "float32" if run.execution.precision == "auto" else run.execution.precision
+        settings |= {"name": run.name, "batch_size": run.training.batch_size, "num_steps": run.training.num_steps}
+        settings |= {"micro_batch": run.execution.micro_batch, "optim": run.optim}
     else:
         raise ConfigError(
             f"model = {options.model!r} is neither a preset ({', '.join(PRESETS)}) nor a recipe's file (.yaml or .json)"
         )
-    precision = options.precision or precision
     if options.batch_size is not None:
-        batch_size, micro_batch = options.batch_size, None
+        settings |= {"batch_size": options.batch_size, "micro_batch": None}
+    if options.steps is not None:
+        settings["num_steps"] = options.steps
+    precision = options.precision or precision
     changes = {"context_length": options.context_length, "feed_forward": options.feed_forward, "d_ff": options.d_ff}
     model = replace(model, **{field: value for field, value in changes.items() if value is not None})
-    return estimate_training(
-        model,
-        name=name,
-        batch_size=batch_size,
-        micro_batch=micro_batch,
-        num_steps=num_steps if options.steps is None else options.steps,
-        machine=_machine(options, precision),
-        precision=precision,
-        mfu=options.mfu,
-        published_parameters=published,
-        optim=optim,
-    )
+    machine = _machine(options, precision)
+    return estimate_training(model, machine=machine, precision=precision, mfu=options.mfu, **settings)
 
 
 def _machine(options: argparse.Namespace, precision: str) -> "Machine":
