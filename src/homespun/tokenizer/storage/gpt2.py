@@ -12,6 +12,8 @@ from homespun.tokenizer.definition import Definition, define
 from homespun.tokenizer.storage.printable import from_printable, to_printable
 from homespun.tokenizer.storage.reading import errors_about, read_json_object, read_utf8
 
+_WORDS = "a JSON object of tokens and ids"
+
 # Readers of merges.txt skip the first line. Ours adds the number of merges, which shows a truncated file.
 _HEADER = "#version: 0.2 - {} merges, by homespun with tokenizer.json"
 _OWN_HEADER = re.compile(_HEADER.format(r"(\d+)"))
@@ -25,8 +27,7 @@ def read_gpt2_files(vocab_path: Path, merges_path: Path, special_tokens: Sequenc
         TokenizerError: one is malformed, or they do not belong together; the message names the key or the line.
         ConfigError: a special token is empty or given twice.
     """
-    words = read_json_object(vocab_path, "a JSON object of tokens and ids")
-    merges = _read_merges(merges_path)
+    words, merges = read_json_object(vocab_path, _WORDS), _read_merges(merges_path)
     # A word of several characters states its id; another token may have its bytes.
     stated = {name: words[name] for name in special_tokens if len(name) > 1 and name in words}
     with errors_about(vocab_path):
@@ -43,9 +44,9 @@ def read_gpt2_directory(vocab_path: Path, merges_path: Path) -> Definition:
         MissingFileError: one of the files does not exist, or the tokenizer.json that we wrote with them.
         TokenizerError: one is malformed, or they do not belong together: merges.txt was cut off.
     """
-    words = read_json_object(vocab_path, "a JSON object of tokens and ids")
+    words = read_json_object(vocab_path, _WORDS)
     # Nobody else writes one key per line. The first line of merges.txt would not show what older versions wrote.
-    if read_utf8(vocab_path, "tokens and ids") == _vocab_text(words):
+    if read_utf8(vocab_path, _WORDS) == _vocab_text(words):
         raise MissingFileError(
             f"{vocab_path.parent}: tokenizer.json is missing, with which {vocab_path.name} was written: the tokenizer "
             "was not saved wholly; make it again, or load the other files with Tokenizer.from_files and the pattern"
@@ -109,12 +110,8 @@ def parse_vocab(words: dict[str, Any], special_tokens: Collection[str]) -> dict[
 def parse_merges(pairs: Iterable[object], place_of: Callable[[int], str]) -> list[tuple[bytes, bytes]]:
     """Return pairs of tokens, each from two words in the printable alphabet: a list of them, or a line.
 
-    Args:
-        pairs: The content of the file.
-        place_of: The place in the file of the pair with an index, for messages.
-
     Raises:
-        TokenizerError: a pair is not two words, or not printable.
+        TokenizerError: a pair is not two words, or not printable; the message has `place_of` its index.
     """
     merges: dict[tuple[bytes, bytes], None] = {}
     for index, pair in enumerate(pairs):

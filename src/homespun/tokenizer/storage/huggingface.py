@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from homespun._native import split
-from homespun.errors import ConfigError, TokenizerError
+from homespun.errors import TokenizerError
 from homespun.tokenizer.definition import Definition, define
 from homespun.tokenizer.patterns import PATTERNS, name_of_pattern
 from homespun.tokenizer.storage.gpt2 import format_merges, format_vocab, parse_merges, parse_vocab
 from homespun.tokenizer.storage.oniguruma import from_oniguruma, to_oniguruma
 from homespun.tokenizer.storage.reading import errors_about, read_json_object
+from homespun.typed_json import build_from_json
 
 # cl100k's pattern by hand: the translation would split long white space at the end of a text differently.
 _GPT4_ONIGURUMA = (
@@ -140,19 +141,15 @@ def _pattern_of(regex: str, own: object) -> str:
     # Another program may have changed the regular expression and left our key in place.
     if isinstance(own, str) and to_oniguruma(own) == regex:
         return own
-    try:
+    with errors_about("pre_tokenizer"):
         return from_oniguruma(regex)
-    except TokenizerError as error:
-        raise TokenizerError(f"pre_tokenizer: {error}") from error
 
 
 def _check_matches_all(pattern: str) -> None:
     """Refuse a Split that removes text from a sample: such text would not come back from its ids."""
     # The second alternative matches all text from the first place where `pattern` does not match.
-    try:
+    with errors_about("pre_tokenizer"):
         split_text, others = split(_SAMPLE, pattern), split(_SAMPLE, rf"(?:{pattern})|[\s\S]+")
-    except ConfigError as error:
-        raise TokenizerError(f"pre_tokenizer: {error}") from error
     if split_text != others:
         raise TokenizerError(
             f"pre_tokenizer: the Split by {pattern!r:.200} removes what it does not match, such as {others[-1]!r:.20}; "
@@ -162,42 +159,43 @@ def _check_matches_all(pattern: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _AddedToken:
-    content: str
     id: int
-    special: bool
-    normalized: bool
+    content: str
+    special: bool = False
+    normalized: bool | None = None
+    """None: unless it is special."""
+    single_word: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+
+    @property
+    def is_searched_last(self) -> bool:
+        return not self.special if self.normalized is None else self.normalized
+
+
+@dataclass(frozen=True)
+class _AddedTokens:
+    added_tokens: list[_AddedToken]
 
 
 def _read_added_tokens(values: dict[str, Any]) -> list[_AddedToken]:
+    listed = {"added_tokens": values.get("added_tokens") or []}
+    try:
+        added = build_from_json(_AddedTokens, listed, allow_defaults=True).added_tokens
+    except ValueError as error:
+        raise TokenizerError(f"{error}; restore the file") from error
     tokens: dict[str, _AddedToken] = {}
-    listed = values.get("added_tokens") or []
-    if not isinstance(listed, list):
-        raise TokenizerError(f"added_tokens: expected a JSON array, got {listed!r:.100}")
-    for index, added in enumerate(listed):
-        match added:
-            case {"id": int(id_), "content": str(name)} if name and not isinstance(id_, bool):
-                special = _read_flag(added, "special", index)
-                normalized = _read_flag(added, "normalized", index, default=not special)
-            case _:
-                raise TokenizerError(
-                    f"added_tokens[{index}]: expected an object with id and content, got {added!r:.200}"
-                )
+    for index, token in enumerate(added):
         for flag in ("single_word", "lstrip", "rstrip"):
-            if _read_flag(added, flag, index):
+            if getattr(token, flag):
                 raise TokenizerError(
                     f"added_tokens[{index}].{flag} is true, which homespun does not support; set it to false"
                 )
-        token = _AddedToken(content=name, id=id_, special=special, normalized=normalized)
-        if tokens.setdefault(name, token) != token:
-            raise TokenizerError(f"added_tokens[{index}]: {name!r} stands twice, with other settings; keep one of them")
+        if tokens.setdefault(token.content, token) != token:
+            raise TokenizerError(
+                f"added_tokens[{index}]: {token.content!r} stands twice, with other settings; keep one of them"
+            )
     return list(tokens.values())
-
-
-def _read_flag(added: dict[str, Any], flag: str, index: int, *, default: bool = False) -> bool:
-    value = added.get(flag, default)
-    if not isinstance(value, bool):
-        raise TokenizerError(f"added_tokens[{index}].{flag}: expected true or false, got {value!r:.100}")
-    return value
 
 
 def _search_once(added: list[_AddedToken]) -> list[_AddedToken]:
@@ -206,41 +204,28 @@ def _search_once(added: list[_AddedToken]) -> list[_AddedToken]:
     There the tokens with `normalized: false` are searched for first, then the others in the remaining text. A token
     of the second search that contains one of the first is therefore never found. Where one merely begins inside
     another, the result depends on the order, and the file is refused.
-
-    Raises:
-        TokenizerError: tokens of the two searches overlap so.
     """
-    first = [token.content for token in added if not token.normalized]
-    found = []
-    for token in added:
-        if not token.normalized:
-            found.append(token)
-            continue
-        if any(name in token.content for name in first):
-            continue
-        for name in first:
+    first = [token.content for token in added if not token.is_searched_last]
+    found = [t for t in added if not (t.is_searched_last and any(name in t.content for name in first))]
+    for token in found:
+        for name in first if token.is_searched_last else ():
             if any(name.startswith(token.content[start:]) for start in range(1, len(token.content))):
                 raise TokenizerError(
                     f"added_tokens: {token.content!r} (normalized) ends as {name!r} (not normalized) begins, and which "
                     'is found first depends on that; set "normalized" alike for both'
                 )
-        found.append(token)
     return found
 
 
 def _refuse_settings(values: dict[str, Any], model: dict[str, Any]) -> None:
-    """Refuse every setting that would change ids and that homespun does not support.
-
-    Raises:
-        TokenizerError: naming the first.
-    """
+    """Refuse every setting that would change ids and that homespun does not support."""
     if model.get("type", "BPE") != "BPE":
         raise TokenizerError(f"model.type is {model['type']!r}; homespun reads BPE")
-    refused = {key: values.get(key) for key in ("truncation", "padding")}
-    refused["normalizer"] = _flatten(values.get("normalizer"), "normalizers")
-    refused |= {f"model.{key}": model.get(key) for key in ("dropout", "byte_fallback", "ignore_merges", "unk_token")}
-    refused |= {f"model.{key}": model.get(key) for key in ("continuing_subword_prefix", "end_of_word_suffix")}
-    for key, value in refused.items():
+    settings = {key: values.get(key) for key in ("truncation", "padding")}
+    settings["normalizer"] = _flatten(values.get("normalizer"), "normalizers")
+    settings |= {f"model.{key}": model.get(key) for key in ("dropout", "byte_fallback", "ignore_merges", "unk_token")}
+    settings |= {f"model.{key}": model.get(key) for key in ("continuing_subword_prefix", "end_of_word_suffix")}
+    for key, value in settings.items():
         if value:
             raise TokenizerError(
                 f"{key} is {value!r:.100}, which homespun does not support; use a plain byte-level tokenizer"

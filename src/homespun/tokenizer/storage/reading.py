@@ -11,11 +11,7 @@ from homespun.typed_json import parse_json
 
 
 def read_utf8(path: Path, what: str) -> str:
-    """The text of a file, line ends as they are.
-
-    Args:
-        path: The file.
-        what: What it should be, such as "a list of merges".
+    """The text of a file that should be `what`, such as "a list of merges"; line ends as they are.
 
     Raises:
         MissingFileError: it does not exist.
@@ -33,13 +29,7 @@ def read_utf8(path: Path, what: str) -> str:
 
 
 def read_json_object(path: Path, what: str) -> dict[str, Any]:
-    """The JSON object in a file; a duplicate key is refused.
-
-    Raises:
-        MissingFileError: the file does not exist.
-        DataError: it is a directory.
-        TokenizerError: it is anything else.
-    """
+    """The JSON object in a file; `TokenizerError` for a duplicate key or anything else. Otherwise as `read_utf8`."""
 
     def refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         values = dict(pairs)
@@ -64,9 +54,9 @@ def read_json_object(path: Path, what: str) -> dict[str, Any]:
 
 
 @contextmanager
-def errors_about(path: Path) -> Iterator[None]:
-    """Prefix `path` to the message of an error in the content read from it."""
+def errors_about(where: Path | str) -> Iterator[None]:
+    """Prefix a file or key to the message of an error in the content read from it."""
     try:
         yield
     except (TokenizerError, ConfigError) as error:
-        raise TokenizerError(f"{path}: {error}") from error
+        raise TokenizerError(f"{where}: {error}") from error
