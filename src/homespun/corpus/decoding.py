@@ -4,11 +4,10 @@ import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
-from os import PathLike
 
 import zstandard
 
-from homespun.corpus.inputs import InputFile, as_input
+from homespun.corpus.inputs import InputFile
 from homespun.corpus.remote import ByteStream
 from homespun.errors import DataError
 
@@ -26,8 +25,8 @@ class DecompressedFile:
     Iterating raises what `InputFile.open` does, and DataError where the file is empty, truncated, damaged, or no text.
     """
 
-    def __init__(self, file: str | PathLike[str] | InputFile) -> None:
-        self.file = as_input(file)
+    def __init__(self, file: InputFile) -> None:
+        self.file = file
         self.consumed_bytes = 0
         """Bytes of the file as stored that were read so far; compare with its size for progress."""
 

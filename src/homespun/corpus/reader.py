@@ -76,7 +76,7 @@ def read_text(file: str | PathLike[str] | InputFile) -> Iterator[str]:
     Raises:
         HomespunError: as `read_documents`; offsets are those in the decompressed text.
     """
-    chunks = DecompressedFile(file)
+    chunks = DecompressedFile(as_input(file))
     held, offset = b"", 0
     for data in chunks:
         held += data

@@ -18,13 +18,10 @@ from homespun.tokenizer.arguments import batch_error, text_error
 from homespun.tokenizer.config import resolve_num_threads
 from homespun.tokenizer.definition import Definition, define
 from homespun.tokenizer.patterns import name_of_pattern
-from homespun.tokenizer.storage import (
-    load_definition,
-    load_pretrained,
-    read_gpt2_files,
-    read_tiktoken_file,
-    save_definition,
-)
+from homespun.tokenizer.storage.directory import load_definition, save_definition
+from homespun.tokenizer.storage.gpt2 import read_gpt2_files
+from homespun.tokenizer.storage.pretrained import load_pretrained
+from homespun.tokenizer.storage.tiktoken import read_tiktoken_file
 
 SpecialPolicy = Literal["encode", "text", "reject"]
 """What a special token inside a text becomes: its id, ordinary text, or an error."""

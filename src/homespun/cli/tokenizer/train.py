@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
     # Imported here so that `--help` is fast.
     from homespun.tokenizer.config import check_special_tokens, check_vocab_size
     from homespun.tokenizer.definition import define
-    from homespun.tokenizer.storage import check_can_be_saved
+    from homespun.tokenizer.storage.directory import check_can_be_saved
     from homespun.tokenizer.tokenizer import Tokenizer
     from homespun.tokenizer.train import merge_counts
     from homespun.tokenizer.vocabulary import check_can_be_extended, initial_vocab

@@ -90,23 +90,6 @@ def read_header(path: Path) -> CountsHeader:
     return header
 
 
-def check_header(path: Path, found: CountsHeader, expected: CountsHeader) -> None:
-    """Refuse counts at `path` that are not those of one corpus with the expected settings.
-
-    Raises:
-        DataError: naming the first difference.
-    """
-    differences = {name: (found.settings[name], value) for name, value in expected.settings.items()}
-    differences["text_key"] = (found.sources[0].text_key, expected.sources[0].text_key)
-    differences["inputs"] = ([source.fingerprint for source in found.sources], [expected.sources[0].fingerprint])
-    for name, (old, new) in differences.items():
-        if old != new:
-            raise DataError(
-                f"{path}: was counted with {name} {old!r}, not {new!r}; "
-                "delete it to count again, or choose another name"
-            )
-
-
 def read_counts(
     paths: Sequence[Path], *, max_memory_bytes: int | None = None, spill_dir: str | PathLike[str] | None = None
 ) -> _native.PretokenCounts:

@@ -28,7 +28,6 @@ from homespun.tokenizer.counting.file import (
     CountedSource,
     CountsHeader,
     CountsSums,
-    check_header,
     read_counts,
     read_header,
 )
@@ -122,7 +121,7 @@ def count_corpus(
     )
     with hold_lock(directory, unless=out):
         if out.exists():
-            check_header(out, read_header(out), header)
+            _check_header(out, read_header(out), header)
         else:
             claim_directory(directory, header, source)
             try:
@@ -161,9 +160,22 @@ def claim_directory(directory: Path, header: CountsHeader, source: Source) -> No
         found = read_json(path, RangesRecord, version=RECORD_VERSION)
     except ValueError as error:
         raise DataError(f"{error}; {remedy}") from error
-    check_header(directory, found.header, header)
+    _check_header(directory, found.header, header)
     if found.modified != expected.modified:
         raise DataError(f"{directory}: an input was written to after counting had begun; {remedy}")
+
+
+def _check_header(path: Path, found: CountsHeader, expected: CountsHeader) -> None:
+    """Refuse counts at `path` that are not those of one corpus with the expected settings."""
+    differences = {name: (found.settings[name], value) for name, value in expected.settings.items()}
+    differences["text_key"] = (found.sources[0].text_key, expected.sources[0].text_key)
+    differences["inputs"] = ([source.fingerprint for source in found.sources], [expected.sources[0].fingerprint])
+    for name, (old, new) in differences.items():
+        if old != new:
+            raise DataError(
+                f"{path}: was counted with {name} {old!r}, not {new!r}; "
+                "delete it to count again, or choose another name"
+            )
 
 
 @dataclass(frozen=True)
