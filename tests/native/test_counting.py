@@ -144,5 +144,5 @@ def test_a_counter_gives_its_counts_once(tmp_path):
     counter.count_documents([["low low"], ["low"]])
     assert counter.finish().items() == [(b" low", 1), (b"low", 2)]
     for use in (counter.finish, lambda: counter.count_documents([])):
-        with pytest.raises(RuntimeError, match="given its counts away"):
+        with pytest.raises(RuntimeError, match="counter has given its result away"):
             use()

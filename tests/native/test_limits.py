@@ -6,7 +6,7 @@ import sys
 import pytest
 
 PREPARE = """
-import os, resource, signal, sys, threading
+import numpy, os, resource, signal, sys, threading
 from homespun.tokenizer import Tokenizer, train_bpe
 
 vocab = {byte: bytes([byte]) for byte in range(256)} | {256: b"ab", 257: b"abab"}
@@ -17,12 +17,16 @@ calls = {
     "encode_with_offsets": tokenizer.encode_with_offsets,
     "encode_batch": lambda text: tokenizer.encode_batch([text]),
     "train_bpe": lambda text: train_bpe(sys.argv[2], 300, []),
+    "stream": lambda text: list(tokenizer.encode_iterable([text])),
+    "decode_bytes": lambda text: tokenizer.decode_bytes(numpy.arange(len(text), dtype=numpy.uint32) % 258),
     "main": lambda text: __import__("homespun.cli.main").cli.main.main(sys.argv[3:]),
 }
 call = calls[sys.argv[1]]
 """
 INTERRUPT = """
 text = "some words and ever more of them, " * 3_000_000
+if sys.argv[1] == "train_bpe":
+    text = open(sys.argv[2]).read()
 threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     print(call(text))
@@ -44,6 +48,7 @@ except MemoryError:
 """
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits address space, measured in /proc")
 ENCODERS = ["encode", "encode_to_numpy", "encode_with_offsets", "encode_batch"]
+ONE_PRETOKEN = "abbabaabcd" * 2_000_000
 
 
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -52,10 +57,11 @@ def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("method", ENCODERS)
-def test_ctrl_c_while_encoding_raises_keyboard_interrupt(method):
+@pytest.mark.parametrize("method", [*ENCODERS, "stream", "decode_bytes", "train_bpe"])
+def test_ctrl_c_during_long_work_raises_keyboard_interrupt(method, tmp_path):
     """Oracle: Python's own exception. A pending Ctrl-C made the first use of NumPy's C interface panic."""
-    done = run(INTERRUPT, method)
+    (tmp_path / "text.txt").write_text(ONE_PRETOKEN)
+    done = run(INTERRUPT, method, tmp_path / "text.txt")
     assert (done.returncode, done.stdout, done.stderr) == (0, "KeyboardInterrupt\n", "")
 
 
@@ -72,11 +78,21 @@ def test_ctrl_c_ends_a_command_with_130(tmp_path):
 
 @linux
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("method", [*ENCODERS, "train_bpe"])
+@pytest.mark.parametrize("method", [*ENCODERS, "train_bpe", "stream"])
 def test_too_little_memory_raises_memory_error(method, tmp_path):
     """Oracle: Python's own exception. 20 MB in one pre-token need 80 MB for its cells alone, and as much for places."""
-    (tmp_path / "text.txt").write_text("abbabaabcd" * 2_000_000)
+    (tmp_path / "text.txt").write_text(ONE_PRETOKEN)
     done = run(STARVE, method, tmp_path / "text.txt")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "MemoryError\n", "")
+
+
+@linux
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("num_megabytes", [300, 400])
+def test_tokens_as_long_as_the_text_raise_memory_error(num_megabytes, tmp_path):
+    """Oracle: Python's own exception. Training has room enough, but not the vocabulary of tokens of megabytes."""
+    (tmp_path / "text.txt").write_text(ONE_PRETOKEN)
+    done = run(STARVE.replace("100_000_000", f"{num_megabytes}_000_000"), "train_bpe", tmp_path / "text.txt")
     assert (done.returncode, done.stdout, done.stderr) == (0, "MemoryError\n", "")
 
 
@@ -84,7 +100,7 @@ def test_too_little_memory_raises_memory_error(method, tmp_path):
 @pytest.mark.timeout(90)
 def test_too_little_memory_ends_a_command_with_one_line(tmp_path):
     """Oracle: the contract of bad input: exit code 2, one line, nothing written."""
-    (tmp_path / "text.txt").write_text("abbabaabcd" * 2_000_000)
+    (tmp_path / "text.txt").write_text(ONE_PRETOKEN)
     command = ["tokenizer", "train", tmp_path / "text.txt", "--vocab-size", "300", "--out", tmp_path / "tokenizer"]
     done = run(STARVE.replace("call(text[:1000])", ""), "main", "", *command)
     assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::BpeError;
 use crate::memory::{extend, reserve};
+use crate::progress::Progress;
 use crate::special::SpecialTokens;
 use crate::split::Splitter;
 use crate::stable::{cut_context_bytes, last_cut, stable_prefix};
@@ -108,6 +109,7 @@ impl<R: Read> ChunkReader<R> {
         chunk: &mut Chunk,
         specials: &SpecialTokens,
         splitter: &Splitter,
+        progress: &Progress,
     ) -> Result<bool, BpeError> {
         chunk.place = self.place.display().to_string();
         chunk.offset = self.carry_offset;
@@ -115,6 +117,7 @@ impl<R: Read> ChunkReader<R> {
         chunk.bytes.append(&mut self.carry);
         let mut target = self.chunk_bytes;
         loop {
+            progress.check()?;
             self.fill(&mut chunk.bytes, target)?;
             chunk.text_len = chunk.bytes.len();
             if self.is_at_end {

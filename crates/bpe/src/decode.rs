@@ -2,6 +2,7 @@
 
 use crate::error::BpeError;
 use crate::parallel;
+use crate::progress::{Progress, CHECK_EVERY};
 use crate::vocab::{Symbol, Vocabulary, FIXED_SIZE, TOO_LONG};
 
 /// An id as a token file or an array holds it.
@@ -26,17 +27,21 @@ impl<'a, I: Id> Decoding<'a, I> {
     ///
     /// # Errors
     /// An id outside the vocabulary, by its position: the first.
-    pub fn new(vocabulary: &'a Vocabulary, ids: &'a [I], num_threads: usize) -> Result<Self, BpeError> {
+    pub fn new(
+        vocabulary: &'a Vocabulary,
+        ids: &'a [I],
+        num_threads: usize,
+        progress: &Progress,
+    ) -> Result<Self, BpeError> {
         let num_parts = num_threads.min(ids.len() / MIN_IDS_PER_THREAD).max(1);
         let part_len = ids.len().div_ceil(num_parts).max(1);
-        let counted = parallel::map(ids.chunks(part_len), |part| (part, vocabulary.count_bytes(part)));
-        let mut parts = Vec::with_capacity(counted.len());
-        for (k, (part, num_bytes)) in counted.into_iter().enumerate() {
-            let outside =
-                |position: usize| vocabulary.outside(i128::from(part[position].into()), k * part_len + position);
-            parts.push((part, num_bytes.map_err(outside)?));
-        }
-        Ok(Self { vocabulary, parts })
+        let parts = parallel::map(ids.chunks(part_len).enumerate(), |(k, part)| {
+            Ok((part, vocabulary.count_bytes(part, k * part_len, progress)?))
+        });
+        Ok(Self {
+            vocabulary,
+            parts: parts.into_iter().collect::<Result<_, _>>()?,
+        })
     }
 
     /// How many bytes the ids spell.
@@ -45,11 +50,14 @@ impl<'a, I: Id> Decoding<'a, I> {
         self.parts.iter().map(|part| part.1).sum()
     }
 
-    /// Write what the ids spell to `out`.
+    /// Writes what the ids spell to `out`.
+    ///
+    /// # Errors
+    /// [`BpeError::Interrupted`].
     ///
     /// # Panics
     /// `out` is not [`Decoding::num_bytes`] long.
-    pub fn write(&self, out: &mut [u8]) {
+    pub fn write(&self, out: &mut [u8], progress: &Progress) -> Result<(), BpeError> {
         assert_eq!(out.len(), self.num_bytes(), "the buffer fits what is decoded");
         let mut rest = out;
         let mut work = Vec::with_capacity(self.parts.len());
@@ -58,7 +66,8 @@ impl<'a, I: Id> Decoding<'a, I> {
             work.push((ids, out));
             rest = behind;
         }
-        parallel::map(work, |(ids, out)| self.vocabulary.spell(ids, out));
+        let written = parallel::map(work, |(ids, out)| self.vocabulary.spell(ids, out, progress));
+        written.into_iter().collect()
     }
 }
 
@@ -68,41 +77,49 @@ impl Vocabulary {
     /// # Errors
     /// An id outside the vocabulary, by its position.
     pub fn decode<I: Id>(&self, ids: &[I]) -> Result<Vec<u8>, BpeError> {
-        let decoding = Decoding::new(self, ids, 1)?;
+        let progress = Progress::default();
+        let decoding = Decoding::new(self, ids, 1, &progress)?;
         let mut bytes = vec![0; decoding.num_bytes()];
-        decoding.write(&mut bytes);
+        decoding.write(&mut bytes, &progress)?;
         Ok(bytes)
     }
 
-    /// How many bytes `ids` spell, or the place of the first that is outside the vocabulary.
-    fn count_bytes<I: Id>(&self, ids: &[I]) -> Result<usize, usize> {
+    /// How many bytes `ids` spell, of which the first stands at `start`.
+    fn count_bytes<I: Id>(&self, ids: &[I], start: usize, progress: &Progress) -> Result<usize, BpeError> {
         let mut num_bytes = 0;
-        for (position, &id) in ids.iter().enumerate() {
-            let symbol = self.symbol_of_id(id.into()).ok_or(position)?;
-            num_bytes += match self.fixed_size_bytes(symbol)[FIXED_SIZE - 1] {
-                TOO_LONG => self.symbol_bytes(symbol).len(),
-                len => usize::from(len),
-            };
+        for (chunk, start) in ids.chunks(CHECK_EVERY).zip((start..).step_by(CHECK_EVERY)) {
+            progress.check()?;
+            for (&id, position) in chunk.iter().zip(start..) {
+                let id = id.into();
+                let symbol = self.symbol_of_id(id).ok_or_else(|| self.outside(id.into(), position))?;
+                num_bytes += match self.fixed_size_bytes(symbol)[FIXED_SIZE - 1] {
+                    TOO_LONG => self.symbol_bytes(symbol).len(),
+                    len => usize::from(len),
+                };
+            }
         }
         Ok(num_bytes)
     }
 
-    /// Write what `ids`, all of them in the vocabulary, spell to `out`, which has room for just that.
-    fn spell<I: Id>(&self, ids: &[I], out: &mut [u8]) {
+    /// Writes what `ids`, all of them in the vocabulary, spell to `out`, which has room for just that.
+    fn spell<I: Id>(&self, ids: &[I], out: &mut [u8], progress: &Progress) -> Result<(), BpeError> {
         let mut end = 0;
-        let symbols = ids.iter().filter_map(|&id| self.symbol_of_id(id.into()));
-        for symbol in symbols {
-            let bytes = self.fixed_size_bytes(symbol);
-            let len = usize::from(bytes[FIXED_SIZE - 1]);
-            match out.get_mut(end..end + FIXED_SIZE) {
-                // One move of a fixed length: what it copies too much, the next one overwrites.
-                Some(place) if len < FIXED_SIZE => {
-                    place.copy_from_slice(bytes);
-                    end += len;
+        for chunk in ids.chunks(CHECK_EVERY) {
+            progress.check()?;
+            for symbol in chunk.iter().filter_map(|&id| self.symbol_of_id(id.into())) {
+                let bytes = self.fixed_size_bytes(symbol);
+                let len = usize::from(bytes[FIXED_SIZE - 1]);
+                match out.get_mut(end..end + FIXED_SIZE) {
+                    // One move of a fixed length: what it copies too much, the next one overwrites.
+                    Some(place) if len < FIXED_SIZE => {
+                        place.copy_from_slice(bytes);
+                        end += len;
+                    }
+                    _ => end += self.spell_exactly(symbol, &mut out[end..]),
                 }
-                _ => end += self.spell_exactly(symbol, &mut out[end..]),
             }
         }
+        Ok(())
     }
 
     /// A long token, or one near the end.
@@ -141,22 +158,26 @@ mod tests {
     #[test]
     fn threads_change_nothing() {
         let vocabulary = Vocabulary::new((0..).zip(long_tokens()), &[]).unwrap();
+        let progress = Progress::new();
         let num_ids = 3 * MIN_IDS_PER_THREAD + 1;
         let mut ids: Vec<u32> = (0..num_ids as u32).map(|k| k * 7 % 4).collect();
         let expected = vocabulary.decode(&ids).unwrap();
         for num_threads in [0, 1, 2, 3, 100] {
-            let decoding = Decoding::new(&vocabulary, &ids, num_threads).unwrap();
+            let decoding = Decoding::new(&vocabulary, &ids, num_threads, &progress).unwrap();
             let mut bytes = vec![0; decoding.num_bytes()];
-            decoding.write(&mut bytes);
+            decoding.write(&mut bytes, &progress).unwrap();
             assert!(bytes == expected);
         }
         let place = 5 * MIN_IDS_PER_THREAD / 2;
         (ids[place], ids[place + 9]) = (40, 41);
         for num_threads in [1, 2, 3] {
-            let error = Decoding::new(&vocabulary, &ids, num_threads).unwrap_err();
+            let error = Decoding::new(&vocabulary, &ids, num_threads, &progress).unwrap_err();
             let is_first = matches!(error, BpeError::IdOutsideVocabulary { id: 40, position, .. } if position == place);
             assert!(is_first, "{error}");
         }
+        progress.stop();
+        let stopped = Decoding::new(&vocabulary, &ids, 2, &progress);
+        assert!(matches!(stopped, Err(BpeError::Interrupted)));
     }
 
     #[test]

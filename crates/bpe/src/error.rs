@@ -6,24 +6,17 @@ use thiserror::Error;
 
 /// Why a text, a pattern, a vocabulary or a file cannot be used.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "a variant's message says what its fields are")]
 pub enum BpeError {
     /// The pre-tokenization pattern is not a regular expression that this crate can run.
     #[error("pattern {pattern:?} cannot be used: {reason}; check it as a regular expression with \\p{{..}} classes and look-around")]
-    InvalidPattern {
-        /// The pattern as given.
-        pattern: String,
-        /// What the regular-expression engine said.
-        reason: String,
-    },
+    InvalidPattern { pattern: String, reason: String },
 
     /// A free pattern gave up on a text (its backtracking limit).
     #[error("pattern {pattern:?} gave up near byte {offset:?} of a document: {reason}; simplify the pattern, or use GPT-2's or GPT-4's")]
     PatternGaveUp {
-        /// The pattern as given.
         pattern: String,
-        /// Byte offset in the document at which the search began.
         offset: usize,
-        /// What the regular-expression engine said.
         reason: String,
     },
 
@@ -36,19 +29,11 @@ pub enum BpeError {
 
     /// A special token is listed twice.
     #[error("special token {token:?} is given twice; each needs one id, so list it once")]
-    DuplicateSpecialToken {
-        /// The token.
-        token: String,
-    },
+    DuplicateSpecialToken { token: String },
 
     /// The automaton that finds special tokens would not fit its own numbering.
     #[error("{count} special tokens cannot be searched for together: {reason}; use fewer or shorter ones")]
-    TooManySpecialTokens {
-        /// How many were given.
-        count: usize,
-        /// What the search automaton said.
-        reason: String,
-    },
+    TooManySpecialTokens { count: usize, reason: String },
 
     /// A text is not UTF-8.
     #[error("{place}: byte {offset} is not valid UTF-8; convert the text to UTF-8 first (for example with iconv)")]
@@ -68,60 +53,34 @@ pub enum BpeError {
 
     /// The operating system refused a file.
     #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    Io { path: PathBuf, source: std::io::Error },
 
     /// More distinct text than positions can number.
     #[error("the distinct pre-tokens hold {bytes} bytes, more than the {limit} that training can number; train on a sample, or with a pattern that splits finer")]
     CorpusTooLarge {
         /// Bytes of all distinct pre-tokens together, one separator each included.
         bytes: u64,
-        /// The most that fits.
         limit: u64,
     },
 
     /// A file of counts that is not as it was written.
     #[error("{}: not an intact file of counts: {reason}; copy it again, or count again", path.display())]
-    DamagedCounts {
-        /// The file.
-        path: PathBuf,
-        /// What does not fit.
-        reason: &'static str,
-    },
+    DamagedCounts { path: PathBuf, reason: &'static str },
 
     /// A file of counts of a format yet to come, or given up.
     #[error("{}: a file of counts of version {version}, of which this version of homespun reads {known}; count again", path.display())]
-    OtherCountsVersion {
-        /// The file.
-        path: PathBuf,
-        /// What it says.
-        version: u32,
-        /// What can be read.
-        known: u32,
-    },
+    OtherCountsVersion { path: PathBuf, version: u32, known: u32 },
 
     /// Counts whose sum is no number of 64 bits.
     #[error(
         "the counts of all pre-tokens up to {} add up to more than 64 bits hold; check where they come from",
         show(pretoken)
     )]
-    CountTooLarge {
-        /// Where the sum was too much.
-        pretoken: Vec<u8>,
-    },
+    CountTooLarge { pretoken: Vec<u8> },
 
     /// More distinct pre-tokens than the memory allowed can hold.
     #[error("the counts of all distinct pre-tokens take {needed} bytes of memory, more than the {max_bytes} left for them; allow more, or count into a file")]
-    CountsExceedMemory {
-        /// Bytes that they take.
-        needed: usize,
-        /// Bytes that they may take.
-        max_bytes: usize,
-    },
+    CountsExceedMemory { needed: usize, max_bytes: usize },
 
     /// The caller asked to stop.
     #[error("stopped by the caller; nothing was kept")]
@@ -129,17 +88,11 @@ pub enum BpeError {
 
     /// The operating system refused memory whose size depends on the input.
     #[error("could not allocate {num_bytes} bytes")]
-    OutOfMemory {
-        /// Bytes asked for at once.
-        num_bytes: usize,
-    },
+    OutOfMemory { num_bytes: usize },
 
     /// A token without bytes.
     #[error("token {id} of the vocabulary is empty; remove it")]
-    EmptyToken {
-        /// Its id.
-        id: u32,
-    },
+    EmptyToken { id: u32 },
 
     /// Two tokens with one id.
     #[error(
@@ -147,94 +100,58 @@ pub enum BpeError {
         show(first),
         show(second)
     )]
-    DuplicateId {
-        /// The id.
-        id: u32,
-        /// Its bytes.
-        first: Vec<u8>,
-        /// What else it should spell.
-        second: Vec<u8>,
-    },
+    DuplicateId { id: u32, first: Vec<u8>, second: Vec<u8> },
 
     /// More tokens than the encoder can number.
     #[error("{num_tokens} tokens are too many; an encoder takes fewer than 2**31")]
-    VocabularyTooLarge {
-        /// How many there are.
-        num_tokens: usize,
-    },
+    VocabularyTooLarge { num_tokens: usize },
 
     /// A merge of or into something that is no token.
     #[error("merge {index} joins {} and {}, but {} is not in the vocabulary; vocabulary and merges must come from the same tokenizer", show(left), show(right), show(missing))]
     MergeOutsideVocabulary {
         /// The merge's place in the list, from 0.
         index: usize,
-        /// Its left part.
         left: Vec<u8>,
-        /// Its right part.
         right: Vec<u8>,
-        /// The part or result that is no token.
         missing: Vec<u8>,
     },
 
     /// A text needs a byte that is no token.
     #[error("byte 0x{byte:02X} at byte {offset} of the text is not in the vocabulary, so the text cannot be encoded; add all 256 single bytes to the vocabulary")]
-    ByteOutsideVocabulary {
-        /// The byte.
-        byte: u8,
-        /// Where the text first needs it.
-        offset: usize,
-    },
+    ByteOutsideVocabulary { byte: u8, offset: usize },
 
     /// A text holds a special token where none may be.
     #[error("special token {token:?} at byte {offset} of the text; to encode it as its id pass special=\"encode\", as ordinary text special=\"text\"")]
-    SpecialTokenInText {
-        /// The token.
-        token: String,
-        /// Where it stands first.
-        offset: usize,
-    },
+    SpecialTokenInText { token: String, offset: usize },
 
     /// A pre-token longer than the encoder can number.
     #[error(
         "the pre-token at byte {offset} of the text is {num_bytes} bytes long, more than {limit}; break the text up"
     )]
     PretokenTooLong {
-        /// Where it begins.
         offset: usize,
-        /// Its length.
         num_bytes: usize,
-        /// The most that fits.
         limit: usize,
     },
 
     /// An id that no token has.
     #[error("id {id} at position {position} is not in the vocabulary of {vocab_size} tokens{}; were the ids made by another tokenizer?", show_largest(*largest_id))]
     IdOutsideVocabulary {
-        /// The id.
         id: i128,
-        /// Its place in the sequence, from 0.
         position: usize,
-        /// How many tokens there are.
         vocab_size: usize,
-        /// The largest id there is.
         largest_id: Option<u32>,
     },
 
     /// What is wrong with the text of one file, offsets counted from its beginning.
     #[error("{}: {error}", path.display())]
-    InFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with its text.
-        error: Box<BpeError>,
-    },
+    InFile { path: PathBuf, error: Box<BpeError> },
 
     /// What is wrong with one of many texts.
     #[error("text {index}: {error}")]
     InText {
         /// The text's place in the list, from 0.
         index: usize,
-        /// What is wrong with it.
         error: Box<BpeError>,
     },
 }

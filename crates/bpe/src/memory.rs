@@ -40,19 +40,34 @@ pub(crate) fn extend<T: Copy>(vec: &mut Vec<T>, items: &[T]) -> Result<(), BpeEr
     Ok(())
 }
 
+/// Makes room for `additional` more bytes of text, by doubling.
+pub(crate) fn reserve_text(text: &mut String, additional: usize) -> Result<(), BpeError> {
+    if text.capacity() - text.len() >= additional {
+        return Ok(());
+    }
+    let reserved = text.try_reserve(additional);
+    with_headroom(reserved, text.capacity(), text.len().saturating_add(additional))
+}
+
 #[cold]
 fn grow<T>(
     vec: &mut Vec<T>,
     additional: usize,
     reserve: impl Fn(&mut Vec<T>, usize) -> Result<(), TryReserveError>,
 ) -> Result<(), BpeError> {
-    let mut reserved = reserve(vec, additional);
-    if reserved.is_ok() && vec.capacity() * size_of::<T>() >= LARGE_BYTES {
-        reserved = Vec::<u8>::new().try_reserve_exact(HEADROOM_BYTES);
+    let reserved = reserve(vec, additional);
+    let num_bytes = |len: usize| len.saturating_mul(size_of::<T>());
+    let asked = num_bytes(vec.len().saturating_add(additional));
+    with_headroom(reserved, num_bytes(vec.capacity()), asked)
+}
+
+/// Refuses what was reserved, `num_bytes` in all, where too little is left for others.
+fn with_headroom(reserved: Result<(), TryReserveError>, num_bytes: usize, asked: usize) -> Result<(), BpeError> {
+    let has_headroom = || Vec::<u8>::new().try_reserve_exact(HEADROOM_BYTES).is_ok();
+    if reserved.is_ok() && (num_bytes < LARGE_BYTES || has_headroom()) {
+        return Ok(());
     }
-    reserved.map_err(|_| BpeError::OutOfMemory {
-        num_bytes: vec.len().saturating_add(additional).saturating_mul(size_of::<T>()),
-    })
+    Err(BpeError::OutOfMemory { num_bytes: asked })
 }
 
 #[cfg(test)]

@@ -1,10 +1,7 @@
 //! Which part of a text that is still arriving can be used already.
 
 use crate::special::SpecialTokens;
-use crate::split::Splitter;
-
-/// How far back from its end a text is searched for a safe cut before it is read from its beginning instead.
-const LOOK_BACK_BYTES: usize = 1024;
+use crate::split::{Splitter, LOOK_BACK_BYTES};
 
 const MAX_CHAR_BYTES: usize = 4;
 
@@ -50,6 +47,6 @@ pub(crate) fn cut_context_bytes(specials: &SpecialTokens) -> usize {
 pub(crate) fn last_cut(text: &str, splitter: &Splitter, specials: &SpecialTokens) -> Option<usize> {
     let bytes = text.as_bytes();
     let unfinished = specials.unfinished_from(bytes, 0);
-    let cut = splitter.last_safe_cut(&text[..unfinished], LOOK_BACK_BYTES)?;
+    let cut = splitter.last_safe_cut(&text[..unfinished])?;
     (!specials.straddles(bytes, cut)).then_some(cut)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::encode::{Encoder, SpecialPolicy};
 use crate::error::BpeError;
+use crate::progress::Progress;
 use crate::special::SpecialTokens;
 use crate::stable::stable_prefix;
 
@@ -18,6 +19,8 @@ const ALWAYS_TRIED_BYTES: usize = 256;
 /// takes linear time, and memory at most twice its length.
 #[derive(Debug)]
 pub struct EncodeStream {
+    /// Stops what takes long; to be set before it begins.
+    pub progress: Progress,
     encoder: Arc<Encoder>,
     special: SpecialPolicy,
     /// Those that are looked for under this policy.
@@ -35,6 +38,7 @@ impl EncodeStream {
     pub fn new(encoder: Arc<Encoder>, special: SpecialPolicy) -> Self {
         let special_tokens = encoder.tokens_found(special).0.clone();
         Self {
+            progress: Progress::default(),
             encoder,
             special,
             special_tokens,
@@ -75,7 +79,7 @@ impl EncodeStream {
         let held = std::mem::take(&mut self.held);
         self.try_again_bytes = 0;
         let offset = std::mem::take(&mut self.offset);
-        self.encoder.encode_at(&held, self.special, offset, out)
+        self.encoder.encode_at(&held, self.special, offset, &self.progress, out)
     }
 
     /// How many bytes of text wait for what follows them.
@@ -93,7 +97,9 @@ impl EncodeStream {
         } else {
             0
         };
-        let encoded = self.encoder.encode_at(&text[..used], self.special, self.offset, out);
+        let encoded = self
+            .encoder
+            .encode_at(&text[..used], self.special, self.offset, &self.progress, out);
         self.offset = if encoded.is_ok() { self.offset + used } else { 0 };
         encoded.map(|()| used)
     }

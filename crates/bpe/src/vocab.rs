@@ -5,6 +5,7 @@
 
 use crate::error::BpeError;
 use crate::hash::hash_bytes;
+use crate::memory::extend;
 
 /// A token's place among the vocabulary's ids in ascending order.
 pub type Symbol = u32;
@@ -95,7 +96,7 @@ impl Vocabulary {
                 special_symbols.push(vocabulary.len() as Symbol);
             }
             vocabulary.ids.push(id);
-            vocabulary.bytes.extend_from_slice(bytes);
+            extend(&mut vocabulary.bytes, bytes)?;
             vocabulary.starts.push(vocabulary.bytes.len() as u32);
         }
         if vocabulary.len() >= MAX_SYMBOLS || vocabulary.bytes.len() > u32::MAX as usize {
@@ -202,8 +203,8 @@ impl Vocabulary {
         let mut resolved = Vec::with_capacity(merges.len());
         for (index, (left, right)) in merges.iter().enumerate() {
             joined.clear();
-            joined.extend_from_slice(left.as_ref());
-            joined.extend_from_slice(right.as_ref());
+            extend(&mut joined, left.as_ref())?;
+            extend(&mut joined, right.as_ref())?;
             let find = |bytes: &[u8]| {
                 self.symbol_of(bytes).ok_or_else(|| BpeError::MergeOutsideVocabulary {
                     index,

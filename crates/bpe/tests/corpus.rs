@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use homespun_bpe::corpus::{encode_documents, encode_files, Documents, FileRange, Separator, TextFiles};
+use homespun_bpe::progress::Progress;
 use homespun_bpe::split::{GPT2_PATTERN, GPT4_PATTERN};
 use homespun_bpe::{BpeError, Encoder, SpecialPolicy};
 use proptest::prelude::*;
@@ -81,7 +82,7 @@ fn ids_by_document(encoder: &Encoder, texts: &[impl AsRef<str>], closes_last: bo
 /// The blocks of `files`, each checked to say rightly what it holds.
 fn blocks(encoder: &Encoder, files: &TextFiles<'_>) -> Result<Vec<(FileRange, Vec<u32>)>, BpeError> {
     let mut blocks = Vec::new();
-    encode_files(encoder, files, |range, block| {
+    encode_files(encoder, files, &Progress::default(), |range, block| {
         let num_bytes = encoder.vocabulary().decode(block.ids)?.len();
         assert_eq!(block.num_bytes, num_bytes as u64);
         let separators = block.ids.iter().filter(|&&id| id == SEPARATOR.id);
@@ -151,7 +152,7 @@ proptest! {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let documents = Documents { texts: &texts, separator: SEPARATOR, closes_last, num_threads };
         let mut ids = Vec::new();
-        encode_documents(&encoder, &documents, |block| {
+        encode_documents(&encoder, &documents, &Progress::default(), |block| {
             assert_eq!(block.num_bytes, encoder.vocabulary().decode(block.ids)?.len() as u64);
             ids.extend_from_slice(block.ids);
             Ok(())
@@ -234,7 +235,7 @@ fn what_on_block_returns_ends_the_work() {
     let text = "a few words ".repeat(1000);
     let (files, encoder) = (Files::new("stopped", &[&text]), encoder(GPT2_PATTERN));
     let mut num_blocks = 0;
-    let outcome = encode_files(&encoder, &files.texts(2, 100), |_, _| {
+    let outcome = encode_files(&encoder, &files.texts(2, 100), &Progress::default(), |_, _| {
         num_blocks += 1;
         if num_blocks == 3 {
             Err(BpeError::Interrupted)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use homespun_bpe::progress::Stop;
+use homespun_bpe::progress::Progress;
 use homespun_bpe::special::Piece;
 use homespun_bpe::split::{GPT2_PATTERN, GPT4_PATTERN};
 use homespun_bpe::{BpeError, EncodeStream, Encoder, SpecialPolicy, SpecialTokens, Splitter};
@@ -196,13 +196,13 @@ fn batches_do_not_depend_on_threads() {
     for num_threads in [0, 1, 2, 3, 7] {
         assert_eq!(
             encoder
-                .encode_batch(&texts, SpecialPolicy::Encode, num_threads, &Stop::default())
+                .encode_batch(&texts, SpecialPolicy::Encode, num_threads, &Progress::default())
                 .unwrap(),
             expected
         );
     }
     let error = encoder
-        .encode_batch(&texts, SpecialPolicy::Reject, 3, &Stop::default())
+        .encode_batch(&texts, SpecialPolicy::Reject, 3, &Progress::default())
         .unwrap_err();
     assert_eq!(
         error.to_string().split(';').next(),

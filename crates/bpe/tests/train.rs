@@ -1,8 +1,6 @@
 //! Training against recounting everything after every merge.
 
-use std::ops::ControlFlow;
-
-use homespun_bpe::progress::ignore_progress;
+use homespun_bpe::progress::Progress;
 use homespun_bpe::train::{Merge, Ties, TrainOptions, Trainer};
 use homespun_bpe::{BpeError, Counts};
 use proptest::prelude::*;
@@ -17,12 +15,12 @@ fn trainer(counts: &Counts, known: &[Merge], ties: &Ties) -> Trainer {
         ties: ties.clone(),
         num_threads: 2,
     };
-    Trainer::new(counts, known, options).unwrap()
+    Trainer::new(counts, known, options, &Progress::default()).unwrap()
 }
 
 fn train(counts: &Counts, num_tokens: usize, ties: &Ties) -> Vec<Merge> {
     let mut trainer = trainer(counts, &[], ties);
-    trainer.merge(num_tokens, &ignore_progress).unwrap()
+    trainer.merge(num_tokens, &Progress::default()).unwrap()
 }
 
 fn merges_of(words: &[(&str, u64)], num_tokens: usize) -> Vec<String> {
@@ -78,21 +76,27 @@ fn long_words_take_linear_time() {
 
 #[test]
 fn progress_ends_at_what_was_reached() {
-    let last = std::sync::Mutex::new((0, 0));
+    let progress = Progress::new();
     let mut trainer = trainer(&Counts::from_pairs([("abcd", 2)]), &[], &Ties::Bytes);
-    let on_progress = |done, all| {
-        *last.lock().unwrap() = (done, all);
-        ControlFlow::Continue(())
-    };
-    trainer.merge(10, &on_progress).unwrap();
-    assert_eq!(*last.lock().unwrap(), (3, 10));
+    trainer.merge(10, &progress).unwrap();
+    assert_eq!(progress.read(), (3, 10));
 }
 
+/// Oracle: the error, before the first merge and between two.
 #[test]
-fn a_callback_can_stop_training() {
+fn training_stops_on_request() {
     let counts = Counts::from_pairs((0..2000).map(|i| (format!("{i}"), 1)));
-    let stopped = trainer(&counts, &[], &Ties::Bytes).merge(2000, &|_, _| ControlFlow::Break(()));
-    assert!(matches!(stopped, Err(BpeError::Interrupted)));
+    let progress = Progress::new();
+    let mut trainer = trainer(&counts, &[], &Ties::Bytes);
+    trainer.merge(2, &progress).unwrap();
+    progress.stop();
+    assert!(matches!(trainer.merge(2000, &progress), Err(BpeError::Interrupted)));
+    let options = TrainOptions {
+        ties: Ties::Bytes,
+        num_threads: 1,
+    };
+    let refused = Trainer::new(&counts, &[], options, &progress).err();
+    assert!(matches!(refused, Some(BpeError::Interrupted)));
 }
 
 /// Oracle: the merge's number in the message.
@@ -104,7 +108,9 @@ fn known_merges_must_follow_one_another() {
         ties: Ties::Bytes,
         num_threads: 1,
     };
-    let refused = Trainer::new(&counts, &known, options).err().unwrap();
+    let refused = Trainer::new(&counts, &known, options, &Progress::default())
+        .err()
+        .unwrap();
     assert!(
         refused
             .to_string()
@@ -148,7 +154,7 @@ proptest! {
             let known = &whole[..num_known.min(whole.len())];
             let mut trainer = trainer(&counts, known, &ties);
             prop_assert_eq!(trainer.num_tokens(), known.len());
-            let rest = trainer.merge(60, &ignore_progress).unwrap();
+            let rest = trainer.merge(60, &Progress::default()).unwrap();
             prop_assert_eq!([known, &rest].concat(), whole);
         }
     }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use homespun_bpe::corpus::{self, Documents, Separator, TextFiles};
 use homespun_bpe::{BpeError, Vocabulary};
 use numpy::IntoPyArray;
-use pyo3::exceptions::{PyMemoryError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::encoder::Encoder;
-use crate::errors::to_py;
+use crate::working::{serve, working};
 
 /// Encode text files one after the other, block by block.
 #[pyfunction]
@@ -40,27 +40,18 @@ pub fn encode_text_files(
         num_threads,
         chunk_bytes,
     };
-    let mut raised = None;
-    let outcome = py.detach(|| {
-        corpus::encode_files(&encoder.core, &files, |range, block| {
-            Python::attach(|py| {
-                py.check_signals()?;
-                let place = (range.file_index, range.start, range.end);
-                let mut ids = NarrowIds::new(id_bytes, encoder.core.vocabulary())?;
-                ids.extend(block.ids)?;
-                let counts = (block.num_bytes, block.num_separators);
-                on_block.call1(py, (place, ids.into_array(py), counts)).map(drop)
-            })
-            .map_err(|error| {
-                raised = Some(error);
-                BpeError::Interrupted
-            })
+    let empty = NarrowIds::new(id_bytes, encoder.core.vocabulary())?;
+    let take = |py: Python<'_>, (place, ids, counts): (_, NarrowIds, _)| {
+        on_block.call1(py, (place, ids.into_array(py), counts)).map(drop)
+    };
+    serve(py, None, take, |progress, caller| {
+        corpus::encode_files(&encoder.core, &files, progress, |range, block| {
+            let mut ids = empty.clone();
+            ids.extend(block.ids)?;
+            let place = (range.file_index, range.start, range.end);
+            caller.ask((place, ids, (block.num_bytes, block.num_separators)))
         })
-    });
-    match raised {
-        Some(error) => Err(error),
-        None => outcome.map_err(|error| to_py(py, &error)),
-    }
+    })
 }
 
 /// Encode documents, a separator after each, into one array.
@@ -89,28 +80,18 @@ pub fn encode_documents<'py>(
     };
     let mut ids = NarrowIds::new(id_bytes, encoder.core.vocabulary())?;
     let (mut num_bytes, mut num_separators) = (0, 0);
-    let mut raised = None;
-    let outcome = py.detach(|| {
-        corpus::encode_documents(&encoder.core, &documents, |block| {
-            let extended = ids.extend(block.ids);
+    working(py, None, |progress| {
+        corpus::encode_documents(&encoder.core, &documents, progress, |block| {
             num_bytes += block.num_bytes;
             num_separators += block.num_separators;
-            extended
-                .and_then(|()| Python::attach(|py| py.check_signals()))
-                .map_err(|error| {
-                    raised = Some(error);
-                    BpeError::Interrupted
-                })
+            ids.extend(block.ids)
         })
-    });
-    match raised {
-        Some(error) => return Err(error),
-        None => outcome.map_err(|error| to_py(py, &error))?,
-    }
+    })?;
     Ok((ids.into_array(py), num_bytes, num_separators))
 }
 
 /// Ids in the type in which the caller stores them.
+#[derive(Clone)]
 enum NarrowIds {
     Two(Vec<u16>),
     Four(Vec<u32>),
@@ -129,12 +110,14 @@ impl NarrowIds {
         }
     }
 
-    fn extend(&mut self, ids: &[u32]) -> PyResult<()> {
+    fn extend(&mut self, ids: &[u32]) -> Result<(), BpeError> {
         let reserved = match self {
             Self::Two(narrow) => narrow.try_reserve(ids.len()),
             Self::Four(narrow) => narrow.try_reserve(ids.len()),
         };
-        reserved.map_err(|error| PyMemoryError::new_err(error.to_string()))?;
+        reserved.map_err(|_| BpeError::OutOfMemory {
+            num_bytes: size_of_val(ids),
+        })?;
         match self {
             Self::Two(narrow) => narrow.extend(ids.iter().map(|&id| id as u16)),
             Self::Four(narrow) => narrow.extend_from_slice(ids),

@@ -1,18 +1,17 @@
-//! Counting what Python names or reads.
+//! Splitting, and counting what Python names or reads.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
-use homespun_bpe::count::{CountOptions, Counter as CoreCounter, Documents};
+use homespun_bpe::count::{self, CountOptions, Counter as CoreCounter, Documents};
 use homespun_bpe::{BpeError, SpecialTokens, Splitter};
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::PyIterator;
 
-use crate::counting::PretokenCounts;
-use crate::errors::to_py;
-use crate::progress::working;
+use crate::counts::{to_py_sums, PretokenCounts, PySums};
+use crate::errors::{spent, to_py};
+use crate::working::{serve, working, Caller};
 
 /// The counts of several texts together, as they come in.
 #[pyclass(module = "homespun._native")]
@@ -30,18 +29,18 @@ impl Counter {
         max_memory_bytes: Option<usize>,
         spill_directory: PathBuf,
     ) -> PyResult<Self> {
-        let made = py.detach(|| {
-            let specials = SpecialTokens::new(special_tokens)?;
-            let splitter = Splitter::new(pattern)?;
+        py.detach(|| {
             let options = CountOptions {
                 num_threads,
                 chunk_bytes,
                 max_memory_bytes,
                 spill_directory,
             };
-            Ok(CoreCounter::new(specials, splitter, &options))
-        });
-        made.map(|core| Self(Some(core))).map_err(|error| to_py(py, &error))
+            let specials = SpecialTokens::new(special_tokens)?;
+            Ok(CoreCounter::new(specials, Splitter::new(pattern)?, &options))
+        })
+        .map(|core| Self(Some(core)))
+        .map_err(|error| to_py(py, &error))
     }
 
     fn count_file(
@@ -53,116 +52,154 @@ impl Counter {
         on_progress: Py<PyAny>,
     ) -> PyResult<u64> {
         let core = self.core()?;
-        working(py, on_progress, |progress| {
-            core.count_file(&path, start..end, &|done, total| progress.report(done, total))
+        working(py, Some(&on_progress), |progress| {
+            core.set_progress(progress);
+            core.count_file(&path, start..end)
         })
     }
 
     fn count_text(&mut self, py: Python<'_>, chunks: &Bound<'_, PyAny>, place: PathBuf) -> PyResult<()> {
         let core = self.core()?;
-        let mut source = Pieces {
-            iterator: chunks.try_iter()?.unbind(),
-            piece: None,
-            failure: None,
-        };
-        let counted = py.detach(|| core.count_stream(&mut source, &place));
-        source
-            .failure
-            .map_or_else(|| counted.map_err(|error| to_py(py, &error)), Err)
+        let mut chunks = chunks.try_iter()?.unbind();
+        let next = |py: Python<'_>, (): ()| next_of(py, &mut chunks)?.map(|chunk| Ok(chunk.extract()?)).transpose();
+        serve(py, None, next, |progress, caller| {
+            core.set_progress(progress);
+            let mut source = Chunks {
+                ahead: Ahead::new(caller)?,
+                chunk: None,
+                is_interrupted: false,
+            };
+            let counted = core.count_stream(&mut source, &place);
+            if source.is_interrupted {
+                return Err(BpeError::Interrupted);
+            }
+            counted
+        })
     }
 
     fn count_documents(&mut self, py: Python<'_>, batches: &Bound<'_, PyAny>) -> PyResult<()> {
         let core = self.core()?;
-        let iterator = batches.try_iter()?.unbind();
-        let mut failure = None;
-        let counted = py.detach(|| {
-            core.count_documents(|| {
-                Python::attach(|py| next_documents(py, &iterator)).map_err(|error| {
-                    failure = Some(error);
-                    BpeError::Interrupted
-                })
-            })
-        });
-        failure.map_or_else(|| counted.map_err(|error| to_py(py, &error)), Err)
+        let mut batches = batches.try_iter()?.unbind();
+        let next = |py: Python<'_>, (): ()| {
+            let Some(batch) = next_of(py, &mut batches)? else {
+                return Ok(None);
+            };
+            // As text of ours, so that counting needs no interpreter.
+            let mut documents = Documents::default();
+            for document in batch.try_iter()? {
+                let document = document?.extract::<PyBackedStr>()?;
+                documents.push(&document).map_err(|error| to_py(py, &error))?;
+            }
+            Ok(Some(documents))
+        };
+        serve(py, None, next, |progress, caller| {
+            core.set_progress(progress);
+            let ahead = Ahead::new(caller)?;
+            core.count_documents(move || ahead.next())
+        })
     }
 
     fn finish(&mut self, py: Python<'_>) -> PyResult<PretokenCounts> {
-        let core = self.take_core()?;
-        let counts = py.detach(|| core.finish()).map_err(|error| to_py(py, &error))?;
-        Ok(PretokenCounts(counts))
+        let mut core = self.0.take().ok_or_else(|| spent("counter"))?;
+        working(py, None, |progress| {
+            core.set_progress(progress);
+            core.finish()
+        })
+        .map(PretokenCounts)
     }
 
-    fn write(&mut self, py: Python<'_>, path: PathBuf, header: &[u8]) -> PyResult<(u64, u64, u64)> {
-        let core = self.take_core()?;
-        let header = header.to_vec();
-        let sums = py
-            .detach(|| core.write(&path, &header))
-            .map_err(|error| to_py(py, &error))?;
-        Ok((sums.num_entries, sums.num_bytes, sums.total))
+    fn write(&mut self, py: Python<'_>, path: PathBuf, header: &[u8]) -> PyResult<PySums> {
+        let mut core = self.0.take().ok_or_else(|| spent("counter"))?;
+        working(py, None, |progress| {
+            core.set_progress(progress);
+            core.write(&path, header)
+        })
+        .map(to_py_sums)
     }
 }
 
 impl Counter {
     fn core(&mut self) -> PyResult<&mut CoreCounter> {
-        self.0.as_mut().ok_or_else(finished)
-    }
-
-    fn take_core(&mut self) -> PyResult<CoreCounter> {
-        self.0.take().ok_or_else(finished)
+        self.0.as_mut().ok_or_else(|| spent("counter"))
     }
 }
 
-fn finished() -> PyErr {
-    PyRuntimeError::new_err("this counter has given its counts away; make another")
+fn next_of<'py>(py: Python<'py>, iterator: &mut Py<PyIterator>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    iterator.bind(py).clone().next().transpose()
 }
 
-/// The next batch, as text of ours, so that counting needs no interpreter.
-fn next_documents(py: Python<'_>, iterator: &Py<PyIterator>) -> PyResult<Option<Documents>> {
-    let Some(batch) = iterator.bind(py).clone().next() else {
-        return Ok(None);
-    };
-    let mut documents = Documents::default();
-    for document in batch?.try_iter()? {
-        documents.push(&document?.extract::<PyBackedStr>()?);
+/// A Python iterator, the next two items of which are always asked for: Python makes them while others are counted.
+struct Ahead<T>(Caller<(), Option<T>>);
+
+impl<T> Ahead<T> {
+    fn new(caller: Caller<(), Option<T>>) -> Result<Self, BpeError> {
+        caller.ask_ahead(())?;
+        caller.ask_ahead(())?;
+        Ok(Self(caller))
     }
-    Ok(Some(documents))
-}
 
-/// Reads the bytes that a Python iterator gives; what it raises is kept beside.
-struct Pieces {
-    iterator: Py<PyIterator>,
-    piece: Option<(PyBackedBytes, usize)>,
-    failure: Option<PyErr>,
-}
-
-impl Pieces {
-    fn next_piece(&mut self) -> PyResult<Option<PyBackedBytes>> {
-        Python::attach(|py| match self.iterator.bind(py).clone().next() {
-            Some(piece) => piece?.extract().map(Some).map_err(PyErr::from),
-            None => Ok(None),
-        })
+    fn next(&self) -> Result<Option<T>, BpeError> {
+        let item = self.0.receive()?;
+        if item.is_some() {
+            self.0.ask_ahead(())?;
+        }
+        Ok(item)
     }
 }
 
-impl Read for Pieces {
-    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+/// Reads the bytes that a Python iterator gives.
+struct Chunks {
+    ahead: Ahead<PyBackedBytes>,
+    /// The chunk at hand, and how much of it is used.
+    chunk: Option<(PyBackedBytes, usize)>,
+    is_interrupted: bool,
+}
+
+impl Read for Chunks {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         loop {
-            if let Some((piece, used)) = &mut self.piece {
-                let len = bytes.len().min(piece.len() - *used);
+            if let Some((chunk, used)) = &mut self.chunk {
+                let len = bytes.len().min(chunk.len() - *used);
                 if len > 0 || bytes.is_empty() {
-                    bytes[..len].copy_from_slice(&piece[*used..*used + len]);
+                    bytes[..len].copy_from_slice(&chunk[*used..*used + len]);
                     *used += len;
                     return Ok(len);
                 }
             }
-            match self.next_piece() {
-                Ok(Some(piece)) => self.piece = Some((piece, 0)),
+            self.chunk = match self.ahead.next() {
+                Ok(Some(chunk)) => Some((chunk, 0)),
                 Ok(None) => return Ok(0),
                 Err(error) => {
-                    self.failure = Some(error);
-                    return Err(std::io::Error::other("the iterator of pieces failed"));
+                    self.is_interrupted = true;
+                    return Err(io::Error::other(error));
                 }
-            }
+            };
         }
     }
+}
+
+/// Returns the pre-tokens of a text.
+#[pyfunction]
+pub fn split(py: Python<'_>, text: &str, pattern: &str) -> PyResult<Vec<String>> {
+    py.detach(|| {
+        let ranges = Splitter::new(pattern)?.split(text)?;
+        Ok(ranges.into_iter().map(|range| text[range].to_owned()).collect())
+    })
+    .map_err(|error: BpeError| to_py(py, &error))
+}
+
+/// Returns where a file can be cut.
+#[pyfunction]
+pub fn first_cut(
+    py: Python<'_>,
+    path: PathBuf,
+    start: u64,
+    special_tokens: Vec<String>,
+    pattern: &str,
+) -> PyResult<u64> {
+    py.detach(|| -> Result<u64, BpeError> {
+        let specials = SpecialTokens::new(special_tokens)?;
+        count::first_cut(&path, start, &specials, &Splitter::new(pattern)?)
+    })
+    .map_err(|error| to_py(py, &error))
 }

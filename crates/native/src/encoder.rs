@@ -1,9 +1,9 @@
 //! Encoding and decoding.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use homespun_bpe::encode::spans_in_characters;
-use homespun_bpe::progress::Stop;
+use homespun_bpe::progress::Progress;
 use homespun_bpe::{BpeError, SpecialPolicy};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
@@ -12,16 +12,14 @@ use pyo3::types::{PyBytes, PyList, PyString};
 use crate::errors::{new_error, to_py};
 use crate::id_list::Integers;
 use crate::ids::Ids;
-use crate::progress::interruptible;
+use crate::stream::EncodeStream;
+use crate::working::released;
 
 /// Ids as NumPy holds them.
 type IdArray<'py> = Bound<'py, PyArray1<u32>>;
 
 /// The interpreter is released for texts from this size on.
 const MIN_RELEASED_BYTES: usize = 1 << 10;
-
-/// Ctrl-C is noticed within texts from this size on; smaller ones take milliseconds.
-const MIN_INTERRUPTIBLE_BYTES: usize = 1 << 20;
 
 /// Text to ids and back for one vocabulary.
 #[pyclass(frozen, module = "homespun._native")]
@@ -93,8 +91,8 @@ impl Encoder {
     ) -> PyResult<(IdArray<'py>, Bound<'py, PyArray2<i64>>)> {
         let special = policy(py, special)?;
         let text = text_of(text)?;
-        let encode = |stop: &Stop| {
-            let (ids, mut spans) = self.core.encode_with_spans(text, special, stop)?;
+        let encode = |progress: &Progress| {
+            let (ids, mut spans) = self.core.encode_with_spans(text, special, progress)?;
             if in_characters {
                 spans_in_characters(text, &mut spans);
             }
@@ -122,8 +120,8 @@ impl Encoder {
         let special = policy(py, special)?;
         let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<_>>>()?;
         let num_bytes = texts.iter().map(|text| text.len()).sum();
-        let ids = released(py, num_bytes, |stop| {
-            self.core.encode_batch(&texts, special, num_threads, stop)
+        let ids = released(py, num_bytes, |progress| {
+            self.core.encode_batch(&texts, special, num_threads, progress)
         })?;
         Ok(ids.into_iter().map(|ids| ids.into_pyarray(py)).collect())
     }
@@ -140,7 +138,7 @@ impl Encoder {
 
     fn stream(&self, py: Python<'_>, special: &str) -> PyResult<EncodeStream> {
         let stream = homespun_bpe::EncodeStream::new(Arc::clone(&self.core), policy(py, special)?);
-        Ok(EncodeStream(Mutex::new(stream)))
+        Ok(EncodeStream::new(stream))
     }
 }
 
@@ -151,22 +149,10 @@ impl Encoder {
         if text.len() < MIN_RELEASED_BYTES {
             return self.core.encode(text, special).map_err(|error| to_py(py, &error));
         }
-        released(py, text.len(), |stop| {
-            self.core.encode_on_threads(text, special, num_threads, stop)
+        released(py, text.len(), |progress| {
+            self.core.encode_on_threads(text, special, num_threads, progress)
         })
     }
-}
-
-/// Works without the interpreter on `num_bytes` of text, and notices Ctrl-C where they take long.
-fn released<T: Send>(
-    py: Python<'_>,
-    num_bytes: usize,
-    work: impl FnOnce(&Stop) -> Result<T, BpeError> + Send,
-) -> PyResult<T> {
-    if num_bytes < MIN_INTERRUPTIBLE_BYTES {
-        return py.detach(|| work(&Stop::default())).map_err(|error| to_py(py, &error));
-    }
-    interruptible(py, work)
 }
 
 /// Fetches NumPy's C interface. rust-numpy fetches it at its first use and panics where that fails, which a Ctrl-C during
@@ -184,38 +170,6 @@ fn text_of<'a>(text: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
         return text.cast::<PyString>()?.to_str();
     };
     homespun_bpe::unicode::text_of(bytes.as_bytes()).map_err(|error| to_py(text.py(), &error))
-}
-
-/// Encodes text that arrives in pieces.
-#[pyclass(frozen, module = "homespun._native")]
-pub struct EncodeStream(Mutex<homespun_bpe::EncodeStream>);
-
-#[pymethods]
-impl EncodeStream {
-    fn push<'py>(&self, py: Python<'py>, text: &str) -> PyResult<IdArray<'py>> {
-        self.advance(py, |stream, ids| stream.push(text, ids))
-    }
-
-    fn finish<'py>(&self, py: Python<'py>) -> PyResult<IdArray<'py>> {
-        self.advance(py, homespun_bpe::EncodeStream::finish)
-    }
-}
-
-impl EncodeStream {
-    fn advance<'py>(
-        &self,
-        py: Python<'py>,
-        step: impl FnOnce(&mut homespun_bpe::EncodeStream, &mut Vec<u32>) -> Result<(), BpeError> + Send,
-    ) -> PyResult<IdArray<'py>> {
-        let mut ids = Vec::new();
-        // The lock is taken without the interpreter, so that a thread waiting for it stops no other.
-        py.detach(|| {
-            let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            step(&mut stream, &mut ids)
-        })
-        .map_err(|error| to_py(py, &error))?;
-        Ok(ids.into_pyarray(py))
-    }
 }
 
 fn policy(py: Python<'_>, special: &str) -> PyResult<SpecialPolicy> {

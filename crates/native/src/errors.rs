@@ -1,7 +1,7 @@
 //! Rust's errors as homespun's.
 
 use homespun_bpe::BpeError;
-use pyo3::exceptions::PyMemoryError;
+use pyo3::exceptions::{PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
 
 /// The Python exception for an error of the core: one class a variant, the message unchanged.
@@ -47,6 +47,13 @@ pub fn new_error(py: Python<'_>, class: &str, message: &str) -> PyErr {
         Ok(exception) => PyErr::from_value(exception),
         Err(import_failed) => import_failed,
     }
+}
+
+/// The error for an object whose work is done, or failed.
+pub fn spent(noun: &str) -> PyErr {
+    PyRuntimeError::new_err(format!(
+        "this {noun} has given its result away, or failed; make another"
+    ))
 }
 
 /// The error of the one text or file among many that had one.

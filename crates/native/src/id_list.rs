@@ -35,6 +35,9 @@ impl Integers {
         // SAFETY: the function returns a list of its own or, with an exception set, null.
         let list = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyList_New(len)) }?;
         for (place, &id) in (0..len).zip(ids) {
+            if place % CHECK_EVERY == CHECK_EVERY - 1 {
+                py.check_signals()?;
+            }
             let integer = match integers.get(id as usize) {
                 Some(integer) => integer.clone_ref(py).into_ptr(),
                 None => integer_of(py, id)?.into_ptr(),
@@ -56,6 +59,9 @@ impl Integers {
         Ok(integers)
     }
 }
+
+/// Ids between two looks at signals: milliseconds.
+const CHECK_EVERY: ffi::Py_ssize_t = 1 << 20;
 
 /// Makes the integer of a sparse id.
 #[cold]

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::to_py;
+use crate::working::released;
 
 /// Ids that may still be outside any vocabulary.
 pub enum Ids<'py> {
@@ -105,11 +106,11 @@ fn decode<'py, I: Id>(
     ids: &[I],
     num_threads: usize,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let decoding = py
-        .detach(|| Decoding::new(vocabulary, ids, num_threads))
-        .map_err(|error| to_py(py, &error))?;
+    let num_bytes = size_of_val(ids);
+    let decoding = released(py, num_bytes, |progress| {
+        Decoding::new(vocabulary, ids, num_threads, progress)
+    })?;
     PyBytes::new_with(py, decoding.num_bytes(), |bytes| {
-        py.detach(|| decoding.write(bytes));
-        Ok(())
+        released(py, num_bytes, |progress| decoding.write(bytes, progress))
     })
 }

@@ -1,19 +1,19 @@
-//! `homespun._native`: the Python face of homespun-bpe.
+//! `homespun._native`: the Python interface of homespun-bpe.
 //!
 //! Nothing is decided here. Arguments are converted, the interpreter is released while Rust works, and each
 //! [`homespun_bpe::BpeError`] becomes one of `homespun.errors`. `src/homespun/_native.pyi` is the interface.
 
 mod corpus;
 mod counter;
-mod counting;
-mod counts_files;
+mod counts;
 mod encoder;
 mod errors;
 mod fingerprint;
 mod id_list;
 mod ids;
-mod progress;
-mod training;
+mod stream;
+mod trainer;
+mod working;
 
 #[pyo3::pymodule]
 mod _native {
@@ -22,17 +22,17 @@ mod _native {
     #[pymodule_export]
     use super::corpus::{encode_documents, encode_text_files};
     #[pymodule_export]
-    use super::counter::Counter;
+    use super::counter::{first_cut, split, Counter};
     #[pymodule_export]
-    use super::counting::{split, PretokenCounts};
+    use super::counts::{merge_counts_files, read_counts, read_counts_header, verify_counts, PretokenCounts};
     #[pymodule_export]
-    use super::counts_files::{first_cut, merge_counts_files, read_counts, read_counts_header, verify_counts};
-    #[pymodule_export]
-    use super::encoder::{EncodeStream, Encoder};
+    use super::encoder::Encoder;
     #[pymodule_export]
     use super::fingerprint::{merges_as_json, tokens_as_json};
     #[pymodule_export]
-    use super::training::{merge_memory_bytes, MergeTrainer};
+    use super::stream::EncodeStream;
+    #[pymodule_export]
+    use super::trainer::{merge_memory_bytes, MergeTrainer};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

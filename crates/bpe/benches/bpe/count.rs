@@ -2,7 +2,6 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use homespun_bpe::count::{count_file, CountOptions};
-use homespun_bpe::progress::ignore_progress;
 
 use crate::text::{specials, splitter, Text};
 
@@ -20,7 +19,7 @@ pub fn bench(criterion: &mut Criterion, texts: &[Text]) {
             };
             let id = BenchmarkId::new(format!("threads={num_threads}"), text.name);
             group.bench_function(id, |bencher| {
-                bencher.iter(|| count_file(&path, &specials, &splitter, &options, &ignore_progress).expect("UTF-8"));
+                bencher.iter(|| count_file(&path, &specials, &splitter, &options).expect("UTF-8"));
             });
         }
     }

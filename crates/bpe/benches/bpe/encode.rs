@@ -1,7 +1,7 @@
 //! Text to ids: by a new worker, whose cache is empty, by one that has seen the text, and on two threads.
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use homespun_bpe::progress::Stop;
+use homespun_bpe::progress::Progress;
 use homespun_bpe::SpecialPolicy;
 
 use crate::text::{encoder_for, Text};
@@ -32,7 +32,7 @@ pub fn bench(criterion: &mut Criterion, texts: &[Text]) {
             bencher.iter(|| encode(&mut worker, &mut ids));
         });
         group.bench_function(BenchmarkId::new("threads=2", name), |bencher| {
-            bencher.iter(|| encoder.encode_on_threads(content, SpecialPolicy::Encode, 2, &Stop::default()));
+            bencher.iter(|| encoder.encode_on_threads(content, SpecialPolicy::Encode, 2, &Progress::default()));
         });
     }
 }

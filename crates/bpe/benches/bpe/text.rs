@@ -1,7 +1,7 @@
 //! The texts of the benchmarks, and a vocabulary trained on each.
 
 use homespun_bpe::count::count_text;
-use homespun_bpe::progress::ignore_progress;
+use homespun_bpe::progress::Progress;
 use homespun_bpe::split::GPT2_PATTERN;
 use homespun_bpe::train::{Merge, TrainOptions, Trainer};
 use homespun_bpe::{Counts, Encoder, SpecialTokens, Splitter};
@@ -50,8 +50,10 @@ pub fn train(counts: &Counts) -> Vec<Merge> {
         ties: Default::default(),
         num_threads: 1,
     };
-    let mut trainer = Trainer::new(counts, &[], options).expect("the counts fit");
-    trainer.merge(NUM_TOKENS, &ignore_progress).expect("nothing interrupts")
+    let mut trainer = Trainer::new(counts, &[], options, &Progress::default()).expect("the counts fit");
+    trainer
+        .merge(NUM_TOKENS, &Progress::default())
+        .expect("nothing interrupts")
 }
 
 /// An encoder with a vocabulary trained on `text`.

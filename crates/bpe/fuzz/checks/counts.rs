@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use homespun_bpe::count::{merge_files, read_counts, read_header, verify_counts};
+use homespun_bpe::progress::Progress;
 use homespun_bpe::BpeError;
 use sha2::{Digest, Sha256};
 
@@ -43,7 +44,7 @@ pub fn check(data: &[u8]) {
         damaged[place] ^= by as u8;
     }
     let path = directory.write("damaged", &damaged);
-    assert!(verify_counts(&path).is_err(), "damage passed by");
+    assert!(verify_counts(&path, &Progress::default()).is_err(), "damage passed by");
     assert!(read(&directory, &path).is_err(), "damage passed by");
     damaged.truncate(damaged.len().saturating_sub(SHA256_BYTES));
     check_any(&directory, damaged, true);
@@ -57,19 +58,22 @@ fn check_any(directory: &Directory, mut file: Vec<u8>, has_checksum: bool) {
     }
     let path = directory.write("any", &file);
     let merged = directory.0.join("merged");
-    let verified = verify_counts(&path);
+    let verified = verify_counts(&path, &Progress::default());
     match read(directory, &path) {
         Ok(entries) => {
             assert!(entries.windows(2).all(|two| two[0].0 < two[1].0) && entries.iter().all(|entry| entry.1 > 0));
             let sums = verified.unwrap();
             assert_eq!(sums.num_entries, entries.len() as u64);
             assert_eq!(sums.total, entries.iter().map(|entry| entry.1).sum::<u64>());
-            assert_eq!(merge_files(&[path], &directory.0, &merged, b"").unwrap(), sums);
+            assert_eq!(
+                merge_files(&[path], &directory.0, &merged, b"", &Progress::default()).unwrap(),
+                sums
+            );
             assert_eq!(read(directory, &merged).unwrap(), entries);
         }
         Err(_) => {
             assert!(verified.is_err());
-            assert!(merge_files(&[path], &directory.0, &merged, b"").is_err());
+            assert!(merge_files(&[path], &directory.0, &merged, b"", &Progress::default()).is_err());
         }
     }
 }
@@ -77,7 +81,7 @@ fn check_any(directory: &Directory, mut file: Vec<u8>, has_checksum: bool) {
 type Entry = (Vec<u8>, u64);
 
 fn read(directory: &Directory, path: &Path) -> Result<Vec<Entry>, BpeError> {
-    let counts = read_counts(&[path.to_path_buf()], &directory.0, None)?;
+    let counts = read_counts(&[path.to_path_buf()], &directory.0, None, &Progress::default())?;
     Ok(counts.iter().map(|(word, count)| (word.to_vec(), count)).collect())
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use homespun_bpe::progress::Stop;
+use homespun_bpe::progress::Progress;
 use homespun_bpe::{BpeError, EncodeStream, SpecialPolicy};
 
 use super::definition::Refusal;
@@ -51,7 +51,10 @@ pub fn check(data: &[u8]) {
     }
 
     let one_by_one: Result<Vec<_>, _> = pieces.iter().map(|piece| encoder.encode(piece, policy)).collect();
-    match (encoder.encode_batch(&pieces, policy, 2, &Stop::default()), one_by_one) {
+    match (
+        encoder.encode_batch(&pieces, policy, 2, &Progress::default()),
+        one_by_one,
+    ) {
         (Ok(batch), Ok(one_by_one)) => assert_eq!(batch, one_by_one),
         (Err(BpeError::InText { error, .. }), Err(first)) => assert_eq!(Refusal::of(*error), Refusal::of(first)),
         (batch, one_by_one) => panic!("{batch:?} in a batch, {one_by_one:?} one by one"),

@@ -55,7 +55,7 @@ pub fn check(data: &[u8]) {
     let stable = by_hand.stable_prefix(before);
     assert!(stable <= before.len());
     assert_eq!(split_apart(by_hand, &text, stable), expected, "cut at a stable prefix");
-    if let Some(safe) = by_hand.last_safe_cut(before, usize::MAX) {
+    if let Some(safe) = by_hand.last_safe_cut(before) {
         assert_eq!(split_apart(by_hand, &text, safe), expected, "cut at a safe place");
     }
 

@@ -1,6 +1,6 @@
 //! Training: the merges are those that recounting everything after every merge gives, in one go or in two.
 
-use homespun_bpe::progress::ignore_progress;
+use homespun_bpe::progress::Progress;
 use homespun_bpe::train::{Merge, Ties, TrainOptions, Trainer};
 use homespun_bpe::Counts;
 
@@ -43,6 +43,6 @@ fn train(counts: &Counts, known: &[Merge], num_tokens: usize, ties: &Ties) -> Ve
         ties: ties.clone(),
         num_threads: 1,
     };
-    let mut trainer = Trainer::new(counts, known, options).unwrap();
-    trainer.merge(num_tokens, &ignore_progress).unwrap()
+    let mut trainer = Trainer::new(counts, known, options, &Progress::default()).unwrap();
+    trainer.merge(num_tokens, &Progress::default()).unwrap()
 }

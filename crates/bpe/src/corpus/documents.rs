@@ -6,6 +6,7 @@ use super::{Block, Separator, BLOCKS_PER_THREAD};
 use crate::encode::{Encoder, SpecialPolicy, Worker};
 use crate::error::BpeError;
 use crate::parallel::in_order;
+use crate::progress::Progress;
 
 /// Documents are handed out in runs of about so many bytes: short ones cost no contention, long ones spread.
 const RUN_BYTES: usize = 1 << 17;
@@ -31,6 +32,7 @@ pub struct Documents<'a> {
 pub fn encode_documents(
     encoder: &Encoder,
     documents: &Documents<'_>,
+    progress: &Progress,
     mut on_block: impl FnMut(Block<'_>) -> Result<(), BpeError>,
 ) -> Result<(), BpeError> {
     let runs = find_runs(documents.texts);
@@ -40,7 +42,7 @@ pub fn encode_documents(
         num_threads,
         num_threads * BLOCKS_PER_THREAD,
         |outlet| {
-            encoder.with_worker(|worker| loop {
+            encoder.with_worker(progress, |worker| loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(&run) = runs.get(number) else { return };
                 let encoded = encode_run(encoder, worker, documents, run);

@@ -1,34 +1,15 @@
 //! Text files to ids.
 
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use super::source::Source;
-use super::{Block, Separator, BLOCKS_PER_THREAD};
+use super::source::{Source, TextFiles};
+use super::{Block, BLOCKS_PER_THREAD};
 use crate::chunks::Chunk;
 use crate::encode::{Encoder, SpecialPolicy, Worker};
 use crate::error::BpeError;
 use crate::parallel::{in_order, Outlet};
+use crate::progress::Progress;
 use crate::special::{Piece, SpecialTokens};
-
-/// Files of UTF-8 text, one after the other, and how to read them: the same ids for any threads and chunks.
-#[derive(Clone, Copy, Debug)]
-pub struct TextFiles<'a> {
-    /// The files.
-    pub paths: &'a [PathBuf],
-    /// Bytes of the first file to leave out: the `start` of one of its blocks, or 0.
-    pub start: u64,
-    /// Bytes of the last file before what is left out of it, a place where text can be cut; the file's end where none.
-    pub end: Option<u64>,
-    /// The only special token that is looked for.
-    pub separator: Separator<'a>,
-    /// Whether a separator is put where the last file ends without one, as it is put where the others do.
-    pub closes_last: bool,
-    /// Threads that encode, beside the caller's; 0 is taken for 1.
-    pub num_threads: usize,
-    /// Bytes that a thread reads at a time. A longer pre-token, or with a free pattern a longer document, is held whole.
-    pub chunk_bytes: usize,
-}
 
 /// A part of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +38,7 @@ struct Encoded {
 pub fn encode_files(
     encoder: &Encoder,
     files: &TextFiles<'_>,
+    progress: &Progress,
     mut on_block: impl FnMut(FileRange, Block<'_>) -> Result<(), BpeError>,
 ) -> Result<(), BpeError> {
     // A chunk may end inside neither the separator nor a token that is found in ordinary text.
@@ -70,14 +52,7 @@ pub fn encode_files(
         }
     }
     let separators = SpecialTokens::new(tokens)?;
-    let source = Source::new(
-        files.paths,
-        files.start,
-        files.end,
-        files.chunk_bytes,
-        &separators,
-        encoder.splitter(),
-    );
+    let source = Source::new(files, &separators, encoder.splitter(), progress);
     let job = Job {
         encoder,
         files,
@@ -89,7 +64,7 @@ pub fn encode_files(
     in_order(
         files.num_threads,
         files.num_threads.max(1) * BLOCKS_PER_THREAD,
-        |outlet| encoder.with_worker(|worker| job.work(worker, outlet)),
+        |outlet| encoder.with_worker(progress, |worker| job.work(worker, outlet)),
         |encoded: Result<Encoded, BpeError>| {
             let Encoded { range, num_bytes, ids } = encoded?;
             on_block(range, Block::new(&ids, num_bytes, files.separator))?;

@@ -5,7 +5,8 @@ mod files;
 mod source;
 
 pub use documents::{encode_documents, Documents};
-pub use files::{encode_files, FileRange, TextFiles};
+pub use files::{encode_files, FileRange};
+pub use source::TextFiles;
 
 /// Blocks that may wait for their turn, for each thread: enough to bridge a write to the disk, at a megabyte or so each.
 const BLOCKS_PER_THREAD: usize = 8;

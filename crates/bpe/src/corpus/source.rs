@@ -2,10 +2,31 @@
 
 use std::path::PathBuf;
 
+use super::Separator;
 use crate::chunks::{Chunk, ChunkReader};
 use crate::error::BpeError;
+use crate::progress::Progress;
 use crate::special::SpecialTokens;
 use crate::split::Splitter;
+
+/// Files of UTF-8 text, one after the other, and how to read them: the same ids for any threads and chunks.
+#[derive(Clone, Copy, Debug)]
+pub struct TextFiles<'a> {
+    /// The files.
+    pub paths: &'a [PathBuf],
+    /// Bytes of the first file to leave out: the `start` of one of its blocks, or 0.
+    pub start: u64,
+    /// Bytes of the last file before what is left out of it, a place where text can be cut; the file's end where none.
+    pub end: Option<u64>,
+    /// The only special token that is looked for.
+    pub separator: Separator<'a>,
+    /// Whether a separator is put where the last file ends without one, as it is put where the others do.
+    pub closes_last: bool,
+    /// Threads that encode, beside the caller's; 0 is taken for 1.
+    pub num_threads: usize,
+    /// Bytes that a thread reads at a time. A longer pre-token, or with a free pattern a longer document, is held whole.
+    pub chunk_bytes: usize,
+}
 
 /// Reads files one after the other, for threads that take turns.
 pub(super) struct Source<'a> {
@@ -13,6 +34,7 @@ pub(super) struct Source<'a> {
     chunk_bytes: usize,
     separators: &'a SpecialTokens,
     splitter: &'a Splitter,
+    progress: &'a Progress,
     /// The file being read, or to be read next.
     file_index: usize,
     /// Where to begin in it.
@@ -32,21 +54,20 @@ pub(super) struct Turn {
 
 impl<'a> Source<'a> {
     pub fn new(
-        paths: &'a [PathBuf],
-        start: u64,
-        end: Option<u64>,
-        chunk_bytes: usize,
+        files: &TextFiles<'a>,
         separators: &'a SpecialTokens,
         splitter: &'a Splitter,
+        progress: &'a Progress,
     ) -> Self {
         Self {
-            paths,
-            chunk_bytes: chunk_bytes.max(1),
+            paths: files.paths,
+            chunk_bytes: files.chunk_bytes.max(1),
             separators,
             splitter,
+            progress,
             file_index: 0,
-            start,
-            end: end.unwrap_or(u64::MAX),
+            start: files.start,
+            end: files.end.unwrap_or(u64::MAX),
             reader: None,
             num_drawn: 0,
         }
@@ -97,7 +118,7 @@ impl<'a> Source<'a> {
                 ChunkReader::open_range(path, self.start..end, self.chunk_bytes)?
             }
         };
-        let more = reader.next_chunk(chunk, self.separators, self.splitter)?;
+        let more = reader.next_chunk(chunk, self.separators, self.splitter, self.progress)?;
         self.reader = Some(reader);
         Ok(more)
     }

@@ -3,21 +3,22 @@
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
 
-use super::budget::{Budget, FAN_IN};
+use super::budget::Budget;
 use super::counts::Counts;
 use super::documents::Documents;
 use super::entries::Entries;
 use super::file::Sums;
 use super::runs::{write_merged, Runs};
 use super::table::Table;
-use super::threads::{join, Job, Shared};
+use super::threads::Shared;
 use super::CountOptions;
 use crate::chunks::{Chunk, ChunkReader};
 use crate::error::BpeError;
-use crate::progress::OnProgress;
+use crate::parallel;
+use crate::progress::Progress;
 use crate::special::SpecialTokens;
 use crate::split::Splitter;
 
@@ -36,55 +37,34 @@ impl Counter {
     /// A counter that spills, if it must, into a directory of its own in `options.spill_directory`, which is removed with
     /// the counter.
     pub fn new(specials: SpecialTokens, splitter: Splitter, options: &CountOptions) -> Self {
-        let runs = Runs::new(&options.spill_directory, FAN_IN);
         let budget = Budget::new(options);
         let num_threads = options.num_threads.max(1);
         Self {
             tables: (0..num_threads).map(|_| Table::new(budget.table_bytes)).collect(),
-            shared: Shared::new(specials, splitter, runs),
+            shared: Shared::new(specials, splitter, Runs::new(&options.spill_directory)),
             budget,
         }
+    }
+
+    /// Reports to `progress` from now on, in offsets of a file, and stops when it says so.
+    pub fn set_progress(&mut self, progress: &Progress) {
+        self.shared.progress = progress.clone();
     }
 
     /// Counts a range of a UTF-8 file between its special tokens; returns the offset reached, which is less than the
     /// range's end only where the file is shorter.
     ///
     /// The file must allow to be cut at both ends of `range`: see [`first_cut`](super::first_cut).
-    /// `on_progress(offset, end)` is called after each chunk, from any thread.
     ///
     /// # Errors
     ///
     /// [`BpeError::Io`], [`BpeError::InvalidUtf8`] with the offset in the file, [`BpeError::EmptyInput`],
     /// [`BpeError::PatternGaveUp`] from free patterns, and [`BpeError::Interrupted`].
-    pub fn count_file(&mut self, path: &Path, range: Range<u64>, on_progress: OnProgress<'_>) -> Result<u64, BpeError> {
-        let reader = Mutex::new(ChunkReader::open_range(path, range.clone(), self.budget.chunk_bytes)?);
-        let shared = &self.shared;
-        let work = |table: &mut Table| {
-            let mut chunk = Chunk::default();
-            while !shared.is_stopped() {
-                let is_filled = match reader.lock() {
-                    Ok(mut reader) => reader.next_chunk(&mut chunk, &shared.specials, &shared.splitter)?,
-                    // Another thread panicked; its panic is passed on when it is joined.
-                    Err(_) => false,
-                };
-                if !is_filled {
-                    break;
-                }
-                shared.add_text(table, &chunk)?;
-                if on_progress(chunk.end_offset(), range.end).is_break() {
-                    return Err(BpeError::Interrupted);
-                }
-            }
-            Ok(())
-        };
+    pub fn count_file(&mut self, path: &Path, range: Range<u64>) -> Result<u64, BpeError> {
+        let mut reader = ChunkReader::open_range(path, range.clone(), self.budget.chunk_bytes)?;
         let num_chunks = (range.end - range.start).div_ceil(self.budget.chunk_bytes as u64);
-        let num_threads = self
-            .tables
-            .len()
-            .min(num_chunks.try_into().unwrap_or(usize::MAX))
-            .max(1);
-        shared.on_each(&mut self.tables[..num_threads], work)?;
-        Ok(reader.into_inner().unwrap_or_else(PoisonError::into_inner).offset())
+        self.count_chunks(&mut reader, num_chunks, range.end)?;
+        Ok(reader.offset())
     }
 
     /// Counts a UTF-8 text as it arrives; otherwise as [`Counter::count_file`], with `place` for the file.
@@ -92,14 +72,9 @@ impl Counter {
     /// # Errors
     ///
     /// As [`Counter::count_file`].
-    pub fn count_stream(&mut self, source: impl Read, place: &Path) -> Result<(), BpeError> {
+    pub fn count_stream(&mut self, source: impl Read + Send, place: &Path) -> Result<(), BpeError> {
         let mut reader = ChunkReader::new(source, place, 0, self.budget.chunk_bytes);
-        let (specials, splitter) = (self.shared.specials.clone(), self.shared.splitter.clone());
-        self.count_jobs(|| {
-            let mut chunk = Chunk::default();
-            let is_filled = reader.next_chunk(&mut chunk, &specials, &splitter)?;
-            Ok(is_filled.then_some(Job::Text(chunk)))
-        })
+        self.count_chunks(&mut reader, u64::MAX, u64::MAX)
     }
 
     /// Counts documents in which nothing is a special token, until `next` has no more.
@@ -109,9 +84,41 @@ impl Counter {
     /// What `next` returns, [`BpeError::PatternGaveUp`], and [`BpeError::Io`] about a run.
     pub fn count_documents(
         &mut self,
-        mut next: impl FnMut() -> Result<Option<Documents>, BpeError>,
+        mut next: impl FnMut() -> Result<Option<Documents>, BpeError> + Send,
     ) -> Result<(), BpeError> {
-        self.count_jobs(|| Ok(next()?.map(Job::Documents)))
+        let shared = &self.shared;
+        let mut is_over = false;
+        let next = |documents: &mut Documents| {
+            if !is_over {
+                is_over = true; // unless there are more
+                if let Some(more) = next()? {
+                    *documents = more;
+                    is_over = false;
+                }
+            }
+            Ok(!is_over)
+        };
+        count_by_turns(&mut self.tables, next, |table, documents| {
+            documents.for_each(|text, padded| shared.add_document(table, text, padded))
+        })
+    }
+
+    fn count_chunks<R: Read + Send>(
+        &mut self,
+        reader: &mut ChunkReader<R>,
+        max_chunks: u64,
+        end: u64,
+    ) -> Result<(), BpeError> {
+        let shared = &self.shared;
+        let num_threads = self
+            .tables
+            .len()
+            .min(max_chunks.max(1).try_into().unwrap_or(usize::MAX));
+        let next = |chunk: &mut Chunk| reader.next_chunk(chunk, &shared.specials, &shared.splitter, &shared.progress);
+        count_by_turns(&mut self.tables[..num_threads], next, |table, chunk| {
+            shared.add_text(table, chunk)?;
+            shared.progress.report(chunk.end_offset(), end)
+        })
     }
 
     /// The counts.
@@ -130,14 +137,14 @@ impl Counter {
             .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
         if !runs.is_empty() || held + Counts::memory_bytes(num_words, num_bytes) > self.budget.max_bytes {
             let path = runs.new_path()?;
-            write_merged(entries_of(&self.tables), &path, b"", false)?;
-            runs.push(path)?;
+            write_merged(entries_of(&self.tables), &path, b"", false, &self.shared.progress)?;
+            runs.push(path, &self.shared.progress)?;
             self.tables.clear();
         }
-        runs.reduce(0)?;
+        runs.reduce(0, &self.shared.progress)?;
         let mut sources = runs.open()?;
         sources.extend(entries_of(&self.tables));
-        Counts::merge(sources, self.budget.max_bytes)
+        Counts::merge(sources, self.budget.max_bytes, &self.shared.progress)
     }
 
     /// Writes the counts to a file, without holding all of them; `header` stands at its beginning.
@@ -148,45 +155,49 @@ impl Counter {
     pub fn write(mut self, path: &Path, header: &[u8]) -> Result<Sums, BpeError> {
         self.sort_tables()?;
         let mut runs = self.shared.lock_runs();
-        runs.reduce(self.tables.len())?;
+        runs.reduce(self.tables.len(), &self.shared.progress)?;
         let mut sources = runs.open()?;
         sources.extend(entries_of(&self.tables));
-        write_merged(sources, path, header, true)
+        write_merged(sources, path, header, true, &self.shared.progress)
     }
 
     fn sort_tables(&mut self) -> Result<(), BpeError> {
-        self.shared.on_each(&mut self.tables, |table| {
+        on_each(&mut self.tables, |table| {
             table.sort();
             Ok(())
         })
     }
+}
 
-    /// Hands out what `next` makes on this thread to the others.
-    fn count_jobs(&mut self, mut next: impl FnMut() -> Result<Option<Job>, BpeError>) -> Result<(), BpeError> {
-        let shared = &self.shared;
-        let (sender, receiver) = sync_channel(self.tables.len());
-        // The last thread to end closes the channel, so that this one does not wait for nobody.
-        let receiver = Arc::new(Mutex::new(receiver));
-        std::thread::scope(|scope| {
-            let start = |table| {
-                let receiver = Arc::clone(&receiver);
-                scope.spawn(move || shared.stopping_others(|| shared.count_received(table, &receiver)))
-            };
-            let threads: Vec<_> = self.tables.iter_mut().map(start).collect();
-            drop(receiver);
-            let mut produce = || -> Result<(), BpeError> {
-                while let Some(job) = next()? {
-                    if shared.is_stopped() || sender.send(job).is_err() {
-                        break;
-                    }
-                }
-                Ok(())
-            };
-            let produced = produce();
-            drop(sender);
-            threads.into_iter().map(join).fold(produced, Result::and)
-        })
-    }
+/// Does `work` with every table on a thread of its own; returns the error of the first table that has one.
+fn on_each(tables: &mut [Table], work: impl Fn(&mut Table) -> Result<(), BpeError> + Sync) -> Result<(), BpeError> {
+    parallel::map(tables, work).into_iter().collect()
+}
+
+/// Counts into each table on a thread of its own: a thread whose turn it is has `next` fill its buffer, until that returns
+/// false, and counts it by `count` while others have theirs filled.
+fn count_by_turns<Text: Default>(
+    tables: &mut [Table],
+    next: impl FnMut(&mut Text) -> Result<bool, BpeError> + Send,
+    count: impl Fn(&mut Table, &mut Text) -> Result<(), BpeError> + Sync,
+) -> Result<(), BpeError> {
+    let next = Mutex::new(next);
+    let has_failed = AtomicBool::new(false);
+    let fill = |text: &mut Text| match next.lock() {
+        Ok(mut next) if !has_failed.load(Ordering::Relaxed) => next(text),
+        // Another thread failed, or panicked; its panic is passed on when it is joined.
+        _ => Ok(false),
+    };
+    let count_all = |table: &mut Table| {
+        let mut text = Text::default();
+        while fill(&mut text)? {
+            count(table, &mut text)?;
+        }
+        Ok(())
+    };
+    on_each(tables, |table| {
+        count_all(table).inspect_err(|_| has_failed.store(true, Ordering::Relaxed))
+    })
 }
 
 fn entries_of(tables: &[Table]) -> Vec<Box<dyn Entries + '_>> {

@@ -4,6 +4,7 @@ use super::entries::{merge, Entries};
 use super::file::Sums;
 use crate::error::BpeError;
 use crate::memory::reserve;
+use crate::progress::Progress;
 
 /// Distinct pre-tokens in ascending order of their bytes, with how often each occurs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,11 +36,15 @@ impl Counts {
     /// # Errors
     ///
     /// [`BpeError::CountsExceedMemory`] where the result takes more than `max_bytes`, and says how much.
-    pub(super) fn merge(sources: Vec<Box<dyn Entries + '_>>, max_bytes: usize) -> Result<Self, BpeError> {
+    pub(super) fn merge(
+        sources: Vec<Box<dyn Entries + '_>>,
+        max_bytes: usize,
+        progress: &Progress,
+    ) -> Result<Self, BpeError> {
         let mut counts = Self::default();
         let mut sums = Sums::default();
         let mut needed = 0;
-        merge(sources, |word, count| {
+        merge(sources, progress, |word, count| {
             sums.add(word, count)?;
             needed = Self::memory_bytes(sums.num_entries as usize, sums.num_bytes as usize);
             if needed <= max_bytes {

@@ -2,6 +2,7 @@
 
 use crate::error::BpeError;
 use crate::memory::extend;
+use crate::progress::Progress;
 
 /// Pre-tokens in strictly ascending order of their bytes, each with its count: a walk that begins before the first.
 pub(super) trait Entries {
@@ -20,11 +21,13 @@ pub(super) trait Entries {
 /// A binary heap of the sources by the pre-token where each stands, the first 16 bytes at hand as a number.
 pub(super) fn merge(
     sources: Vec<Box<dyn Entries + '_>>,
+    progress: &Progress,
     mut on_entry: impl FnMut(&[u8], u64) -> Result<(), BpeError>,
 ) -> Result<(), BpeError> {
     let mut heap = Heap::new(sources)?;
     let mut word = Vec::new();
     while let Some(first) = heap.0.first() {
+        progress.check()?;
         word.clear();
         extend(&mut word, first.source.word())?;
         let prefix = first.prefix;

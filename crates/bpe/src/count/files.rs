@@ -9,6 +9,7 @@ use super::file::Sums;
 use super::reader::CountsReader;
 use super::runs::{write_merged, Runs};
 use crate::error::BpeError;
+use crate::progress::Progress;
 
 /// The header of a file of counts, as its writer gave it. Whether the file is whole is seen only when its counts are read.
 ///
@@ -24,8 +25,8 @@ pub fn read_header(path: &Path) -> Result<Vec<u8>, BpeError> {
 /// # Errors
 ///
 /// As [`read_header`], for any byte that is not as it was written.
-pub fn verify_counts(path: &Path) -> Result<Sums, BpeError> {
-    CountsReader::open(path)?.verify()
+pub fn verify_counts(path: &Path, progress: &Progress) -> Result<Sums, BpeError> {
+    CountsReader::open(path)?.verify(progress)
 }
 
 /// The counts of several files, added up, if that takes no more memory than `max_bytes`.
@@ -36,9 +37,18 @@ pub fn verify_counts(path: &Path) -> Result<Sums, BpeError> {
 ///
 /// [`BpeError::Io`], [`BpeError::DamagedCounts`] for any file that is not as it was written,
 /// [`BpeError::OtherCountsVersion`], [`BpeError::CountTooLarge`], and [`BpeError::CountsExceedMemory`].
-pub fn read_counts(paths: &[PathBuf], spill_directory: &Path, max_bytes: Option<usize>) -> Result<Counts, BpeError> {
-    let mut runs = Runs::new(spill_directory, FAN_IN);
-    Counts::merge(open_few(paths, &mut runs)?, max_bytes.unwrap_or(usize::MAX))
+pub fn read_counts(
+    paths: &[PathBuf],
+    spill_directory: &Path,
+    max_bytes: Option<usize>,
+    progress: &Progress,
+) -> Result<Counts, BpeError> {
+    let mut runs = Runs::new(spill_directory);
+    Counts::merge(
+        open_few(paths, &mut runs, progress)?,
+        max_bytes.unwrap_or(usize::MAX),
+        progress,
+    )
 }
 
 /// Adds up several files of counts into another, with `header` at its beginning, without holding all of them.
@@ -46,13 +56,19 @@ pub fn read_counts(paths: &[PathBuf], spill_directory: &Path, max_bytes: Option<
 /// # Errors
 ///
 /// As [`read_counts`].
-pub fn merge_files(paths: &[PathBuf], spill_directory: &Path, out: &Path, header: &[u8]) -> Result<Sums, BpeError> {
-    let mut runs = Runs::new(spill_directory, FAN_IN);
-    write_merged(open_few(paths, &mut runs)?, out, header, true)
+pub fn merge_files(
+    paths: &[PathBuf],
+    spill_directory: &Path,
+    out: &Path,
+    header: &[u8],
+    progress: &Progress,
+) -> Result<Sums, BpeError> {
+    let mut runs = Runs::new(spill_directory);
+    write_merged(open_few(paths, &mut runs, progress)?, out, header, true, progress)
 }
 
 /// Opens `paths`, or runs that add up to the same where those are too many to be read at a time.
-fn open_few(paths: &[PathBuf], runs: &mut Runs) -> Result<Vec<Box<dyn Entries>>, BpeError> {
+fn open_few(paths: &[PathBuf], runs: &mut Runs, progress: &Progress) -> Result<Vec<Box<dyn Entries>>, BpeError> {
     let open = |path: &PathBuf| Ok(Box::new(CountsReader::open(path)?) as Box<dyn Entries>);
     if paths.len() <= FAN_IN {
         return paths.iter().map(open).collect();
@@ -60,9 +76,9 @@ fn open_few(paths: &[PathBuf], runs: &mut Runs) -> Result<Vec<Box<dyn Entries>>,
     for group in paths.chunks(FAN_IN) {
         let sources = group.iter().map(open).collect::<Result<_, _>>()?;
         let path = runs.new_path()?;
-        write_merged(sources, &path, b"", false)?;
-        runs.push(path)?;
+        write_merged(sources, &path, b"", false, progress)?;
+        runs.push(path, progress)?;
     }
-    runs.reduce(0)?;
+    runs.reduce(0, progress)?;
     runs.open()
 }

@@ -18,7 +18,6 @@ mod writer;
 use std::path::{Path, PathBuf};
 
 use crate::error::BpeError;
-use crate::progress::OnProgress;
 use crate::special::SpecialTokens;
 use crate::split::Splitter;
 
@@ -56,7 +55,7 @@ impl Default for CountOptions {
 /// Counts the pre-tokens of a UTF-8 file between its special tokens, which add nothing.
 ///
 /// The file is read in chunks that end where no token can cross, so memory holds a chunk and a table a thread, and not
-/// the file. `on_progress(bytes_done, bytes_in_all)` is called after each chunk, from any thread.
+/// the file.
 ///
 /// # Errors
 ///
@@ -66,11 +65,10 @@ pub fn count_file(
     specials: &SpecialTokens,
     splitter: &Splitter,
     options: &CountOptions,
-    on_progress: OnProgress<'_>,
 ) -> Result<Counts, BpeError> {
     let metadata = std::fs::metadata(path).map_err(file::io_error(path))?;
     let mut counter = Counter::new(specials.clone(), splitter.clone(), options);
-    counter.count_file(path, 0..metadata.len(), on_progress)?;
+    counter.count_file(path, 0..metadata.len())?;
     counter.finish()
 }
 

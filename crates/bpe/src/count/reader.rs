@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 use super::entries::Entries;
 use super::file::{io_error, Sums, BUFFER_BYTES, MAGIC, SHA256_BYTES, SUMS_BYTES, VERSION};
 use crate::error::BpeError;
+use crate::memory::reserve;
+use crate::progress::Progress;
 
 /// Reads a file of counts, entry by entry. What [`Entries::advance`] gives is sure only once it has returned false: only then
 /// has the checksum been seen.
@@ -75,8 +77,10 @@ impl CountsReader {
     }
 
     /// Reads all that is left, so that any damage is noticed; what the entries add up to.
-    pub fn verify(mut self) -> Result<Sums, BpeError> {
-        while self.advance()? {}
+    pub fn verify(mut self, progress: &Progress) -> Result<Sums, BpeError> {
+        while self.advance()? {
+            progress.check()?;
+        }
         Ok(self.sums)
     }
 
@@ -124,6 +128,7 @@ impl CountsReader {
             return Err(self.damaged("a part of it runs past its end"));
         }
         let start = bytes.len();
+        reserve(bytes, num_bytes as usize)?;
         bytes.resize(start + num_bytes as usize, 0);
         self.read(&mut bytes[start..])
     }

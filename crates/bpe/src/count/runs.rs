@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::budget::FAN_IN;
 use super::entries::{merge, Entries};
 use super::file::{io_error, Sums};
 use super::reader::CountsReader;
 use super::writer::CountsWriter;
 use crate::error::BpeError;
+use crate::progress::Progress;
 
 /// A file of counts in the directory of [`Runs`].
 struct Run {
@@ -17,22 +19,20 @@ struct Run {
 
 /// Runs in a directory of their own inside another, made for the first of them and removed with this.
 ///
-/// As soon as `fan_in` of them have one level they become one of the next, so that there are never many.
+/// As soon as [`FAN_IN`] of them have one level they become one of the next, so that there are never many.
 pub(super) struct Runs {
     directory: PathBuf,
     runs: Vec<Run>,
     next: u64,
-    fan_in: usize,
 }
 
 impl Runs {
     /// None yet; the directory will be made inside `parent`.
-    pub fn new(parent: &Path, fan_in: usize) -> Self {
+    pub fn new(parent: &Path) -> Self {
         Self {
             directory: parent.to_path_buf(),
             runs: Vec::new(),
             next: 0,
-            fan_in,
         }
     }
 
@@ -51,30 +51,30 @@ impl Runs {
     }
 
     /// Takes a run that was written to a [new path](Runs::new_path), and merges where there are enough.
-    pub fn push(&mut self, path: PathBuf) -> Result<(), BpeError> {
+    pub fn push(&mut self, path: PathBuf, progress: &Progress) -> Result<(), BpeError> {
         self.runs.push(Run { path, level: 0 });
         let mut level = 0;
-        while self.runs.iter().filter(|run| run.level == level).count() >= self.fan_in {
+        while self.runs.iter().filter(|run| run.level == level).count() >= FAN_IN {
             let (merged, others) = std::mem::take(&mut self.runs)
                 .into_iter()
                 .partition(|run| run.level == level);
             self.runs = others;
             level += 1;
-            self.merge(merged, level)?;
+            self.merge(merged, level, progress)?;
         }
         Ok(())
     }
 
     /// Merges until so few are left that all can be read at a time beside `num_others` sources.
-    pub fn reduce(&mut self, num_others: usize) -> Result<(), BpeError> {
-        let most = self.fan_in.saturating_sub(num_others).max(1);
+    pub fn reduce(&mut self, num_others: usize, progress: &Progress) -> Result<(), BpeError> {
+        let most = FAN_IN.saturating_sub(num_others).max(1);
         while self.runs.len() > most {
             // The smallest first: the levels say how much is in them.
             self.runs.sort_by_key(|run| run.level);
-            let num_merged = self.fan_in.min(self.runs.len() - most + 1);
+            let num_merged = FAN_IN.min(self.runs.len() - most + 1);
             let level = self.runs[num_merged - 1].level + 1;
             let merged = self.runs.drain(..num_merged).collect();
-            self.merge(merged, level)?;
+            self.merge(merged, level, progress)?;
         }
         Ok(())
     }
@@ -85,9 +85,9 @@ impl Runs {
     }
 
     /// Merges `runs`, which are no longer among these, into one of `level`.
-    fn merge(&mut self, runs: Vec<Run>, level: u32) -> Result<(), BpeError> {
+    fn merge(&mut self, runs: Vec<Run>, level: u32, progress: &Progress) -> Result<(), BpeError> {
         let path = self.new_path()?;
-        write_merged(open(&runs)?, &path, b"", false)?;
+        write_merged(open(&runs)?, &path, b"", false, progress)?;
         self.runs.push(Run { path, level });
         for run in runs {
             std::fs::remove_file(&run.path).map_err(io_error(&run.path))?;
@@ -111,9 +111,10 @@ pub(super) fn write_merged(
     path: &Path,
     header: &[u8],
     is_durable: bool,
+    progress: &Progress,
 ) -> Result<Sums, BpeError> {
     let mut writer = CountsWriter::create(path, header)?;
-    merge(sources, |word, count| writer.append(word, count))?;
+    merge(sources, progress, |word, count| writer.append(word, count))?;
     writer.finish(is_durable)
 }
 

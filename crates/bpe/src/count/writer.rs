@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::{io_error, Sums, BUFFER_BYTES, MAGIC, VERSION};
 use crate::error::BpeError;
+use crate::memory::extend;
 
 /// Writes a file of counts, entry by entry.
 pub(super) struct CountsWriter {
@@ -43,15 +44,22 @@ impl CountsWriter {
         let added = &word[shared..];
         push_varint(&mut self.buffer, shared as u64);
         push_varint(&mut self.buffer, added.len() as u64);
-        self.buffer.extend_from_slice(added);
+        for added in added.chunks(BUFFER_BYTES) {
+            self.buffer.extend_from_slice(added);
+            self.write_full_buffer()?;
+        }
         push_varint(&mut self.buffer, count);
         self.last.truncate(shared);
-        self.last.extend_from_slice(added);
+        extend(&mut self.last, added)?;
         self.sums.add(word, count)?;
-        if self.buffer.len() >= BUFFER_BYTES {
-            self.write_buffer()?;
+        self.write_full_buffer()
+    }
+
+    fn write_full_buffer(&mut self) -> Result<(), BpeError> {
+        if self.buffer.len() < BUFFER_BYTES {
+            return Ok(());
         }
-        Ok(())
+        self.write_buffer()
     }
 
     /// Ends the file; where `is_durable` it has then reached the disk.

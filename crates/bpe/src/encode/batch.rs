@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::{Encoder, SpecialPolicy};
 use crate::error::BpeError;
 use crate::parallel;
-use crate::progress::Stop;
+use crate::progress::Progress;
 
 /// Less text than this is encoded before another thread would have started.
 const MIN_BYTES_PER_THREAD: usize = 1 << 16;
@@ -26,7 +26,7 @@ impl Encoder {
         texts: &[&str],
         special: SpecialPolicy,
         num_threads: usize,
-        stop: &Stop,
+        progress: &Progress,
     ) -> Result<Vec<Vec<u32>>, BpeError> {
         let num_bytes: usize = texts.iter().map(|text| text.len()).sum();
         let num_asked = num_threads;
@@ -38,13 +38,13 @@ impl Encoder {
         let stride = (texts.len() / (num_threads * 16)).clamp(1, 64);
         let next = AtomicUsize::new(0);
         let placed = parallel::map(0..num_threads, |_| {
-            self.encode_some(texts, special, &next, stride, stop)
+            self.encode_some(texts, special, &next, stride, progress)
         });
         let mut placed: Placed = placed.into_iter().flatten().collect();
         for (index, text) in texts.iter().enumerate().filter(|(_, text)| is_large(text)) {
-            placed.push((index, self.encode_on_threads(text, special, num_asked, stop)));
+            placed.push((index, self.encode_on_threads(text, special, num_asked, progress)));
         }
-        stop.check()?;
+        progress.check()?;
         placed.sort_by_key(|&(index, _)| index);
         placed
             .into_iter()
@@ -64,12 +64,12 @@ impl Encoder {
         special: SpecialPolicy,
         next: &AtomicUsize,
         stride: usize,
-        stop: &Stop,
+        progress: &Progress,
     ) -> Placed {
         let mut placed = Vec::new();
-        self.workers.with(stop, |worker| loop {
+        self.workers.with(progress, |worker| loop {
             let first = next.fetch_add(stride, Ordering::Relaxed);
-            if first >= texts.len() || stop.is_set() {
+            if first >= texts.len() || progress.check().is_err() {
                 return;
             }
             for (index, text) in texts.iter().enumerate().skip(first).take(stride) {

@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 
 use crate::error::BpeError;
 use crate::merge::{Boundaries, Mergers, PairTable};
-use crate::progress::Stop;
+use crate::progress::Progress;
 use crate::special::SpecialTokens;
 use crate::split::{Backend, Splitter};
 use crate::vocab::{Symbol, Vocabulary};
@@ -150,8 +150,8 @@ impl Encoder {
     }
 
     /// Lends out a worker that remembers earlier texts.
-    pub(crate) fn with_worker<T>(&self, work: impl FnOnce(&mut Worker) -> T) -> T {
-        self.workers.with(&Stop::default(), work)
+    pub(crate) fn with_worker<T>(&self, progress: &Progress, work: impl FnOnce(&mut Worker) -> T) -> T {
+        self.workers.with(progress, work)
     }
 
     /// The ids of `text`, by a worker that remembers earlier texts.
@@ -159,14 +159,14 @@ impl Encoder {
     /// # Errors
     /// See [`Encoder::encode_into`].
     pub fn encode(&self, text: &str, special: SpecialPolicy) -> Result<Vec<u32>, BpeError> {
-        self.encode_until(text, special, &Stop::default())
+        self.encode_until(text, special, &Progress::default())
     }
 
-    /// [`Encoder::encode`], until `stop` is set.
-    fn encode_until(&self, text: &str, special: SpecialPolicy, stop: &Stop) -> Result<Vec<u32>, BpeError> {
+    /// [`Encoder::encode`], unless it is stopped.
+    fn encode_until(&self, text: &str, special: SpecialPolicy, progress: &Progress) -> Result<Vec<u32>, BpeError> {
         let mut ids = Vec::new();
         self.workers
-            .with(stop, |worker| self.encode_by(worker, text, special, 0, &mut ids))?;
+            .with(progress, |worker| self.encode_by(worker, text, special, 0, &mut ids))?;
         Ok(ids)
     }
 
@@ -191,11 +191,11 @@ impl Encoder {
         text: &str,
         special: SpecialPolicy,
         offset: usize,
+        progress: &Progress,
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
-        self.workers.with(&Stop::default(), |worker| {
-            self.encode_by(worker, text, special, offset, out)
-        })
+        self.workers
+            .with(progress, |worker| self.encode_by(worker, text, special, offset, out))
     }
 
     /// `encode_into` for a text that stands at `offset` of what the caller knows.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::{Encoder, Pretokens, SpecialPolicy, Worker};
 use crate::error::BpeError;
 use crate::memory::reserve;
-use crate::progress::Stop;
+use crate::progress::Progress;
 use crate::split::Backend;
 
 /// Start and end of an id's token, in bytes.
@@ -20,11 +20,11 @@ impl Encoder {
         &self,
         text: &str,
         special: SpecialPolicy,
-        stop: &Stop,
+        progress: &Progress,
     ) -> Result<(Vec<u32>, Vec<Span>), BpeError> {
         let mut ids = Vec::new();
         let mut spans = Vec::new();
-        self.workers.with(stop, |worker| {
+        self.workers.with(progress, |worker| {
             let mut at = 0;
             let (tokens, token_ids) = self.tokens_found(special);
             while let Some((found, index)) = tokens.find(text.as_bytes(), at) {
@@ -124,7 +124,7 @@ mod tests {
     fn parts_of_characters_have_the_whole_character() {
         let text = "a\u{4e2d} ab<s>";
         let (ids, mut spans) = encoder(GPT2_PATTERN)
-            .encode_with_spans(text, SpecialPolicy::Encode, &Stop::default())
+            .encode_with_spans(text, SpecialPolicy::Encode, &Progress::default())
             .unwrap();
         assert_eq!(ids, [97, 259, 0xad, 257, 1000]);
         assert_eq!(spans, [(0, 1), (1, 3), (3, 4), (4, 7), (7, 10)]);
@@ -139,7 +139,7 @@ mod tests {
             for pattern in [GPT2_PATTERN, GPT4_PATTERN, "a+b|[^a]"] {
                 let encoder = encoder(pattern);
                 for special in [SpecialPolicy::Encode, SpecialPolicy::Text] {
-                    let (ids, spans) = encoder.encode_with_spans(&text, special, &Stop::default()).unwrap();
+                    let (ids, spans) = encoder.encode_with_spans(&text, special, &Progress::default()).unwrap();
                     prop_assert_eq!(&ids, &encoder.encode(&text, special).unwrap());
                     let mut in_characters = spans.clone();
                     spans_in_characters(&text, &mut in_characters);

@@ -166,7 +166,7 @@ impl Encoder {
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
         let Pretokens { text, offset, ends, .. } = pretokens;
-        worker.mergers.stop.check()?;
+        worker.mergers.progress.check()?;
         // What `emit` appends below, so that it cannot fail; longer pre-tokens make room themselves.
         let num_bytes = ends.last().map_or(0, |end| end - pretokens.start);
         reserve(out, num_bytes.min(MAX_BATCH * MAX_KEY))?;

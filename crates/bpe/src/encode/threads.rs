@@ -6,20 +6,17 @@ use super::{Encoder, SpecialPolicy, Worker};
 use crate::error::BpeError;
 use crate::memory;
 use crate::parallel::{in_order, Outlet};
-use crate::progress::Stop;
+use crate::progress::Progress;
 
 /// A text is cut into parts of about so many bytes: its ids fit the second-level cache.
 const PART_BYTES: usize = 1 << 18;
-
-/// How far back a place for a cut is looked for.
-const LOOK_BACK_BYTES: usize = 1 << 10;
 
 /// Parts that wait for those before them, for each thread.
 const PARTS_PER_THREAD: usize = 4;
 
 impl Encoder {
     /// [`Encoder::encode`], on up to `num_threads` threads beside the caller's where the text is worth it,
-    /// until `stop` is set.
+    /// unless it is stopped.
     ///
     /// Cut where special tokens and pre-tokens are the same on either side, so the ids are the same for any number.
     ///
@@ -30,11 +27,11 @@ impl Encoder {
         text: &str,
         special: SpecialPolicy,
         num_threads: usize,
-        stop: &Stop,
+        progress: &Progress,
     ) -> Result<Vec<u32>, BpeError> {
         let num_threads = num_threads.min(text.len() / PART_BYTES);
         if num_threads <= 1 || !self.splitter.is_streamable() {
-            return self.encode_until(text, special, stop);
+            return self.encode_until(text, special, progress);
         }
         let job = Job {
             encoder: self,
@@ -47,7 +44,7 @@ impl Encoder {
         in_order(
             num_threads,
             num_threads * PARTS_PER_THREAD,
-            |outlet| self.workers.with(stop, |worker| job.work(worker, outlet)),
+            |outlet| self.workers.with(progress, |worker| job.work(worker, outlet)),
             |part: Result<Vec<u32>, BpeError>| {
                 let mut part = part?;
                 memory::extend(&mut ids, &part)?;
@@ -71,7 +68,7 @@ impl Encoder {
                 end -= 1;
             }
             let before = &text[..end];
-            let cut = self.splitter.last_safe_cut(before, LOOK_BACK_BYTES);
+            let cut = self.splitter.last_safe_cut(before);
             let is_free = |cut| !self.tokens_found(special).0.straddles(text.as_bytes(), cut);
             if let Some(cut) = cut.filter(|&cut| cut > start && is_free(cut)) {
                 return cut;
@@ -159,13 +156,13 @@ mod tests {
                     let expected = encoder.encode(text, special).unwrap();
                     for num_threads in [0, 1, 2, 5] {
                         let ids = encoder
-                            .encode_on_threads(text, special, num_threads, &Stop::default())
+                            .encode_on_threads(text, special, num_threads, &Progress::default())
                             .unwrap();
                         assert!(ids == expected, "{num_threads} threads, {:.20}", text);
                     }
                 }
                 let batch = encoder
-                    .encode_batch(&["a", text, " b"], SpecialPolicy::Encode, 3, &Stop::default())
+                    .encode_batch(&["a", text, " b"], SpecialPolicy::Encode, 3, &Progress::default())
                     .unwrap();
                 assert!(batch[1] == encoder.encode(text, SpecialPolicy::Encode).unwrap());
                 assert_eq!(batch[2], [1002]);
@@ -177,15 +174,19 @@ mod tests {
     #[test]
     fn work_stops_on_request() {
         let encoder = encoder(GPT2_PATTERN);
-        let stop = Stop::new();
-        stop.set();
+        let progress = Progress::new();
+        progress.stop();
         for text in ["aa a ".repeat(200_000), "aab".repeat(1000)] {
             for num_threads in [1, 3] {
                 let special = SpecialPolicy::Encode;
                 let outcomes = [
-                    encoder.encode_on_threads(&text, special, num_threads, &stop).map(drop),
-                    encoder.encode_batch(&[&text], special, num_threads, &stop).map(drop),
-                    encoder.encode_with_spans(&text, special, &stop).map(drop),
+                    encoder
+                        .encode_on_threads(&text, special, num_threads, &progress)
+                        .map(drop),
+                    encoder
+                        .encode_batch(&[&text], special, num_threads, &progress)
+                        .map(drop),
+                    encoder.encode_with_spans(&text, special, &progress).map(drop),
                 ];
                 assert!(outcomes
                     .iter()
@@ -203,7 +204,7 @@ mod tests {
         let text = "aa a ".repeat(200_000);
         let with_errors = [&text[..700_000], "<|end|>", &text, "<|end|>"].concat();
         let error = encoder
-            .encode_on_threads(&with_errors, SpecialPolicy::Reject, 3, &Stop::default())
+            .encode_on_threads(&with_errors, SpecialPolicy::Reject, 3, &Progress::default())
             .unwrap_err();
         assert!(matches!(error, BpeError::SpecialTokenInText { offset: 700_000, .. }));
     }

@@ -7,7 +7,7 @@ use super::lookup::Batch;
 
 use super::Worker;
 use crate::merge::Mergers;
-use crate::progress::Stop;
+use crate::progress::Progress;
 
 /// Workers kept between texts; further ones, at work at the same moment, are dropped when done.
 const NUM_SLOTS: usize = 16;
@@ -39,11 +39,11 @@ impl Workers {
         }
     }
 
-    /// Lets a worker do some work until `stop` is set. A worker that panics is dropped.
-    pub fn with<T>(&self, stop: &Stop, work: impl FnOnce(&mut Worker) -> T) -> T {
+    /// Lets a worker do some work, unless it is stopped. A worker that panics is dropped.
+    pub fn with<T>(&self, progress: &Progress, work: impl FnOnce(&mut Worker) -> T) -> T {
         let taken = self.slots.iter().find_map(|slot| slot.try_lock().ok()?.take());
         let mut worker = taken.unwrap_or_else(|| Box::new(self.new_worker()));
-        worker.mergers.stop = stop.clone();
+        worker.mergers.progress = progress.clone();
         let result = work(&mut worker);
         for slot in &self.slots {
             if let Ok(mut slot) = slot.try_lock() {

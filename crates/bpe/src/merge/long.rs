@@ -14,7 +14,7 @@ use std::collections::BinaryHeap;
 use super::pair_table::{PairTable, Rank, Step};
 use crate::error::BpeError;
 use crate::memory::{filled, reserve, reserve_exact};
-use crate::progress::Stop;
+use crate::progress::{Progress, CHECK_EVERY};
 use crate::vocab::Symbol;
 
 /// Marks a cell inside a symbol; symbols themselves are below.
@@ -27,9 +27,6 @@ const NO_BUCKET: u32 = u32::MAX;
 
 /// The memory of a longer piece is computed beforehand and released afterwards.
 const KEPT_LEN: usize = 1 << 16;
-
-/// Places between two looks at [`Stop`]: milliseconds.
-const CHECK_EVERY: usize = 1 << 18;
 
 /// Scratch space of `merge`, reused from piece to piece.
 #[derive(Debug, Default)]
@@ -48,10 +45,10 @@ impl LongMerger {
         &mut self,
         pairs: &PairTable,
         bytes: &[u8],
-        stop: &Stop,
+        progress: &Progress,
         emit: impl FnMut(Symbol),
     ) -> Result<(), BpeError> {
-        let merged = self.try_merge(pairs, bytes, stop, emit);
+        let merged = self.try_merge(pairs, bytes, progress, emit);
         if merged.is_err() {
             // The buckets are not empty.
             *self = Self::default();
@@ -63,27 +60,37 @@ impl LongMerger {
         &mut self,
         pairs: &PairTable,
         bytes: &[u8],
-        stop: &Stop,
+        progress: &Progress,
         mut emit: impl FnMut(Symbol),
     ) -> Result<(), BpeError> {
         debug_assert!(bytes.len() <= MAX_LONG);
         self.cells.clear();
         reserve_exact(&mut self.cells, bytes.len())?;
-        self.cells.extend(bytes.iter().map(|&byte| pairs.byte_symbol(byte)));
+        for bytes in bytes.chunks(CHECK_EVERY) {
+            progress.check()?;
+            self.cells.extend(bytes.iter().map(|&byte| pairs.byte_symbol(byte)));
+        }
         self.buckets.prepare(pairs.num_merges());
         if bytes.len() > KEPT_LEN {
             self.buckets.reserve(pairs, bytes)?;
         }
         for (at, pair) in bytes.windows(2).enumerate() {
-            if at % CHECK_EVERY == 0 {
-                stop.check()?;
-            }
+            progress.check_at(at)?;
             self.buckets.push(pairs.byte_step(pair[0], pair[1]), at)?;
         }
         while let Some((rank, mut places)) = self.buckets.pop() {
             let merge = pairs.merge(rank);
-            places.retain(|&at| self.join(at as usize, merge.left, merge.right, merge.merged));
-            self.find_new_pairs(pairs, rank, &places, stop)?;
+            let mut num_joined = 0;
+            for k in 0..places.len() {
+                progress.check_at(k)?;
+                let at = places[k];
+                if self.join(at as usize, merge.left, merge.right, merge.merged) {
+                    places[num_joined] = at;
+                    num_joined += 1;
+                }
+            }
+            places.truncate(num_joined);
+            self.find_new_pairs(pairs, rank, &places, progress)?;
             self.buckets.recycle(places);
         }
         let mut at = 0;
@@ -114,11 +121,15 @@ impl LongMerger {
     }
 
     /// Puts the pairs that the new symbols at `places` form with their neighbours into their buckets.
-    fn find_new_pairs(&mut self, pairs: &PairTable, rank: Rank, places: &[u32], stop: &Stop) -> Result<(), BpeError> {
+    fn find_new_pairs(
+        &mut self,
+        pairs: &PairTable,
+        rank: Rank,
+        places: &[u32],
+        progress: &Progress,
+    ) -> Result<(), BpeError> {
         for (k, &place) in places.iter().enumerate() {
-            if k % CHECK_EVERY == 0 {
-                stop.check()?;
-            }
+            progress.check_at(k)?;
             let at = place as usize;
             if at > 0 {
                 let before = self.previous(at);

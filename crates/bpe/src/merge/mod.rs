@@ -13,7 +13,7 @@ mod short;
 mod tests;
 
 use crate::error::BpeError;
-use crate::progress::Stop;
+use crate::progress::Progress;
 use crate::vocab::Symbol;
 
 use long::{LongMerger, MAX_LONG};
@@ -28,8 +28,8 @@ pub(crate) use pair_table::PairTable;
 pub(crate) struct Mergers {
     short: ShortMerger,
     long: LongMerger,
-    /// Ends the merging of a long piece.
-    pub stop: Stop,
+    /// Stops the merging of a long piece.
+    pub progress: Progress,
 }
 
 impl Mergers {
@@ -51,7 +51,7 @@ impl Mergers {
         } else if bytes[1..] == bytes[..bytes.len() - 1] {
             merge_repeats(pairs, pairs.byte_symbol(bytes[0]), bytes.len(), emit);
         } else if bytes.len() <= MAX_LONG {
-            self.long.merge(pairs, bytes, &self.stop, emit)?;
+            self.long.merge(pairs, bytes, &self.progress, emit)?;
         } else {
             return Err(BpeError::PretokenTooLong {
                 offset,

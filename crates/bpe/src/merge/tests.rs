@@ -7,7 +7,7 @@ use super::pair_table::PairTable;
 use super::repeats::merge_repeats;
 use super::short::{ShortMerger, MAX_SHORT};
 use crate::encode::{Encoder, SpecialPolicy};
-use crate::progress::Stop;
+use crate::progress::Progress;
 use crate::split::GPT2_PATTERN;
 use crate::vocab::{Merge, Symbol, Vocabulary};
 
@@ -76,7 +76,7 @@ fn by_long(merger: &mut LongMerger, pairs: &PairTable, symbols: &[Symbol]) -> Ve
     let mut merged = Vec::new();
     let bytes = bytes_of(symbols);
     merger
-        .merge(pairs, &bytes, &Stop::default(), |symbol| merged.push(symbol))
+        .merge(pairs, &bytes, &Progress::default(), |symbol| merged.push(symbol))
         .unwrap();
     merged
 }

@@ -27,6 +27,7 @@ use o200k::O200k;
 
 pub use backend::Backend;
 pub use blocks::MAX_BATCH;
+pub use safe_cuts::LOOK_BACK_BYTES;
 
 /// GPT-2's pattern.
 pub const GPT2_PATTERN: &str = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -196,12 +197,12 @@ impl Splitter {
     }
 
     /// The last place in `text` at which it may be cut whatever stands before and after, looking back at most
-    /// `max_bytes` from its end; none for a custom pattern.
-    pub fn last_safe_cut(&self, text: &str, max_bytes: usize) -> Option<usize> {
+    /// [`LOOK_BACK_BYTES`] from its end; none for a custom pattern.
+    pub fn last_safe_cut(&self, text: &str) -> Option<usize> {
         match &self.0 {
-            Kind::Gpt2(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
-            Kind::Gpt4(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
-            Kind::O200k(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes(), max_bytes),
+            Kind::Gpt2(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes()),
+            Kind::Gpt4(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes()),
+            Kind::O200k(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes()),
             Kind::Custom(_) => None,
         }
     }

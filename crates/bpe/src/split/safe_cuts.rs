@@ -6,8 +6,8 @@ use super::pattern::{CharInfo, Pattern};
 use super::scalar;
 use crate::unicode::{char_start, class_at, properties_at, Class};
 
-/// How far back from its end a text is searched for a safe cut before it is split from its beginning instead.
-const LOOK_BACK_BYTES: usize = 1024;
+/// How far back from its end a text is searched for a safe cut; where there is none it is split from its beginning instead.
+pub const LOOK_BACK_BYTES: usize = 1024;
 
 /// No pre-token depends on more than this many bytes after its end, but for white space and what a pattern says itself:
 /// a word waits for `'re`, and for a long s of two bytes.
@@ -15,7 +15,7 @@ const LOOK_AHEAD_BYTES: usize = 3;
 
 /// See [`super::Splitter::stable_prefix`].
 pub(super) fn stable_prefix<P: Pattern>(pattern: P, text: &[u8]) -> usize {
-    if let Some(cut) = last_safe_cut(pattern, text, LOOK_BACK_BYTES) {
+    if let Some(cut) = last_safe_cut(pattern, text) {
         return cut;
     }
     let final_space = final_space_start(text);
@@ -34,8 +34,8 @@ pub(super) fn stable_prefix<P: Pattern>(pattern: P, text: &[u8]) -> usize {
 }
 
 /// See [`super::Splitter::last_safe_cut`].
-pub(super) fn last_safe_cut<P: Pattern>(pattern: P, text: &[u8], max_bytes: usize) -> Option<usize> {
-    let least = text.len().saturating_sub(max_bytes);
+pub(super) fn last_safe_cut<P: Pattern>(pattern: P, text: &[u8]) -> Option<usize> {
+    let least = text.len().saturating_sub(LOOK_BACK_BYTES);
     let mut end = text.len();
     let mut after: Option<CharInfo> = None;
     while end > least {

@@ -8,6 +8,7 @@ use crate::error::BpeError;
 use crate::memory;
 use crate::merge::{Mergers, PairTable};
 use crate::parallel;
+use crate::progress::{Progress, CHECK_EVERY};
 use crate::vocab;
 
 /// Merges in order of creation, indexed as for encoding; possibly none.
@@ -29,7 +30,7 @@ impl InitialMerges {
                 })
             };
             let (left, right) = (id_of(left)?, id_of(right)?);
-            let (merged, _) = tokens.join(left, right);
+            let (merged, _) = tokens.join(left, right)?;
             resolved.push(vocab::Merge { left, right, merged });
         }
         let pairs = (!resolved.is_empty()).then(|| PairTable::new(resolved, &std::array::from_fn(|byte| byte as u32)));
@@ -39,8 +40,14 @@ impl InitialMerges {
     /// Lays out the words of `counts`, those equally frequent together, and applies the merges to them.
     ///
     /// # Errors
-    /// [`BpeError::CorpusTooLarge`], [`BpeError::OutOfMemory`].
-    pub fn apply(&self, counts: &Counts, num_tokens: usize, num_threads: usize) -> Result<Words, BpeError> {
+    /// [`BpeError::CorpusTooLarge`], [`BpeError::OutOfMemory`], [`BpeError::Interrupted`].
+    pub fn apply(
+        &self,
+        counts: &Counts,
+        num_tokens: usize,
+        num_threads: usize,
+        progress: &Progress,
+    ) -> Result<Words, BpeError> {
         let num_cells = counts.num_bytes() + counts.len() + 1;
         if num_cells > Words::MAX_CELLS {
             return Err(BpeError::CorpusTooLarge {
@@ -50,10 +57,10 @@ impl InitialMerges {
         }
         let order = by_count(counts)?;
         let (cells, mut groups) = if self.pairs.is_none() {
-            self.apply_to(counts, &order, num_cells)?
+            self.apply_to(counts, &order, num_cells, progress)?
         } else {
             let share = order.len().div_ceil(num_threads).max(1);
-            let parts = parallel::map(order.chunks(share), |words| self.apply_to(counts, words, 0));
+            let parts = parallel::map(order.chunks(share), |words| self.apply_to(counts, words, 0, progress));
             concatenate(parts.into_iter().collect::<Result<_, _>>()?)?
         };
         groups.push(CountGroup {
@@ -64,13 +71,21 @@ impl InitialMerges {
     }
 
     /// Returns the cells and groups of `words`, without the last group that ends them.
-    fn apply_to(&self, counts: &Counts, words: &[u32], room: usize) -> Result<(Vec<u32>, Vec<CountGroup>), BpeError> {
+    fn apply_to(
+        &self,
+        counts: &Counts,
+        words: &[u32],
+        room: usize,
+        progress: &Progress,
+    ) -> Result<(Vec<u32>, Vec<CountGroup>), BpeError> {
         let mut cells = Vec::new();
         memory::reserve_exact(&mut cells, room.max(1))?;
         cells.push(BORDER);
         let mut groups: Vec<CountGroup> = Vec::new();
         let mut mergers = Mergers::default();
+        mergers.progress = progress.clone();
         for &word in words {
+            progress.check()?;
             let (bytes, count) = counts.get(word as usize);
             if groups.last().is_none_or(|group| group.count != count) {
                 let first = cells.len() as u32;
@@ -79,7 +94,12 @@ impl InitialMerges {
             let first = cells.len();
             memory::reserve(&mut cells, bytes.len() + 1)?;
             match &self.pairs {
-                None => cells.extend(bytes.iter().map(|&byte| u32::from(byte))),
+                None => {
+                    for chunk in bytes.chunks(CHECK_EVERY) {
+                        progress.check()?;
+                        cells.extend(chunk.iter().map(|&byte| u32::from(byte)));
+                    }
+                }
                 Some(pairs) => mergers.merge(pairs, bytes, 0, |symbol| cells.push(symbol))?,
             }
             if cells.len() - first < 2 {

@@ -13,6 +13,7 @@ use super::words::Words;
 use super::{Merge, Ties};
 use crate::count::Counts;
 use crate::error::BpeError;
+use crate::progress::Progress;
 
 /// The words as they are split now, the pairs that are watched, and their order.
 ///
@@ -27,7 +28,6 @@ pub(super) struct Merger {
     after: Side,
     limits: Limits,
     num_threads: usize,
-    has_begun_round: bool,
 }
 
 impl Merger {
@@ -37,11 +37,12 @@ impl Merger {
         ties: Ties,
         limits: Limits,
         num_threads: usize,
+        progress: &Progress,
     ) -> Result<Self, BpeError> {
         let mut tokens = Tokens::new(ties);
         let initial = InitialMerges::new(known, &mut tokens)?;
-        let words = initial.apply(counts, tokens.len(), num_threads)?;
-        let watched = index_pairs(&words, &tokens, &limits, num_threads)?;
+        let words = initial.apply(counts, tokens.len(), num_threads, progress)?;
+        let watched = index_pairs(&words, &tokens, &limits, num_threads, progress)?;
         Ok(Self {
             queue: Queue::new(&watched.pairs, &tokens),
             words,
@@ -51,7 +52,6 @@ impl Merger {
             after: Side::default(),
             limits,
             num_threads,
-            has_begun_round: false,
         })
     }
 
@@ -60,32 +60,26 @@ impl Merger {
         self.tokens.num_new()
     }
 
-    /// Whether the last step looked through all words, and so may have taken its time.
-    pub fn has_begun_round(&self) -> bool {
-        self.has_begun_round
-    }
-
     /// Merges the next pair everywhere; none where no pair is left.
     ///
     /// # Errors
-    /// [`BpeError::OutOfMemory`]; the merger is then of no use any more.
-    pub fn step(&mut self) -> Result<Option<Merge>, BpeError> {
-        self.has_begun_round = false;
-        let Some(index) = self.next_pair()? else {
+    /// [`BpeError::OutOfMemory`], [`BpeError::Interrupted`]; the merger is then of no use any more.
+    pub fn step(&mut self, progress: &Progress) -> Result<Option<Merge>, BpeError> {
+        let Some(index) = self.next_pair(progress)? else {
             return Ok(None);
         };
         let pair = *self.watched.pairs.get(index);
-        let (joined, is_new) = self.tokens.join(pair.left, pair.right);
+        let (joined, is_new) = self.tokens.join(pair.left, pair.right)?;
         if is_new {
             self.words.add_symbol(pair.left, pair.right, joined);
         }
         if !is_new || self.limits.is_dense(pair.num_places as usize, self.words.len()) {
             // A token that was known before may already be next to these neighbours, in pairs whose count now rises.
-            self.words.close_up_joining(pair.left, pair.right, joined);
-            self.start_round()?;
+            self.words.close_up(Some((pair.left, pair.right, joined)), progress)?;
+            self.start_round(progress)?;
         } else {
             self.queue.remove_first(&self.watched.pairs, &self.tokens);
-            self.join_all(index, joined)?;
+            self.join_all(index, joined, progress)?;
             let free = self.watched.pairs.clear(index);
             self.settle(&pair, joined, free)?;
         }
@@ -96,7 +90,7 @@ impl Merger {
     }
 
     /// The pair to merge next; it stays first in the queue.
-    fn next_pair(&mut self) -> Result<Option<u32>, BpeError> {
+    fn next_pair(&mut self, progress: &Progress) -> Result<Option<u32>, BpeError> {
         loop {
             let Watched { pairs, last } = &self.watched;
             let next = self.queue.next(pairs, &self.tokens);
@@ -107,23 +101,22 @@ impl Merger {
             if is_certain && !is_full {
                 return Ok(next);
             }
-            self.words.close_up();
-            self.start_round()?;
+            self.words.close_up(None, progress)?;
+            self.start_round(progress)?;
         }
     }
 
-    fn start_round(&mut self) -> Result<(), BpeError> {
-        self.has_begun_round = true;
+    fn start_round(&mut self, progress: &Progress) -> Result<(), BpeError> {
         // What is watched no longer makes room first.
         self.watched.pairs = Default::default();
         self.queue = Queue::default();
-        self.watched = index_pairs(&self.words, &self.tokens, &self.limits, self.num_threads)?;
+        self.watched = index_pairs(&self.words, &self.tokens, &self.limits, self.num_threads, progress)?;
         self.queue = Queue::new(&self.watched.pairs, &self.tokens);
         Ok(())
     }
 
     /// Joins the symbols of `pair` wherever they still occur, from left to right, recording their neighbours.
-    fn join_all(&mut self, pair: u32, joined: u32) -> Result<(), BpeError> {
+    fn join_all(&mut self, pair: u32, joined: u32, progress: &Progress) -> Result<(), BpeError> {
         let places = self.watched.pairs.places_of(pair);
         let Pair { left, right, .. } = *self.watched.pairs.get(pair);
         let (words, before, after) = (&mut self.words, &mut self.before, &mut self.after);
@@ -134,6 +127,7 @@ impl Merger {
         let mut cursor = words.cursor_at(places.first().copied().unwrap_or(0));
         let mut last_end = 0;
         for (at, &place) in places.iter().enumerate() {
+            progress.check_at(at)?;
             if let Some(&soon) = places.get(at + LOOK_AHEAD) {
                 words.prefetch(soon);
             }

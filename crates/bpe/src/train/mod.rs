@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::count::Counts;
 use crate::error::BpeError;
-use crate::progress::OnProgress;
+use crate::progress::Progress;
 
 pub use memory::memory_bytes;
 
@@ -66,10 +66,11 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`BpeError::CorpusTooLarge`]; [`BpeError::MergeOutsideVocabulary`] where a known merge joins what no earlier one makes.
-    pub fn new(counts: &Counts, known: &[Merge], options: TrainOptions) -> Result<Self, BpeError> {
+    /// [`BpeError::CorpusTooLarge`]; [`BpeError::MergeOutsideVocabulary`] where a known merge joins what no earlier one makes;
+    /// [`BpeError::OutOfMemory`] and [`BpeError::Interrupted`].
+    pub fn new(counts: &Counts, known: &[Merge], options: TrainOptions, progress: &Progress) -> Result<Self, BpeError> {
         let num_threads = options.num_threads.max(1);
-        let merger = Merger::new(counts, known, options.ties, Limits::default(), num_threads)?;
+        let merger = Merger::new(counts, known, options.ties, Limits::default(), num_threads, progress)?;
         Ok(Self { merger })
     }
 
@@ -82,26 +83,22 @@ impl Trainer {
     /// Merges until there are `num_tokens` tokens besides the 256 bytes, or no pair is left; returns the merges made.
     ///
     /// Tokens are distinguished by their bytes: a merge that yields bytes of an earlier token is listed, but adds no token.
-    /// `on_progress(tokens_done, num_tokens)` is called now and then.
+    /// Progress is in tokens. After an error a trainer is of no use any more.
     ///
     /// # Errors
     ///
-    /// [`BpeError::Interrupted`].
-    pub fn merge(&mut self, num_tokens: usize, on_progress: OnProgress<'_>) -> Result<Vec<Merge>, BpeError> {
+    /// [`BpeError::OutOfMemory`] and [`BpeError::Interrupted`].
+    pub fn merge(&mut self, num_tokens: usize, progress: &Progress) -> Result<Vec<Merge>, BpeError> {
         let mut merges = Vec::new();
         while self.num_tokens() < num_tokens {
-            let Some(merge) = self.merger.step()? else { break };
+            let Some(merge) = self.merger.step(progress)? else {
+                break;
+            };
             merges.push(merge);
-            if (merges.len() % MERGES_BETWEEN_REPORTS == 0 || self.merger.has_begun_round())
-                && on_progress(self.num_tokens() as u64, num_tokens as u64).is_break()
-            {
-                return Err(BpeError::Interrupted);
-            }
+            progress.report(self.num_tokens() as u64, num_tokens as u64)?;
         }
-        let _ = on_progress(self.num_tokens() as u64, num_tokens as u64); // nothing is left to stop
+        // Where nothing was left to do, too.
+        progress.report(self.num_tokens() as u64, num_tokens as u64)?;
         Ok(merges)
     }
 }
-
-/// Merges between two reports of progress, at most.
-const MERGES_BETWEEN_REPORTS: usize = 64;

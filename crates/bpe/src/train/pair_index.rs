@@ -14,6 +14,7 @@ use crate::error::BpeError;
 use crate::memory::{filled, reserve, reserve_exact};
 use crate::parallel;
 use crate::prefetch::prefetch;
+use crate::progress::Progress;
 
 /// The pairs watched, and the last of them where others exist: those all come behind it.
 pub(super) struct Watched {
@@ -34,15 +35,17 @@ pub(super) fn index_pairs(
     tokens: &Tokens,
     limits: &Limits,
     num_threads: usize,
+    progress: &Progress,
 ) -> Result<Watched, BpeError> {
     let max_pairs = limits.max_pairs(words.len());
-    let mut by_left = ByLeft::new(words, tokens.len())?;
+    let mut by_left = ByLeft::new(words, tokens.len(), progress)?;
     let shares = by_left.shares(num_threads);
     let counted = parallel::map(&shares, |share| {
-        count_pairs(words, &by_left, share.clone(), max_pairs, tokens)
+        count_pairs(words, &by_left, share.clone(), max_pairs, tokens, progress)
     });
     let mut top = Top::new(max_pairs);
     for part in counted {
+        let part = part?;
         top.pairs.extend(part.pairs);
         top.left_out |= part.left_out;
     }
@@ -64,7 +67,7 @@ pub(super) fn index_pairs(
             jobs.push((first, own_pairs, own_places));
         }
         parallel::map(jobs, |(first, pairs, places)| {
-            sort_places(words, &by_left.starts, first, pairs, places)
+            sort_places(words, &by_left.starts, first, pairs, places, progress)
         })
     };
     let mut places = by_left.positions;
@@ -94,7 +97,7 @@ struct ByLeft {
 }
 
 impl ByLeft {
-    fn new(words: &Words, num_tokens: usize) -> Result<Self, BpeError> {
+    fn new(words: &Words, num_tokens: usize, progress: &Progress) -> Result<Self, BpeError> {
         let lefts = || {
             let pairs = words.cells().windows(2).zip(0..);
             pairs
@@ -102,16 +105,19 @@ impl ByLeft {
                 .map(|(pair, pos)| (pair[0] as usize, pos))
         };
         let mut starts = vec![0; num_tokens + 1];
-        for (left, _) in lefts() {
+        for (left, pos) in lefts() {
+            progress.check_at(pos as usize)?;
             starts[left] += 1;
         }
         let mut end = 0;
         for start in &mut starts {
             end += std::mem::replace(start, end);
         }
+        progress.check()?;
         let mut positions = filled(0, end)?;
         let mut next = starts.clone();
         for (left, pos) in lefts() {
+            progress.check_at(pos as usize)?;
             positions[next[left]] = pos;
             next[left] += 1;
         }
@@ -139,7 +145,14 @@ impl ByLeft {
 const LOOK_AHEAD: usize = 16;
 
 /// Counts the pairs whose left symbol is in `lefts`.
-fn count_pairs(words: &Words, by_left: &ByLeft, lefts: Range<u32>, max_pairs: usize, tokens: &Tokens) -> Top {
+fn count_pairs(
+    words: &Words,
+    by_left: &ByLeft,
+    lefts: Range<u32>,
+    max_pairs: usize,
+    tokens: &Tokens,
+    progress: &Progress,
+) -> Result<Top, BpeError> {
     let mut top = Top::new(max_pairs);
     let mut tally = vec![(0, 0); tokens.len()];
     let mut rights = Vec::new();
@@ -147,6 +160,7 @@ fn count_pairs(words: &Words, by_left: &ByLeft, lefts: Range<u32>, max_pairs: us
         let positions = by_left.of(left);
         let mut cursor = words.cursor_at(positions.first().copied().unwrap_or(0));
         for (at, &pos) in positions.iter().enumerate() {
+            progress.check_at(at)?;
             if let Some(&soon) = positions.get(at + LOOK_AHEAD) {
                 words.prefetch(soon);
             }
@@ -173,7 +187,7 @@ fn count_pairs(words: &Words, by_left: &ByLeft, lefts: Range<u32>, max_pairs: us
             );
         }
     }
-    top
+    Ok(top)
 }
 
 /// Moves the positions of `pairs`, pair by pair, to the front of `places`; returns how many there are.
@@ -185,6 +199,7 @@ fn sort_places(
     begin: usize,
     pairs: &mut [Pair],
     places: &mut [u32],
+    progress: &Progress,
 ) -> Result<usize, BpeError> {
     const NOT_WATCHED: u32 = u32::MAX;
     let mut ends = vec![NOT_WATCHED; starts.len()];
@@ -207,6 +222,7 @@ fn sort_places(
             reserve(&mut sorted, len as usize)?;
             sorted.resize(len as usize, 0);
             for at in positions.clone() {
+                progress.check_at(at)?;
                 prefetch(words.cells(), *places.get(at + LOOK_AHEAD).unwrap_or(&0) as usize);
                 let right = words.cells()[places[at] as usize + 1];
                 let end = &mut ends[right as usize];

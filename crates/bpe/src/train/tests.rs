@@ -6,10 +6,13 @@ use super::limits::Limits;
 use super::merger::Merger;
 use super::{Merge, Ties};
 use crate::count::Counts;
+use crate::progress::Progress;
 
 fn merges(counts: &Counts, known: &[Merge], limits: Limits, num_threads: usize) -> Vec<Merge> {
-    let mut merger = Merger::new(counts, known, Ties::Bytes, limits, num_threads).unwrap();
-    std::iter::from_fn(|| merger.step().unwrap()).take(300).collect()
+    let mut merger = Merger::new(counts, known, Ties::Bytes, limits, num_threads, &Progress::default()).unwrap();
+    std::iter::from_fn(|| merger.step(&Progress::default()).unwrap())
+        .take(300)
+        .collect()
 }
 
 proptest! {

@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Ties;
+use crate::error::BpeError;
 use crate::hash::hash_bytes;
+use crate::memory::reserve_exact;
 
 /// Separates words as if it were a token; it has no bytes and is in no pair.
 pub(super) const BORDER: u32 = 256;
@@ -56,12 +58,15 @@ impl Tokens {
     }
 
     /// The id of `left` followed by `right`, and whether it is new.
-    pub fn join(&mut self, left: u32, right: u32) -> (u32, bool) {
-        let joined: Arc<[u8]> = self.bytes(left).iter().chain(&**self.bytes(right)).copied().collect();
-        match self.id_of(&joined) {
+    pub fn join(&mut self, left: u32, right: u32) -> Result<(u32, bool), BpeError> {
+        let (left, right) = (self.bytes(left), self.bytes(right));
+        // Making an `Arc` aborts where memory is too little, so whether there is enough is seen before.
+        reserve_exact(&mut Vec::<u8>::new(), left.len() + right.len())?;
+        let joined: Arc<[u8]> = left.iter().chain(&**right).copied().collect();
+        Ok(match self.id_of(&joined) {
             Some(known) => (known, false),
             None => (self.push(joined), true),
-        }
+        })
     }
 
     /// Which of two pairs goes first where their counts are equal: the greater does.

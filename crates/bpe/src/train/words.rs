@@ -1,7 +1,9 @@
 //! The distinct words as rows of symbols, merged in place.
 
 use super::tokens::BORDER;
+use crate::error::BpeError;
 use crate::prefetch::prefetch;
+use crate::progress::Progress;
 
 /// Stands where a symbol began that is now inside another.
 const INSIDE: u32 = u32::MAX;
@@ -115,17 +117,10 @@ impl Words {
         }
     }
 
-    /// Closes the gaps, so that every symbol has one cell, and leaves out words of a single symbol, in which no pair stands.
-    pub fn close_up(&mut self) {
-        self.rewrite(None);
-    }
-
-    /// [`Words::close_up`], with `left` and `right` made `joined` on the way, from left to right.
-    pub fn close_up_joining(&mut self, left: u32, right: u32, joined: u32) {
-        self.rewrite(Some((left, right, joined)));
-    }
-
-    fn rewrite(&mut self, merge: Option<(u32, u32, u32)>) {
+    /// Closes the gaps, so that every symbol has one cell, and leaves out words of a single symbol, in which no pair stands;
+    /// of a `merge`, the first two symbols are made the third on the way, from left to right.
+    pub fn close_up(&mut self, merge: Option<(u32, u32, u32)>, progress: &Progress) -> Result<(), BpeError> {
+        let mut num_read = 0_usize;
         let old_groups = std::mem::take(&mut self.groups);
         let (mut from, mut to) = (1, 1);
         for (group, next) in old_groups.iter().zip(&old_groups[1..]) {
@@ -133,6 +128,8 @@ impl Words {
             while from < next.first as usize {
                 let word = to;
                 while self.cells[from] != BORDER {
+                    progress.check_at(num_read)?;
+                    num_read += 1;
                     let symbol = self.cells[from];
                     from += self.lens[symbol as usize] as usize;
                     match merge {
@@ -169,6 +166,7 @@ impl Words {
             self.cells.shrink_to_fit();
         }
         self.lens.fill(1);
+        Ok(())
     }
 }
 

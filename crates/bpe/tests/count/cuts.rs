@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use homespun_bpe::count::{first_cut, CountOptions, Counter};
-use homespun_bpe::progress::ignore_progress;
 use homespun_bpe::split::{GPT2_PATTERN, GPT4_PATTERN};
 use homespun_bpe::{SpecialTokens, Splitter};
 use proptest::prelude::*;
@@ -37,7 +36,7 @@ proptest! {
                 let mut sum = BTreeMap::new();
                 for part in cuts.windows(2).filter(|part| part[0] < part[1]) {
                     let mut counter = Counter::new(specials.clone(), splitter.clone(), &CountOptions::default());
-                    counter.count_file(&file.0, part[0]..part[1], &ignore_progress).unwrap();
+                    counter.count_file(&file.0, part[0]..part[1]).unwrap();
                     for (word, count) in as_map(&counter.finish().unwrap()) {
                         *sum.entry(word).or_insert(0) += count;
                     }

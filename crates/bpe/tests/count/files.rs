@@ -1,6 +1,7 @@
 //! Files of counts: written, read, merged, and refused.
 
 use homespun_bpe::count::{merge_files, read_counts, read_header, CountOptions, Counter, Counts, Documents};
+use homespun_bpe::progress::Progress;
 use homespun_bpe::{BpeError, SpecialTokens, Splitter};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
@@ -19,7 +20,7 @@ fn write(path: &std::path::Path, words: &[String], header: &[u8]) {
         .count_documents(|| {
             let mut documents = Documents::default();
             Ok(left.take().map(|words| {
-                words.iter().for_each(|word| documents.push(word));
+                words.iter().for_each(|word| documents.push(word).unwrap());
                 documents
             }))
         })
@@ -47,12 +48,12 @@ proptest! {
             prop_assert_eq!(&read_header(path).unwrap(), &header);
         }
         let expected = as_map(&counts_of(&files.concat()));
-        prop_assert_eq!(as_map(&read_counts(&paths, &directory.0, None).unwrap()), expected.clone());
+        prop_assert_eq!(as_map(&read_counts(&paths, &directory.0, None, &Progress::default()).unwrap()), expected.clone());
         let merged = directory.0.join("merged.counts");
-        let sums = merge_files(&paths, &directory.0, &merged, b"another").unwrap();
+        let sums = merge_files(&paths, &directory.0, &merged, b"another", &Progress::default()).unwrap();
         prop_assert_eq!((sums.num_entries, sums.total), (expected.len() as u64, expected.values().sum()));
         prop_assert_eq!(read_header(&merged).unwrap(), b"another");
-        prop_assert_eq!(as_map(&read_counts(&[merged], &directory.0, None).unwrap()), expected);
+        prop_assert_eq!(as_map(&read_counts(&[merged], &directory.0, None, &Progress::default()).unwrap()), expected);
         prop_assert_eq!(directory.names().len(), files.len() + 1);
     }
 
@@ -72,7 +73,7 @@ proptest! {
         bytes.splice(start..end, nonsense);
         bytes.extend_from_slice(&Sha256::digest(&bytes));
         std::fs::write(&path, bytes).unwrap();
-        if let Ok(counts) = read_counts(&[path], &directory.0, None) {
+        if let Ok(counts) = read_counts(&[path], &directory.0, None, &Progress::default()) {
             as_map(&counts);
         }
     }
@@ -88,7 +89,7 @@ fn any_damage_is_noticed() {
     let intact = std::fs::read(&path).unwrap();
     let read = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        read_counts(std::slice::from_ref(&path), &directory.0, None)
+        read_counts(std::slice::from_ref(&path), &directory.0, None, &Progress::default())
     };
     assert!(read(&intact).is_ok());
     for bit in 0..8 * intact.len() {
@@ -140,13 +141,18 @@ fn counts_that_do_not_fit_are_refused_with_their_size() {
     let words: Vec<String> = (0..1000).map(|i| format!("{i:04}")).collect();
     write(&path, &words, b"{}");
     assert_eq!(
-        read_counts(std::slice::from_ref(&path), &directory.0, Some(20_000))
-            .unwrap()
-            .len(),
+        read_counts(
+            std::slice::from_ref(&path),
+            &directory.0,
+            Some(20_000),
+            &Progress::default()
+        )
+        .unwrap()
+        .len(),
         1000
     );
     assert!(matches!(
-        read_counts(&[path], &directory.0, Some(19_999)),
+        read_counts(&[path], &directory.0, Some(19_999), &Progress::default()),
         Err(BpeError::CountsExceedMemory {
             needed: 20_000,
             max_bytes: 19_999

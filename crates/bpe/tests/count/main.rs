@@ -5,11 +5,8 @@ mod files;
 mod helpers;
 mod memory;
 
-use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use homespun_bpe::count::{count_file, count_text, CountOptions, Counts};
-use homespun_bpe::progress::ignore_progress;
+use homespun_bpe::count::{count_file, count_text, CountOptions, Counter, Counts};
+use homespun_bpe::progress::Progress;
 use homespun_bpe::split::{GPT2_PATTERN, GPT4_PATTERN};
 use homespun_bpe::{BpeError, SpecialTokens, Splitter};
 use proptest::prelude::*;
@@ -31,31 +28,31 @@ proptest! {
         for pattern in [GPT2_PATTERN, GPT4_PATTERN, r"\w+|\W"] {
             let splitter = Splitter::new(pattern).unwrap();
             let expected = naive(&text, &specials, &splitter);
-            let counted = count_file(&file.0, &specials, &splitter, &options(num_threads, chunk_bytes), &ignore_progress);
+            let counted = count_file(&file.0, &specials, &splitter, &options(num_threads, chunk_bytes));
             prop_assert_eq!(as_map(&counted.unwrap()), expected.clone());
             prop_assert_eq!(as_map(&count_text(&text, &specials, &splitter).unwrap()), expected);
         }
     }
 }
 
-/// However many threads count, all stop.
+/// However many threads count, all stop, and what is left to do stops at once.
 #[test]
-fn a_callback_can_stop_counting() {
+fn counting_stops_on_request() {
     let file = TextFile::new("stopped", &b"words ".repeat(10_000));
     let splitter = Splitter::new(GPT2_PATTERN).unwrap();
-    let calls = AtomicUsize::new(0);
-    let stopped = count_file(
-        &file.0,
-        &SpecialTokens::new([""; 0]).unwrap(),
-        &splitter,
-        &options(3, 100),
-        &|_, _| {
-            calls.fetch_add(1, Ordering::Relaxed);
-            ControlFlow::Break(())
-        },
-    );
-    assert!(matches!(stopped, Err(BpeError::Interrupted)));
-    assert!(calls.into_inner() <= 3);
+    let new = || Counter::new(SpecialTokens::new([""; 0]).unwrap(), splitter.clone(), &options(3, 100));
+    let progress = Progress::new();
+    progress.stop();
+    let is_interrupted = |outcome: Result<(), BpeError>| matches!(outcome, Err(BpeError::Interrupted));
+    let mut counter = new();
+    counter.set_progress(&progress);
+    assert!(is_interrupted(counter.count_file(&file.0, 0..60_000).map(drop)));
+    assert!(is_interrupted(counter.count_stream(&b"words"[..], &file.0)));
+    let mut counter = new();
+    counter.count_file(&file.0, 0..60_000).unwrap();
+    counter.set_progress(&progress);
+    assert!(is_interrupted(counter.finish().map(drop)));
+    assert_eq!(progress.read(), (0, 0));
 }
 
 /// Oracle: arithmetic. One pre-token far longer than a chunk is read whole, in steps that double.
@@ -64,7 +61,7 @@ fn one_endless_word_is_one_pretoken() {
     let file = TextFile::new("endless", "a".repeat(300_000).as_bytes());
     let specials = SpecialTokens::new(["<|end|>"]).unwrap();
     let splitter = Splitter::new(GPT2_PATTERN).unwrap();
-    let counts = count_file(&file.0, &specials, &splitter, &options(2, 1000), &ignore_progress).unwrap();
+    let counts = count_file(&file.0, &specials, &splitter, &options(2, 1000)).unwrap();
     assert_eq!((counts.len(), counts.total(), counts.num_bytes()), (1, 1, 300_000));
 }
 
@@ -76,10 +73,10 @@ fn many_distinct_words_outgrow_the_first_table() {
     let file = TextFile::new("distinct", text.as_bytes());
     let specials = SpecialTokens::new(Vec::<String>::new()).unwrap();
     let splitter = Splitter::new(r"\S+").unwrap();
-    let counts = count_file(&file.0, &specials, &splitter, &options(3, 4096), &ignore_progress).unwrap();
+    let counts = count_file(&file.0, &specials, &splitter, &options(3, 4096)).unwrap();
     assert_eq!(as_map(&counts), naive(&text, &specials, &splitter));
     let gpt2 = Splitter::new(GPT2_PATTERN).unwrap();
-    let counts = count_file(&file.0, &specials, &gpt2, &options(3, 4096), &ignore_progress).unwrap();
+    let counts = count_file(&file.0, &specials, &gpt2, &options(3, 4096)).unwrap();
     assert_eq!(as_map(&counts), naive(&text, &specials, &gpt2));
 }
 
@@ -97,13 +94,7 @@ fn invalid_utf8_is_refused_with_its_offset() {
         let text = [b"some good words \xc3\xa9 ".repeat(5), tail.to_vec()].concat();
         let offset = std::str::from_utf8(&text).unwrap_err().valid_up_to() as u64;
         let file = TextFile::new("invalid", &text);
-        let refused = count_file(
-            &file.0,
-            &specials,
-            &splitter,
-            &options(1, chunk_bytes),
-            &ignore_progress,
-        );
+        let refused = count_file(&file.0, &specials, &splitter, &options(1, chunk_bytes));
         assert!(
             matches!(refused, Err(BpeError::InvalidUtf8 { offset: at, .. }) if at == offset),
             "{refused:?}"
@@ -116,8 +107,7 @@ fn empty_and_missing_files_are_refused() {
     let specials = SpecialTokens::new(["<|end|>"]).unwrap();
     let splitter = Splitter::new(GPT2_PATTERN).unwrap();
     let file = TextFile::new("empty", b"");
-    let count =
-        |path: &std::path::Path| count_file(path, &specials, &splitter, &CountOptions::default(), &ignore_progress);
+    let count = |path: &std::path::Path| count_file(path, &specials, &splitter, &CountOptions::default());
     assert!(matches!(count(&file.0), Err(BpeError::EmptyInput { .. })));
     assert!(matches!(
         count(&file.0.with_extension("missing")),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use homespun_bpe::count::{count_file, first_cut, read_counts, CountOptions, Counter, Counts, Documents};
-use homespun_bpe::progress::ignore_progress;
+use homespun_bpe::progress::Progress;
 use homespun_bpe::split::{GPT2_PATTERN, GPT4_PATTERN};
 use homespun_bpe::{BpeError, SpecialTokens, Splitter};
 use proptest::prelude::*;
@@ -43,7 +43,7 @@ fn specials() -> SpecialTokens {
 fn written(counter: Counter, directory: &Directory) -> Counts {
     let path = directory.0.join("written.counts");
     let sums = counter.write(&path, b"header").unwrap();
-    let counts = read_counts(std::slice::from_ref(&path), &directory.0, None).unwrap();
+    let counts = read_counts(std::slice::from_ref(&path), &directory.0, None, &Progress::default()).unwrap();
     assert_eq!(
         (counts.len() as u64, counts.num_bytes() as u64, counts.total()),
         (sums.num_entries, sums.num_bytes, sums.total)
@@ -72,12 +72,12 @@ proptest! {
             let options = limited(num_threads, chunk_bytes, max_memory_bytes, &directory);
             let mut counter = Counter::new(specials(), splitter.clone(), &options);
             let size = text.len() as u64;
-            prop_assert_eq!(counter.count_file(&file.0, 0..size, &ignore_progress).unwrap(), size);
+            prop_assert_eq!(counter.count_file(&file.0, 0..size).unwrap(), size);
             prop_assert_eq!(as_map(&written(counter, &directory)), expected.clone());
             prop_assert_eq!(directory.names().len(), 0, "a directory of runs was left behind");
 
             let needed = Counts::memory_bytes(expected.len(), expected.keys().map(Vec::len).sum());
-            match count_file(&file.0, &specials(), &splitter, &options, &ignore_progress) {
+            match count_file(&file.0, &specials(), &splitter, &options) {
                 Ok(counts) => prop_assert_eq!(as_map(&counts), expected),
                 Err(BpeError::CountsExceedMemory { needed: stated, .. }) => {
                     prop_assert!(stated == needed && needed > max_memory_bytes);
@@ -104,7 +104,7 @@ proptest! {
         let cut = first_cut(&file.0, from.index(text.len()) as u64, &specials(), &splitter).unwrap();
         for range in [0..cut, cut..size] {
             if !range.is_empty() {
-                prop_assert_eq!(counter.count_file(&file.0, range.clone(), &ignore_progress).unwrap(), range.end);
+                prop_assert_eq!(counter.count_file(&file.0, range.clone()).unwrap(), range.end);
             }
         }
         counter.count_stream(text.as_bytes(), Path::new("stream")).unwrap();
@@ -112,7 +112,7 @@ proptest! {
         counter.count_documents(|| {
             let mut documents = Documents::default();
             let num_taken = batches.len().min(100);
-            batches.drain(..num_taken).for_each(|document| documents.push(document));
+            batches.drain(..num_taken).for_each(|document| documents.push(document).unwrap());
             Ok((num_taken > 0).then_some(documents))
         }).unwrap();
 
@@ -134,27 +134,32 @@ fn add(sum: &mut BTreeMap<Vec<u8>, u64>, counts: BTreeMap<Vec<u8>, u64>) {
 /// Oracle: counting without a limit. Some hundred runs, merged again and again, are never many at a time.
 #[test]
 fn many_runs_become_few() {
-    let text: String = (0..60_000u32)
-        .map(|i| format!(" w{}", i.wrapping_mul(2_654_435_761) % 40_000))
+    let words: Vec<String> = (0..60_000u32)
+        .map(|i| format!("w{}", i.wrapping_mul(2_654_435_761) % 40_000))
         .collect();
-    let file = TextFile::new("runs.txt", text.as_bytes());
     let directory = Directory::new("runs");
     let splitter = Splitter::new(r"\S+").unwrap();
     let options = limited(2, 4096, 0, &directory);
     let mut counter = Counter::new(specials(), splitter.clone(), &options);
+    let mut batches = words.chunks(500);
     counter
-        .count_file(&file.0, 0..text.len() as u64, &|_, _| {
+        .count_documents(|| {
             if let [runs] = &directory.names()[..] {
                 let num_runs = std::fs::read_dir(directory.0.join(runs)).unwrap().count();
                 assert!(num_runs < 3 * 64, "{num_runs} runs at a time");
             }
-            std::ops::ControlFlow::Continue(())
+            let batch = batches.next().map(|batch| batch.join(" "));
+            let documents = batch.map(|text| {
+                let mut documents = Documents::default();
+                documents.push(&text).map(|()| documents)
+            });
+            documents.transpose()
         })
         .unwrap();
-    assert_eq!(
-        as_map(&written(counter, &directory)),
-        naive(&text, &specials(), &splitter)
-    );
+    let mut expected = naive(&words.join(" "), &specials(), &splitter);
+    let spaces = expected.get_mut(&b" "[..]).unwrap();
+    *spaces -= 119; // none between two documents
+    assert_eq!(as_map(&written(counter, &directory)), expected);
 }
 
 /// However a source of text fails, the threads end and its error is returned.
@@ -176,7 +181,7 @@ fn errors_of_sources_are_passed_on() {
             return Err(BpeError::Interrupted);
         }
         let mut documents = Documents::default();
-        documents.push("some words");
+        documents.push("some words")?;
         Ok(Some(documents))
     });
     assert!(matches!(stopped, Err(BpeError::Interrupted)));
