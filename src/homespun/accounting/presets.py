@@ -17,13 +17,10 @@ PRESETS = tuple(_GPT2)
 def preset(name: str, *, context_length: int = 1024, feed_forward: FeedForward = "swiglu") -> ModelConfig:
     """Return a model of GPT-2's dimensions in this package's architecture: RMSNorm, RoPE, no biases, untied head.
 
-    Args:
-        name: One of `PRESETS`.
-        context_length: GPT-2's own is the default.
-        feed_forward: Three matrices ("swiglu") or GPT-2's two ("silu"); the inner width is 4 d_model in both cases.
+    The inner width of the feed-forward network is 4 d_model, with three matrices ("swiglu") or GPT-2's two ("silu").
 
     Raises:
-        ConfigError: no preset has that name.
+        ConfigError: `name` is not one of `PRESETS`.
     """
     check_choice("model", name, PRESETS)
     num_layers, d_model, num_heads = _GPT2[name]

@@ -186,10 +186,7 @@ class _Section(_Settings):
             check_positive("optim.max_grad_norm", self.max_grad_norm)
 
     def assign(self, shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[Optimizer, list[str]]]:
-        """Return the optimizers with the names of their parameters, the main one first.
-
-        Args:
-            shapes: Every trained parameter's shape by its name.
+        """Return each optimizer with the names of its parameters, the main one first, for all trained parameters.
 
         Raises:
             ConfigError: a rule matches no parameter, or an optimizer for matrices only gets another parameter.
