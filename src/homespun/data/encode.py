@@ -15,7 +15,7 @@ import numpy as np
 
 from homespun.cluster import Report, run_tasks
 from homespun.config import check_at_least
-from homespun.corpus.division import FileRange, divide, num_ranges_of
+from homespun.corpus.division import FileRange, divide, whole_file
 from homespun.corpus.inputs import Inputs, expand_inputs
 from homespun.corpus.source import Source, read_source
 from homespun.data.dataset import TokenDataset
@@ -191,8 +191,7 @@ def encode_to_memory(
     """
     threads = resolve_num_threads(num_threads)
     encoder = RangeEncoder(tokenizer=tokenizer, separator=separator, text_key=text_key, num_threads=threads)
-    files = expand_inputs(inputs)
-    (ranges,) = divide(files, 1, special_tokens=[separator], pattern=tokenizer.pattern)
+    ranges = [whole_file(file) for file in expand_inputs(inputs)]
     num_bytes = sum(each.num_bytes for each in ranges)
     # Grown in place: the memory of a block is used again for the next one, where fresh memory for each would cost.
     ids = np.empty(num_bytes // _LIKELY_BYTES_PER_ID + 1, id_dtype(tokenizer.vocab_size))
@@ -236,12 +235,11 @@ def encode_shard(job: EncodeJob, task: ShardTask, report: Report) -> ShardRecord
 def _plan(job: EncodeJob, source: Source) -> list[ShardTask]:
     """The shards: a function of the inputs and `shard_bytes` alone, so that bytes do not depend on the machine."""
     lists = divide(
-        source.files,
-        num_ranges_of(source.num_bytes, job.origin.shard_bytes),
+        source,
+        job.origin.shard_bytes,
         # No range may end inside a token that ordinary text is searched for.
         special_tokens=list(dict.fromkeys([job.origin.separator, *job.encoder.tokenizer.added_tokens])),
         pattern=job.encoder.tokenizer.pattern,
-        file_bytes=[state.num_bytes for state in source.states],
     )
     # A list that a new file follows ends with the end of its last file.
     closes_last = [*(following[0].start == 0 for following in lists[1:]), False]
