@@ -213,6 +213,7 @@ def test_a_file_in_the_way_is_refused(tmp_path):
         (lambda v: v["added_tokens"][0].update(single_word=True), ["added_tokens[0].single_word"]),
         (lambda v: v["added_tokens"][0].update(special="yes"), ["added_tokens[0].special", "'yes'"]),
         (lambda v: v["added_tokens"][0].pop("content"), ["added_tokens[0]"]),
+        (lambda v: v["added_tokens"][0].update(unheard_of=True), ["added_tokens[0].unheard_of"]),
         (lambda v: v["added_tokens"][0].update(id=77), ["77", "model.vocab"]),
         (lambda v: v["added_tokens"].append(v["added_tokens"][0] | {"special": False}), ["added_tokens[3]", END]),
     ],
