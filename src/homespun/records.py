@@ -6,7 +6,7 @@ somebody else: whatever is read from one is checked.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
@@ -173,15 +173,13 @@ class RunDirectory:
             # microseconds; any other line takes the careful path, which accepts it or says what is wrong.
             lines = _LINE.findall(data, begin, end)
             records: dict[int, MetricsRecord] = {
-                index: parse_record(other, where=f"{self.metrics}:{number + index + 1}")
-                for index, (_, _, _, other) in enumerate(lines)
-                if other
+                index: parse_record(columns[-1], where=f"{self.metrics}:{number + index + 1}")
+                for index, columns in enumerate(lines)
+                if columns[-1]
             }
             train = [index for index in range(len(lines)) if index not in records]
-            shown = [*_extremes(lines, train)] if train and max_buckets else train
-            # One list of JSON takes half the time of its elements one by one.
-            values = json.loads(b"[%b]" % b",".join(lines[index][0] for index in shown))
-            records |= {index: TrainRecord(**value) for index, value in zip(shown, values, strict=True)}
+            for index in _extremes(lines, train) if train and max_buckets else train:
+                records[index] = _build_train_record(lines[index])
             yield from (records[index] for index in sorted(records))
             begin, number = end, number + len(lines)
 
@@ -232,22 +230,26 @@ def check_regular(path: Path) -> None:
 
 
 _KINDS = {"train": TrainRecord, "validation": ValidationRecord, "change": ChangeRecord}
+_TRAIN_COLUMNS: dict[str, type] = {name: kind for name, kind in TrainRecord.__annotations__.items() if name != "kind"}
+_LOSS, _GRAD_NORM = map([*_TRAIN_COLUMNS].index, ("loss", "grad_norm"))
 # Numbers as JSON writes them, not negative and far from the limits of their type: what else there may be is judged
 # by `build_from_json`. The quantifiers are possessive, so a long line that does not match takes linear time.
-_INT, _EXPONENT = r"(?:0|[1-9][0-9]{0,17}+)", r"e[-+][0-9]{2}"
-_NUMBER = {int: _INT, float: rf"{_INT}(?:\.[0-9]{{1,20}}+(?:{_EXPONENT})?+|{_EXPONENT})"}
-_NUMBERS = {name: _NUMBER[kind] for name, kind in TrainRecord.__annotations__.items() if name != "kind"}
-_NUMBERS |= {name: f"({_NUMBERS[name]})" for name in ("loss", "grad_norm")}
-_TRAIN_LINE = ", ".join(f'"{name}": {number}' for name, number in _NUMBERS.items())
-# Groups: a training record, its loss, its gradient norm; any other line. `findall` leaves no byte out.
-_LINE = re.compile(f'({{{_TRAIN_LINE}, "kind": "train"}})\n|(.+\n?|\n)'.encode())
+_NUMBER = {int: r"(0|[1-9][0-9]{0,17}+)", float: r"((?:0|[1-9][0-9]{0,17}+)(?:\.[0-9]{1,20}+)?+(?:e[-+][0-9]{2})?+)"}
+_TRAIN_LINE = ", ".join(f'"{name}": {_NUMBER[kind]}' for name, kind in _TRAIN_COLUMNS.items())
+# A group for each number of a training record, and the last for any other line: `findall` leaves no byte out.
+_LINE = re.compile(f'{{{_TRAIN_LINE}, "kind": "train"}}\n|(.+\n?|\n)'.encode())
 
 
 def _extremes(lines: list[tuple[bytes, ...]], train: list[int]) -> set[int]:
     """Return which of the training records, by their indices `train` in `lines`, a curve cannot do without."""
-    losses, norms = ([float(lines[index][group]) for index in train] for group in (1, 2))
+    losses, norms = ([float(lines[index][column]) for index in train] for column in (_LOSS, _GRAD_NORM))
     extremes = {losses.index(min(losses)), losses.index(max(losses)), norms.index(max(norms))}
     return {train[position] for position in {0, *extremes}}
+
+
+def _build_train_record(columns: Sequence[bytes]) -> TrainRecord:
+    named = zip(_TRAIN_COLUMNS.items(), columns, strict=False)  # the last column is the other lines'
+    return TrainRecord(**{name: kind(text) for (name, kind), text in named})
 
 
 def parse_record(line: str | bytes, *, where: str) -> MetricsRecord:

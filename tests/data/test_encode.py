@@ -4,7 +4,6 @@ import errno
 import gzip
 import json
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from homespun.data.shard import ShardWriter
 from homespun.entropy import CorpusEntropy
 from homespun.errors import ConfigError, DataError, MissingFileError, StorageError
 from homespun.tokenizer import Tokenizer
-from kills import each_kill
 from refusals import refuses
 
 SEPARATOR = "<|endoftext|>"
@@ -232,31 +230,6 @@ def test_another_data_set_is_replaced_only_when_asked(tokenizer, tmp_path, inter
         encode_corpus(tokenizer, other, out)
     encode_corpus(tokenizer, other, out, overwrite=True)
     assert files_in(out) == whole
-
-
-@pytest.mark.parametrize("is_finished", [False, True])
-def test_a_kill_while_a_data_set_is_replaced_changes_nothing_in_the_end(tokenizer, tmp_path, is_finished):
-    """Oracle: a fresh directory. The unfinished set has its bytes of tokens already."""
-    for name, text in (("old", TEXT), ("new", "in the end")):
-        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
-        encode_corpus(tokenizer, tmp_path / f"{name}.txt", tmp_path / name, shard_bytes=70)
-    encode_and_kill(3, tokenizer, tmp_path / "old.txt", tmp_path / "killed", shard_bytes=70)
-    shutil.copy(tmp_path / "old" / "token-bytes.npy", tmp_path / "killed")
-    out = tmp_path / "out"
-
-    def begin() -> None:
-        shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(tmp_path / ("old" if is_finished else "killed"), out)
-
-    def replace() -> None:
-        encode_corpus(tokenizer, tmp_path / "new.txt", out, shard_bytes=70, overwrite=True)
-
-    begin()
-    for point in each_kill(out, replace):
-        replace()
-        assert files_in(out) == files_in(tmp_path / "new"), point
-        begin()
-    assert files_in(out) == files_in(tmp_path / "new")
 
 
 @pytest.mark.parametrize("name", ["shard-00000.npy", "token-bytes.npy"])

@@ -84,7 +84,7 @@ def test_gradients_are_not_kept(model, dataset):
 
 
 def test_rates_follow_from_the_totals():
-    """Derived by hand: 8 tokens of 1 bit each, 16 bytes together."""
+    """Derived by hand: 8 tokens of 1 bit each spelling 16 bytes."""
     evaluation = Evaluation(nats=8 * log(2), num_tokens=8, num_bytes=16, whole=True)
     assert evaluation.loss == pytest.approx(log(2))
     assert evaluation.perplexity == pytest.approx(exp(log(2)))

@@ -74,13 +74,12 @@ def test_infinite_max_grad_norm_disables_clipping():
     assert AdamWOptim(max_grad_norm=inf).max_grad_norm == inf
 
 
-def test_every_kind_has_a_section_a_cost_and_an_update_rule():
-    """Oracle: the union itself; a new optimizer is its entry in `optim/config.py` and the module of its kind."""
+def test_every_kind_has_a_section_and_an_update_rule():
+    """Oracle: the union itself; a new optimizer is its settings here and `update` in the module of its kind."""
     sections = {section.kind: {field.name for field in fields(section)} for section in get_args(OptimConfig)}
     assert set(sections) == set(SETTINGS)
     for kind in SETTINGS:
         assert callable(import_module(f"homespun.optim.{kind}").update)
-        assert SETTINGS[kind]().cost((2, 3)).flops > 0
         assert {"lr", "groups", "schedule", "max_grad_norm"} <= sections[kind]
 
 

@@ -60,12 +60,6 @@ def test_settings_are_the_configs():
     assert (group["kind"], group["lr"], len(group["params"])) == ("sgd", 0.3, len(list(model.parameters())))
 
 
-def test_settings_are_in_the_order_of_the_config():
-    """A set's order depends on the hash seed, and with it the bytes of a checkpoint. Oracle: the fields' order."""
-    group = parameter_groups(TransformerLM(CONFIG), AdamWOptim())[0]
-    assert list(group) == ["kind", "lr", "betas", "eps", "weight_decay", "peak_lr", "params"]
-
-
 def test_the_first_matching_rule_applies_and_the_schedule_scales_each_peak():
     model = TransformerLM(CONFIG)
     rules = [

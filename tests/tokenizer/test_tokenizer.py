@@ -4,6 +4,8 @@ import hashlib
 import json
 import multiprocessing
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -13,7 +15,6 @@ import pytest
 from homespun.errors import DataError, TokenizerError
 from homespun.tokenizer import Tokenizer, train_bpe_from_counts
 from homespun.tokenizer.unicode_tables import UNICODE_VERSION
-from refusals import refuses_wrong_types
 
 END = "<|endoftext|>"
 TEXT = "the cat sat on the mat, the hat\n\nand \u4e2d\u6587 \U0001f600"
@@ -275,17 +276,31 @@ def test_threads_share_one_tokenizer(tokenizer):
         assert list(threads.map(tokenizer.encode, texts)) == expected
 
 
+WRONG_TYPES = """
+from homespun.errors import HomespunError
+from homespun.tokenizer import Tokenizer
+
+tokenizer = Tokenizer({i: bytes([i]) for i in range(256)}, [])
+for call, facts in (
+    (lambda: tokenizer.encode(None), ["text = None", "NoneType", "str"]),
+    (lambda: tokenizer.encode(b"x"), ["text = b'x'", "decode"]),
+    (lambda: tokenizer.encode_batch("ab"), ["texts = 'ab'", "list"]),
+    (lambda: tokenizer.encode_batch(["a", b"x"]), ["texts[1]", "b'x'", "str"]),
+    (lambda: tokenizer.encode_batch(["a", "b\\ud800"]), ["texts[1]", "index 1", "surrogate"]),
+    (lambda: tokenizer.decode("abc"), ["ids = 'abc'", "integers"]),
+    (lambda: Tokenizer.load("vocab.json"), ["vocab.json", "directory"]),
+):
+    try:
+        call()
+    except HomespunError as error:
+        missing = [fact for fact in facts if fact not in str(error)]
+        assert not missing and "\\n" not in str(error), (str(error), missing)
+    else:
+        raise AssertionError(facts)
+"""
+
+
 def test_arguments_of_a_wrong_type_are_named():
-    """Oracle: argument, value and what is expected, in the message."""
-    refuses_wrong_types(
-        "from homespun.tokenizer import Tokenizer\ntokenizer = Tokenizer({i: bytes([i]) for i in range(256)}, [])",
-        [
-            ("tokenizer.encode(None)", ["text = None", "NoneType", "str"]),
-            ('tokenizer.encode(b"x")', ["text = b'x'", "decode"]),
-            ('tokenizer.encode_batch("ab")', ["texts = 'ab'", "list"]),
-            ('tokenizer.encode_batch(["a", b"x"])', ["texts[1]", "b'x'", "str"]),
-            ('tokenizer.encode_batch(["a", "b\\ud800"])', ["texts[1]", "index 1", "surrogate"]),
-            ('tokenizer.decode("abc")', ["ids = 'abc'", "integers"]),
-            ('Tokenizer.load("vocab.json")', ["vocab.json", "directory"]),
-        ],
-    )
+    """Oracle: argument, value and what is expected, in the message. In a process without the hook that checks types."""
+    done = subprocess.run([sys.executable, "-c", WRONG_TYPES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -23,7 +23,7 @@ pub struct Decoding<'a, I> {
 }
 
 impl<'a, I: Id> Decoding<'a, I> {
-    /// Prepare to decode `ids` on up to `num_threads` threads, where they are worth it.
+    /// Prepares to decode `ids` on up to `num_threads` threads, where they are worth it.
     ///
     /// # Errors
     /// An id outside the vocabulary, by its position: the first.

@@ -4,19 +4,19 @@
 const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 const OTHER_SEED: u64 = 0x243F_6A88_85A3_08D3;
 
-/// Hash eight bytes, into the highest bits; of the product's low half only, which vectors of numbers have too.
+/// Hashes eight bytes, into the highest bits; of the product's low half only, which vectors of numbers have too.
 #[inline(always)]
 pub(crate) fn hash_half_word(word: u64) -> u64 {
     (word ^ word >> 32).wrapping_mul(SEED)
 }
 
-/// Hash sixteen bytes: both halves of a product, folded into one, so that every bit reaches the low ones.
+/// Hashes sixteen bytes: both halves of a product, folded into one, so that every bit reaches the low ones.
 #[inline]
 pub(crate) fn hash_word(word: u128) -> u64 {
     fold(word as u64 ^ SEED, (word >> 64) as u64 ^ OTHER_SEED)
 }
 
-/// Hash `bytes`, sixteen a step.
+/// Hashes `bytes`, sixteen a step.
 #[inline]
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
     // Spread over all bits: as a small number it could cancel out the first byte.

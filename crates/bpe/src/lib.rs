@@ -6,6 +6,7 @@
 
 mod chunks;
 mod hash;
+mod heap;
 mod memory;
 mod merge;
 mod parallel;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::encode::{Encoder, SpecialPolicy};
 use crate::error::BpeError;
+use crate::memory::reserve_text;
 use crate::progress::Progress;
 use crate::special::SpecialTokens;
 use crate::stable::stable_prefix;
@@ -48,7 +49,7 @@ impl EncodeStream {
         }
     }
 
-    /// Take in the next piece; append the ids that no later text can change to `out`.
+    /// Takes in the next chunk; appends the ids that no later text can change to `out`.
     ///
     /// # Errors
     /// As [`Encoder::encode_into`], with offsets in the joined text. The stream is then empty, ready for another text.
@@ -57,10 +58,10 @@ impl EncodeStream {
         if held.is_empty() {
             // A piece that meets nothing held is encoded where it lies.
             let used = self.encode_certain(text, out)?;
+            reserve_text(&mut held, text.len() - used)?;
             held.push_str(&text[used..]);
         } else {
-            held.try_reserve(text.len())
-                .map_err(|_| BpeError::OutOfMemory { num_bytes: text.len() })?;
+            reserve_text(&mut held, text.len())?;
             held.push_str(text);
             if held.len() >= self.try_again_bytes {
                 let used = self.encode_certain(&held, out)?;
@@ -71,7 +72,7 @@ impl EncodeStream {
         Ok(())
     }
 
-    /// Append the rest of the ids; the stream is then empty, ready for another text.
+    /// Appends the rest of the ids; the stream is then empty, ready for another text.
     ///
     /// # Errors
     /// As [`EncodeStream::push`].
@@ -79,7 +80,7 @@ impl EncodeStream {
         let held = std::mem::take(&mut self.held);
         self.try_again_bytes = 0;
         let offset = std::mem::take(&mut self.offset);
-        self.encoder.encode_at(&held, self.special, offset, &self.progress, out)
+        self.encode_at(offset, &held, out)
     }
 
     /// How many bytes of text wait for what follows them.
@@ -88,7 +89,7 @@ impl EncodeStream {
         self.held.len()
     }
 
-    /// Encode the longest prefix of `text` that is certain; return its length.
+    /// Encodes the longest prefix of `text` that is certain; returns its length.
     fn encode_certain(&mut self, text: &str, out: &mut Vec<u32>) -> Result<usize, BpeError> {
         let used = stable_prefix(text, self.encoder.splitter(), &self.special_tokens);
         let rest = text.len() - used;
@@ -97,10 +98,15 @@ impl EncodeStream {
         } else {
             0
         };
-        let encoded = self
-            .encoder
-            .encode_at(&text[..used], self.special, self.offset, &self.progress, out);
+        let encoded = self.encode_at(self.offset, &text[..used], out);
         self.offset = if encoded.is_ok() { self.offset + used } else { 0 };
         encoded.map(|()| used)
+    }
+
+    /// Encodes a text that stands at `offset` of the joined one.
+    fn encode_at(&self, offset: usize, text: &str, out: &mut Vec<u32>) -> Result<(), BpeError> {
+        self.encoder.with_worker(&self.progress, |worker| {
+            self.encoder.encode_by(worker, text, self.special, offset, out)
+        })
     }
 }

@@ -52,7 +52,7 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Collect tokens in any order. `special_tokens` are added where their id is absent.
+    /// Collects tokens in any order. `special_tokens` are added where their id is absent.
     ///
     /// # Errors
     /// An empty token, two tokens with one id, or a special token whose id has other bytes.
@@ -117,7 +117,7 @@ impl Vocabulary {
         Ok(vocabulary)
     }
 
-    /// Fill `by_bytes`: ordinary tokens first, each in descending order of id; whoever comes first keeps the bytes.
+    /// Fills `by_bytes`: ordinary tokens first, each in descending order of id; whoever comes first keeps the bytes.
     fn index_bytes(&mut self, special_symbols: &[Symbol]) {
         let is_special = |symbol: &Symbol| special_symbols.binary_search(symbol).is_ok();
         let all = (0..self.len() as Symbol).rev();

@@ -12,7 +12,7 @@ use pyo3::types::PyString;
 use crate::encoder::Encoder;
 use crate::working::{serve, working};
 
-/// Encode text files one after the other, block by block.
+/// Encodes text files one after the other, block by block.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "Python names them")]
 pub fn encode_text_files(
@@ -54,7 +54,7 @@ pub fn encode_text_files(
     })
 }
 
-/// Encode documents, a separator after each, into one array.
+/// Encodes documents, a separator after each, into one array.
 #[pyfunction]
 pub fn encode_documents<'py>(
     py: Python<'py>,

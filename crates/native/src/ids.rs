@@ -23,7 +23,7 @@ pub enum Ids<'py> {
 }
 
 impl<'py> Ids<'py> {
-    /// Take `ids` over, whatever their type.
+    /// Takes `ids` over, whatever their type.
     pub fn from_py(ids: &Bound<'py, PyAny>) -> PyResult<Self> {
         if ids.cast::<PyUntypedArray>().is_ok() {
             return Self::from_array(ids);

@@ -1,12 +1,15 @@
 """What machines can do at best: peak FLOP/s by precision and memory, from their makers' data sheets."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from homespun.config import check_choice, check_positive
 from homespun.errors import ConfigError
 
-PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
+Precision = Literal["float32", "tf32", "bfloat16", "float16"]
+PRECISIONS = get_args(Precision)
 _GB = 10**9
 _TERA = 10**12
 
@@ -83,38 +86,39 @@ def _words(name: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", name.lower())
 
 
+def _table(rows: Iterable[tuple[str, int, float, float, float, float]]) -> dict[str, Machine]:
+    machines = {}
+    for name, memory, *teraflops in rows:
+        peaks = {precision: rate * _TERA for precision, rate in zip(PRECISIONS, teraflops, strict=True) if rate}
+        machines[name] = Machine(name=name, memory_bytes=memory * _GB, peak_flops=peaks)
+    return machines
+
+
 # TFLOP/s without sparsity, matrix products accumulated in float32; 0: no units for it. Data sheets print the double
 # figure of 2:4 sparsity for most boards since A100, halved here. A key's first word is the chip; further words
 # distinguish its slower boards, by the driver's names.
-_ROWS: list[tuple[str, int, float, float, float, float]] = [
-    # name, memory in GB, float32, tf32, bfloat16, float16
-    ("V100", 16, 15.7, 0.0, 0.0, 125.0),
-    ("V100 PCIe", 16, 14.0, 0.0, 0.0, 112.0),
-    ("T4", 16, 8.1, 0.0, 0.0, 65.0),
-    ("A100", 80, 19.5, 156.0, 312.0, 312.0),
-    ("A10", 24, 31.2, 62.5, 125.0, 125.0),
-    ("A10G", 24, 35.0, 35.0, 70.0, 70.0),
-    ("A6000", 48, 38.7, 77.4, 154.8, 154.8),
-    ("L4", 24, 30.3, 60.0, 121.0, 121.0),
-    ("L40S", 48, 91.6, 183.0, 362.0, 362.0),
-    ("H100", 80, 67.0, 494.7, 989.4, 989.4),
-    ("H100 PCIe", 80, 51.2, 378.0, 756.0, 756.0),
-    ("H100 NVL", 94, 60.0, 417.5, 835.0, 835.0),
-    ("H200", 141, 67.0, 494.7, 989.4, 989.4),
-    ("H200 NVL", 141, 60.0, 417.5, 835.0, 835.0),
-    ("GH200", 96, 67.0, 494.7, 989.4, 989.4),
-    ("B200", 180, 75.0, 1100.0, 2250.0, 2250.0),
-    ("RTX 3090", 24, 35.6, 35.6, 71.2, 71.2),
-    ("RTX 4090", 24, 82.6, 82.6, 165.2, 165.2),
-    ("RTX 5090", 32, 104.8, 104.8, 209.5, 209.5),
-    ("MI300X", 192, 163.4, 653.7, 1307.4, 1307.4),
-]
-MACHINES = {
-    name: Machine(
-        name=name,
-        memory_bytes=memory * _GB,
-        peak_flops={precision: rate * _TERA for precision, rate in zip(PRECISIONS, teraflops, strict=True) if rate},
-    )
-    for name, memory, *teraflops in _ROWS
-}
-"""By name, as in `find_machine`."""
+MACHINES = _table(
+    [
+        # name, memory in GB, float32, tf32, bfloat16, float16
+        ("V100", 16, 15.7, 0.0, 0.0, 125.0),
+        ("V100 PCIe", 16, 14.0, 0.0, 0.0, 112.0),
+        ("T4", 16, 8.1, 0.0, 0.0, 65.0),
+        ("A100", 80, 19.5, 156.0, 312.0, 312.0),
+        ("A10", 24, 31.2, 62.5, 125.0, 125.0),
+        ("A10G", 24, 35.0, 35.0, 70.0, 70.0),
+        ("A6000", 48, 38.7, 77.4, 154.8, 154.8),
+        ("L4", 24, 30.3, 60.0, 121.0, 121.0),
+        ("L40S", 48, 91.6, 183.0, 362.0, 362.0),
+        ("H100", 80, 67.0, 494.7, 989.4, 989.4),
+        ("H100 PCIe", 80, 51.2, 378.0, 756.0, 756.0),
+        ("H100 NVL", 94, 60.0, 417.5, 835.0, 835.0),
+        ("H200", 141, 67.0, 494.7, 989.4, 989.4),
+        ("H200 NVL", 141, 60.0, 417.5, 835.0, 835.0),
+        ("GH200", 96, 67.0, 494.7, 989.4, 989.4),
+        ("B200", 180, 75.0, 1100.0, 2250.0, 2250.0),
+        ("RTX 3090", 24, 35.6, 35.6, 71.2, 71.2),
+        ("RTX 4090", 24, 82.6, 82.6, 165.2, 165.2),
+        ("RTX 5090", 32, 104.8, 104.8, 209.5, 209.5),
+        ("MI300X", 192, 163.4, 653.7, 1307.4, 1307.4),
+    ]
+)

@@ -17,10 +17,13 @@ PRESETS = tuple(_GPT2)
 def preset(name: str, *, context_length: int = 1024, feed_forward: FeedForward = "swiglu") -> ModelConfig:
     """Return a model of GPT-2's dimensions in this package's architecture: RMSNorm, RoPE, no biases, untied head.
 
-    The inner width of the feed-forward network is 4 d_model, with three matrices ("swiglu") or GPT-2's two ("silu").
+    Args:
+        name: One of `PRESETS`.
+        context_length: GPT-2's own is the default.
+        feed_forward: Three matrices ("swiglu") or GPT-2's two ("silu"); the inner width is 4 d_model in both cases.
 
     Raises:
-        ConfigError: `name` is not one of `PRESETS`.
+        ConfigError: no preset has that name.
     """
     check_choice("model", name, PRESETS)
     num_layers, d_model, num_heads = _GPT2[name]

@@ -1,7 +1,6 @@
 """The texts that homespun can download by name: address, origin, licence, size and hash."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from homespun.errors import ConfigError
@@ -10,18 +9,18 @@ HUB_URL = "https://huggingface.co"
 """The hub that serves them; a mirror with the same paths works too."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NamedText:
     """One file that can be downloaded."""
 
     name: str
     """Its name on the command line."""
-    file_name: str
-    description: str
     corpus: str
     """Its directory under `data/`."""
-    folder: str
-    """Its directory at the hub."""
+    file_name: str
+    location: str
+    """Its path below the hub's URL."""
+    description: str
     origin: str
     licence: str
     num_bytes: int | None = None
@@ -36,23 +35,32 @@ class NamedText:
 
     def url(self, base_url: str = HUB_URL) -> str:
         """Its address at the hub or a mirror."""
-        return f"{base_url.rstrip('/')}/{self.folder}/{self.file_name}"
+        return f"{base_url.rstrip('/')}/{self.location}"
 
 
-_tinystories = partial(
-    NamedText,
-    corpus="tinystories",
-    folder="datasets/roneneldan/TinyStories/resolve/main",
-    origin="roneneldan/TinyStories: stories written by GPT-4; Eldan & Li 2023, arXiv:2305.07759",
-    licence="CDLA-Sharing-1.0",
-)
-_openwebtext = partial(
-    NamedText,
-    corpus="openwebtext",
-    folder="datasets/stanford-cs336/owt-sample/resolve/main",
-    origin="stanford-cs336/owt-sample, of OpenWebText (Gokaslan & Cohen 2019)",
-    licence="none stated for the pages themselves; see the data set's page",
-)
+def _tinystories(name: str, file_name: str, description: str) -> NamedText:
+    return NamedText(
+        name=name,
+        corpus="tinystories",
+        file_name=file_name,
+        location=f"datasets/roneneldan/TinyStories/resolve/main/{file_name}",
+        description=description,
+        origin="roneneldan/TinyStories: stories written by GPT-4; Eldan & Li 2023, arXiv:2305.07759",
+        licence="CDLA-Sharing-1.0",
+    )
+
+
+def _openwebtext(name: str, file_name: str, description: str) -> NamedText:
+    return NamedText(
+        name=name,
+        corpus="openwebtext",
+        file_name=file_name,
+        location=f"datasets/stanford-cs336/owt-sample/resolve/main/{file_name}",
+        description=description,
+        origin="stanford-cs336/owt-sample, of OpenWebText (Gokaslan & Cohen 2019)",
+        licence="none stated for the pages themselves; see the data set's page",
+    )
+
 
 NAMED_TEXTS: dict[str, NamedText] = {
     text.name: text

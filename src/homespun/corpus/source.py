@@ -16,9 +16,8 @@ _NUM_READERS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Input files, as they were when `read_source` read them."""
+    """Input files, as they are now."""
 
-    files: Sequence[InputFile]
     states: list[InputState]
     fingerprint: str
     """The sha256 over the sha256 of every file's kind, size and content, in order."""
@@ -27,20 +26,6 @@ class Source:
     def num_bytes(self) -> int:
         """Of all files, as they are stored."""
         return sum(state.num_bytes for state in self.states)
-
-    def check_unchanged(self) -> None:
-        """Refuse files that changed meanwhile.
-
-        Raises:
-            DataError: one was; or what `InputFile.state` raises where one is gone.
-        """
-        with ThreadPoolExecutor(_NUM_READERS) as pool:
-            for file, before, now in zip(self.files, self.states, pool.map(InputFile.state, self.files), strict=True):
-                if now != before:
-                    raise DataError(
-                        f"{file}: changed while it was being read; wait until it is complete, delete what was made "
-                        "from it and run the same command again"
-                    )
 
 
 def read_source(files: Sequence[InputFile]) -> Source:
@@ -56,7 +41,22 @@ def read_source(files: Sequence[InputFile]) -> Source:
     with ThreadPoolExecutor(_NUM_READERS) as pool:
         states = list(pool.map(InputFile.state, files))
         digests = list(pool.map(_fingerprint, files, states))
-    return Source(files=files, states=states, fingerprint=hashlib.sha256("\n".join(digests).encode()).hexdigest())
+    return Source(states=states, fingerprint=hashlib.sha256("\n".join(digests).encode()).hexdigest())
+
+
+def check_unchanged(files: Sequence[InputFile], source: Source) -> None:
+    """Refuse files that changed since `source` was read.
+
+    Raises:
+        DataError: one was; or what `InputFile.state` raises where one is gone.
+    """
+    with ThreadPoolExecutor(_NUM_READERS) as pool:
+        for file, before, now in zip(files, source.states, pool.map(InputFile.state, files), strict=True):
+            if now != before:
+                raise DataError(
+                    f"{file}: changed while it was being read; wait until it is complete, delete what was made from it "
+                    "and run the same command again"
+                )
 
 
 def _fingerprint(file: InputFile, state: InputState) -> str:

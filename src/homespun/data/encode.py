@@ -5,6 +5,7 @@ when it is complete, and an interrupted call is repeated, which keeps the shards
 """
 
 import hashlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -15,9 +16,9 @@ import numpy as np
 
 from homespun.cluster import Report, run_tasks
 from homespun.config import check_at_least
-from homespun.corpus.division import FileRange, divide, whole_file
-from homespun.corpus.inputs import Inputs, expand_inputs
-from homespun.corpus.source import Source, read_source
+from homespun.corpus.division import FileRange, divide, num_ranges_of
+from homespun.corpus.inputs import InputFile, Inputs, InputState, expand_inputs
+from homespun.corpus.source import Source, check_unchanged, read_source
 from homespun.data.dataset import TokenDataset
 from homespun.data.manifest import (
     MANIFEST_NAME,
@@ -154,20 +155,18 @@ def encode_corpus(
         source=source.fingerprint,
     )
     directory = Path(out_dir)
-    times = "\n".join(state.modified for state in source.states)
-    modified = hashlib.sha256(times.encode()).hexdigest()
-    job = EncodeJob(encoder=encoder, origin=origin, modified=modified, directory=directory.absolute())
+    job = EncodeJob(encoder=encoder, origin=origin, modified=_hash_times(source.states), directory=directory.absolute())
     with hold_lock(directory, unless=directory / MANIFEST_NAME):
         if overwrite:
             _remove_other(directory, job)
         if (directory / MANIFEST_NAME).exists():
             return _reuse(directory, origin, entropy)
         _check_begun(directory, job)
-        tasks = _plan(job, source)
+        tasks = _plan(job, files, source)
         sizes = [sum(each.num_bytes for each in task.ranges) for task in tasks]
         records = run_tasks(encode_shard, job, tasks, cluster=cluster, sizes=sizes, on_progress=on_progress)
         try:
-            source.check_unchanged()
+            check_unchanged(files, source)
         except DataError:
             # Nobody can say which text these shards are of.
             _remove(directory)
@@ -191,7 +190,8 @@ def encode_to_memory(
     """
     threads = resolve_num_threads(num_threads)
     encoder = RangeEncoder(tokenizer=tokenizer, separator=separator, text_key=text_key, num_threads=threads)
-    ranges = [whole_file(file) for file in expand_inputs(inputs)]
+    files = expand_inputs(inputs)
+    (ranges,) = divide(files, 1, special_tokens=[separator], pattern=tokenizer.pattern)
     num_bytes = sum(each.num_bytes for each in ranges)
     # Grown in place: the memory of a block is used again for the next one, where fresh memory for each would cost.
     ids = np.empty(num_bytes // _LIKELY_BYTES_PER_ID + 1, id_dtype(tokenizer.vocab_size))
@@ -232,18 +232,23 @@ def encode_shard(job: EncodeJob, task: ShardTask, report: Report) -> ShardRecord
     return shard
 
 
-def _plan(job: EncodeJob, source: Source) -> list[ShardTask]:
+def _plan(job: EncodeJob, files: Sequence[InputFile], source: Source) -> list[ShardTask]:
     """The shards: a function of the inputs and `shard_bytes` alone, so that bytes do not depend on the machine."""
     lists = divide(
-        source,
-        job.origin.shard_bytes,
+        files,
+        num_ranges_of(source.num_bytes, job.origin.shard_bytes),
         # No range may end inside a token that ordinary text is searched for.
         special_tokens=list(dict.fromkeys([job.origin.separator, *job.encoder.tokenizer.added_tokens])),
         pattern=job.encoder.tokenizer.pattern,
+        file_bytes=[state.num_bytes for state in source.states],
     )
     # A list that a new file follows ends with the end of its last file.
     closes_last = [*(following[0].start == 0 for following in lists[1:]), False]
     return [ShardTask(index, ranges, closes_last[index]) for index, ranges in enumerate(lists)]
+
+
+def _hash_times(states: Sequence[InputState]) -> str:
+    return hashlib.sha256("\n".join(state.modified for state in states).encode()).hexdigest()
 
 
 def _reuse(directory: Path, origin: Origin, entropy: CorpusEntropy | None) -> TokenDataset:
@@ -307,10 +312,10 @@ def _remove(directory: Path) -> None:
         shards = [path.with_suffix(".npy") for path in directory.glob("shard-*.json")]
         if not shards:
             return
-    _unlink(*shards, directory / TOKEN_BYTES_NAME, directory / VERIFIED_NAME)
-    # Last what says that these are ours: until then a call that is killed here can be repeated.
+    _unlink(*shards)
     _remove_records(directory)
-    _unlink(directory / MANIFEST_NAME)
+    # The manifest last: until then a call that is killed here can be repeated.
+    _unlink(*(directory / name for name in (TOKEN_BYTES_NAME, VERIFIED_NAME, MANIFEST_NAME)))
 
 
 def _remove_records(directory: Path) -> None:

@@ -7,10 +7,12 @@ from itertools import islice
 from math import exp, log
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from homespun.config import check_at_least
 from homespun.data.dataset import TokenDataset
-from homespun.data.windows import Window, batch_windows, documents, validation_windows
+from homespun.data.windows import Window, WindowBatch, batch_windows, documents, validation_windows
 from homespun.model.transformer import TransformerLM
 
 _SORTED_BATCHES = 64
@@ -95,13 +97,19 @@ def evaluate_dataset(
     nats, num_tokens, num_bytes = 0.0, 0, 0
     with torch.no_grad():
         for batch in batch_windows(windows, batch_size):
-            inputs, targets, mask = (torch.from_numpy(x).to(device) for x in (batch.inputs, batch.targets, batch.mask))
             with precision_context():
-                nats_BT = model.lm_head.token_losses(model.hidden(inputs), targets) * mask
+                nats_BT = score_batch(model, batch, device)
             nats += float(nats_BT.cpu().double().sum())
             num_tokens += int(batch.mask.sum())
             num_bytes += dataset.count_bytes(batch.targets[batch.mask])
     return Evaluation(nats=nats, num_tokens=num_tokens, num_bytes=num_bytes, whole=num_tokens == len(dataset))
+
+
+def score_batch(model: TransformerLM, batch: WindowBatch, device: torch.device) -> Float[Tensor, "B T"]:
+    """Return the nats of each target, -log p(target | inputs up to it); 0 where there is padding."""
+    hidden_BTD = model.hidden(torch.from_numpy(batch.inputs).to(device))
+    losses_BT = model.lm_head.token_losses(hidden_BTD, torch.from_numpy(batch.targets).to(device))
+    return losses_BT * torch.from_numpy(batch.mask).to(device)
 
 
 def _first(windows: Iterable[Window], max_tokens: int | None) -> Iterator[Window]:

@@ -186,30 +186,34 @@ class _Section(_Settings):
             check_positive("optim.max_grad_norm", self.max_grad_norm)
 
     def assign(self, shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[Optimizer, list[str]]]:
-        """Return each optimizer with the names of its parameters, the main one first, for all trained parameters.
+        """Return the optimizers with the names of their parameters, the main one first.
+
+        Args:
+            shapes: Every trained parameter's shape by its name.
 
         Raises:
             ConfigError: a rule matches no parameter, or an optimizer for matrices only gets another parameter.
         """
-        optimizers = [cast("Optimizer", self), *(rule.optimizer for rule in self.groups)]  # as every section is one
-        assigned: list[list[str]] = [[] for _ in optimizers]
+        main = cast("Optimizer", self)  # as every section is
+        assigned = [("optim", main, list[str]())]
+        assigned += [(f"optim.groups[{i}]", rule.optimizer, list[str]()) for i, rule in enumerate(self.groups)]
         for name in shapes:
             matching = (i for i, rule in enumerate(self.groups, 1) if re.search(rule.pattern, name))
-            assigned[next(matching, 0)].append(name)
-        for i, (optimizer, names) in enumerate(zip(optimizers, assigned, strict=True), -1):
-            where = f"optim.groups[{i}]" if i >= 0 else "optim"
-            if i >= 0 and not names:
+            assigned[next(matching, 0)][2].append(name)
+        for rule, (where, _, names) in zip(self.groups, assigned[1:], strict=True):
+            if not names:
                 raise ConfigError(
-                    f"{where}.pattern = {self.groups[i].pattern!r} is the first to match none of the {len(shapes)} "
-                    f"parameters, such as {', '.join(list(shapes)[:3])}; correct or remove it"
+                    f"{where}.pattern = {rule.pattern!r} is the first to match none of the {len(shapes)} parameters, "
+                    f"such as {', '.join(list(shapes)[:3])}; correct or remove it"
                 )
+        for where, optimizer, names in assigned:
             other = next((name for name in names if len(shapes[name]) != 2), None)
             if optimizer.matrices_only and other is not None:
                 raise ConfigError(
                     f"{where}: {other} has {len(shapes[other])} axes, and {optimizer.kind} updates matrices only; "
                     "give it another optimizer by a rule in optim.groups"
                 )
-        return list(zip(optimizers, assigned, strict=True))
+        return [(optimizer, names) for _, optimizer, names in assigned]
 
     def update_cost(self, shapes: Mapping[str, tuple[int, ...]]) -> UpdateCost:
         """Return what all updates of a step cost, for parameters as `assign` takes them."""

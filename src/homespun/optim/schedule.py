@@ -127,8 +127,14 @@ def cosine_schedule(t: int, alpha_max: float, alpha_min: float, T_w: int, T_c: i
         T_w <= t <= T_c   alpha_min + (1 + cos(pi * (t - T_w) / (T_c - T_w))) / 2 * (alpha_max - alpha_min)
         T_c < t           alpha_min
 
-    Steps t are counted from 0; with a warm-up of T_w steps the first learning rate is 0. With T_c = T_w the learning
-    rate is `alpha_max` at step T_w alone.
+    With T_c = T_w the learning rate is `alpha_max` at step T_w alone.
+
+    Args:
+        t: The step, counted from 0; with a warm-up the first learning rate is 0.
+        alpha_max: The peak learning rate.
+        alpha_min: The final learning rate.
+        T_w: Steps of warm-up.
+        T_c: The step at which `alpha_min` is reached.
 
     Raises:
         ConfigError: T_c < T_w, or either is negative.

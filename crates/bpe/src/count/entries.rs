@@ -1,6 +1,7 @@
 //! Sorted entries from many sources, added up as one sorted sequence.
 
 use crate::error::BpeError;
+use crate::heap::{heapify, sift_down};
 use crate::memory::extend;
 use crate::progress::Progress;
 
@@ -24,19 +25,32 @@ pub(super) fn merge(
     progress: &Progress,
     mut on_entry: impl FnMut(&[u8], u64) -> Result<(), BpeError>,
 ) -> Result<(), BpeError> {
-    let mut heap = Heap::new(sources)?;
+    let mut heap = Vec::with_capacity(sources.len());
+    for source in sources {
+        let mut standing = Standing { prefix: 0, source };
+        if standing.advance()? {
+            heap.push(standing);
+        }
+    }
+    heapify(&mut heap, Standing::is_before);
     let mut word = Vec::new();
-    while let Some(first) = heap.0.first() {
+    while let Some(first) = heap.first() {
         progress.check()?;
         word.clear();
         extend(&mut word, first.source.word())?;
         let prefix = first.prefix;
         let mut count = 0u64;
-        while let Some(first) = heap.0.first().filter(|f| f.prefix == prefix && f.source.word() == word) {
+        while let Some(first) = heap
+            .first_mut()
+            .filter(|f| f.prefix == prefix && f.source.word() == word)
+        {
             count = count
                 .checked_add(first.source.count())
                 .ok_or_else(|| BpeError::CountTooLarge { pretoken: word.clone() })?;
-            heap.advance_first()?;
+            if !first.advance()? {
+                heap.swap_remove(0);
+            }
+            sift_down(&mut heap, 0, Standing::is_before);
         }
         on_entry(&word, count)?;
     }
@@ -62,50 +76,5 @@ impl Standing<'_> {
 
     fn is_before(&self, other: &Self) -> bool {
         self.prefix < other.prefix || self.prefix == other.prefix && self.source.word() < other.source.word()
-    }
-}
-
-/// The children of `i` are at `2 * i + 1` and `2 * i + 2`, none before it.
-struct Heap<'a>(Vec<Standing<'a>>);
-
-impl<'a> Heap<'a> {
-    fn new(sources: Vec<Box<dyn Entries + 'a>>) -> Result<Self, BpeError> {
-        let mut heap = Self(Vec::with_capacity(sources.len()));
-        for source in sources {
-            let mut standing = Standing { prefix: 0, source };
-            if standing.advance()? {
-                heap.0.push(standing);
-            }
-        }
-        for parent in (0..heap.0.len() / 2).rev() {
-            heap.sift_down(parent);
-        }
-        Ok(heap)
-    }
-
-    fn advance_first(&mut self) -> Result<(), BpeError> {
-        if !self.0[0].advance()? {
-            self.0.swap_remove(0);
-        }
-        self.sift_down(0);
-        Ok(())
-    }
-
-    fn sift_down(&mut self, mut parent: usize) {
-        loop {
-            let left = 2 * parent + 1;
-            let right = left + 1;
-            let Some(mut least) = self.0.get(left).map(|_| left) else {
-                return;
-            };
-            if right < self.0.len() && self.0[right].is_before(&self.0[left]) {
-                least = right;
-            }
-            if !self.0[least].is_before(&self.0[parent]) {
-                return;
-            }
-            self.0.swap(least, parent);
-            parent = least;
-        }
     }
 }

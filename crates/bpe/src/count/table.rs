@@ -71,6 +71,27 @@ fn load(bytes: &[u8], at: usize) -> [u64; 2] {
     [word(at), word(at + 8)]
 }
 
+/// Doubles an open-addressing table within `allowed` bytes more, or returns false; an empty slot has no `hash`.
+fn double<S: Copy + Default>(slots: &mut Vec<S>, allowed: usize, hash: impl Fn(&S) -> Option<u64>) -> bool {
+    if 2 * size_of_val(&slots[..]) > allowed {
+        return false;
+    }
+    let Ok(mut larger) = filled(S::default(), slots.len() * 2) else {
+        return false;
+    };
+    let mask = larger.len() - 1;
+    for slot in slots.iter() {
+        let Some(own_hash) = hash(slot) else { continue };
+        let mut index = own_hash as usize & mask;
+        while hash(&larger[index]).is_some() {
+            index = (index + 1) & mask;
+        }
+        larger[index] = *slot;
+    }
+    *slots = larger;
+    true
+}
+
 impl Table {
     /// The least that a table needs, however little is asked for.
     pub const LEAST_BYTES: usize = LEAST_CAPACITY * (size_of::<Slot>() + size_of::<LongSlot>()) + 2 * ARENA_ROOM;
@@ -116,65 +137,32 @@ impl Table {
     #[cold]
     #[inline(never)]
     fn grow(&mut self) -> bool {
-        let allowed = self.max_bytes.saturating_sub(self.num_bytes());
         if (self.num_short + MAX_BATCH) * 8 > self.slots.len() * 5 {
-            if 2 * size_of_val(&self.slots[..]) > allowed {
-                return false;
-            }
-            if !self.grow_short() {
+            let allowed = self.allowed_bytes();
+            if !double(&mut self.slots, allowed, |slot| {
+                (slot.count > 0).then(|| hash_of(slot.key))
+            }) {
                 return false;
             }
         }
-        let allowed = self.max_bytes.saturating_sub(self.num_bytes());
         if (self.num_long + MAX_BATCH) * 4 > self.long_slots.len() * 3 {
-            if 2 * size_of_val(&self.long_slots[..]) > allowed {
-                return false;
-            }
-            if !self.grow_long() {
+            let allowed = self.allowed_bytes();
+            if !double(&mut self.long_slots, allowed, |slot| {
+                (slot.count > 0).then_some(slot.hash)
+            }) {
                 return false;
             }
         }
-        let allowed = self.max_bytes.saturating_sub(self.num_bytes());
         if self.arena.len() + ARENA_ROOM > self.arena.capacity() {
-            if 2 * self.arena.capacity() > allowed {
-                return false;
-            }
             let added = self.arena.capacity() * 2 - self.arena.len();
-            return reserve_exact(&mut self.arena, added).is_ok();
+            return 2 * self.arena.capacity() <= self.allowed_bytes() && reserve_exact(&mut self.arena, added).is_ok();
         }
         true
     }
 
-    fn grow_short(&mut self) -> bool {
-        let Ok(larger) = filled(Slot::default(), self.slots.len() * 2) else {
-            return false;
-        };
-        let mask = larger.len() - 1;
-        let smaller = std::mem::replace(&mut self.slots, larger);
-        for slot in smaller.into_iter().filter(|slot| slot.count > 0) {
-            let mut index = hash_of(slot.key) as usize & mask;
-            while self.slots[index].count > 0 {
-                index = (index + 1) & mask;
-            }
-            self.slots[index] = slot;
-        }
-        true
-    }
-
-    fn grow_long(&mut self) -> bool {
-        let Ok(larger) = filled(LongSlot::default(), self.long_slots.len() * 2) else {
-            return false;
-        };
-        let mask = larger.len() - 1;
-        let smaller = std::mem::replace(&mut self.long_slots, larger);
-        for slot in smaller.into_iter().filter(|slot| slot.count > 0) {
-            let mut index = slot.hash as usize & mask;
-            while self.long_slots[index].count > 0 {
-                index = (index + 1) & mask;
-            }
-            self.long_slots[index] = slot;
-        }
-        true
+    /// What may still be taken.
+    fn allowed_bytes(&self) -> usize {
+        self.max_bytes.saturating_sub(self.num_bytes())
     }
 
     /// Counts pre-tokens once more: the first begins at `start` in `padded`, each other where the one before it ends, and 16

@@ -57,7 +57,7 @@ impl Encoder {
             .collect()
     }
 
-    /// Encode texts from `next` on until none is left.
+    /// Encodes texts from `next` on until none is left.
     fn encode_some(
         &self,
         texts: &[&str],

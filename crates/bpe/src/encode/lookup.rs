@@ -60,24 +60,24 @@ impl Batch {
         for k in 0..eights {
             let key = ShortKey::new(self.windows[k].to_le_bytes(), self.lens[k]);
             self.short_keys[k] = key;
-            self.sets[k] = cache.short_set(key);
+            self.sets[k] = cache.short.set_of(key);
         }
         for &set in &self.sets[..num] {
-            cache.prefetch_short(set);
+            cache.short.prefetch(set);
         }
         let longer = &self.picked[..num_longer];
         for (&k, medium) in longer.iter().zip(&mut self.medium_keys) {
             let k = k % MAX_BATCH;
             let key = MediumKey::new(window(text, self.starts[k]), self.lens[k]);
-            *medium = (key, cache.medium_set(key));
-            cache.prefetch_medium(medium.1);
+            *medium = (key, cache.medium.set_of(key));
+            cache.medium.prefetch(medium.1);
         }
         for ((value, &key), &set) in self.values.iter_mut().zip(&self.short_keys).zip(&self.sets[..num]) {
-            *value = cache.get_short(set, key);
+            *value = cache.short.get(set, key);
         }
         for (&k, &(key, set)) in longer.iter().zip(&self.medium_keys) {
             let k = k % MAX_BATCH;
-            self.values[k] = cache.get_medium(set, key);
+            self.values[k] = cache.medium.get(set, key);
             if self.lens[k] > MAX_MEDIUM_KEY {
                 self.values[k] = if self.lens[k] <= MAX_KEY {
                     cache.get_long(&text[self.starts[k]..][..self.lens[k]])

@@ -70,7 +70,7 @@ pub struct Worker {
 }
 
 impl Encoder {
-    /// Prepare a vocabulary. `special_tokens` are added to it where their ids are absent. A worker's cache takes
+    /// Prepares a vocabulary. `special_tokens` are added to it where their ids are absent. A worker's cache takes
     /// up to `cache_bytes`.
     ///
     /// # Errors
@@ -154,23 +154,15 @@ impl Encoder {
         self.workers.with(progress, work)
     }
 
-    /// The ids of `text`, by a worker that remembers earlier texts.
+    /// Returns the ids of `text`, by a worker that remembers earlier texts.
     ///
     /// # Errors
     /// See [`Encoder::encode_into`].
     pub fn encode(&self, text: &str, special: SpecialPolicy) -> Result<Vec<u32>, BpeError> {
-        self.encode_until(text, special, &Progress::default())
+        self.encode_on_threads(text, special, 1, &Progress::default())
     }
 
-    /// [`Encoder::encode`], unless it is stopped.
-    fn encode_until(&self, text: &str, special: SpecialPolicy, progress: &Progress) -> Result<Vec<u32>, BpeError> {
-        let mut ids = Vec::new();
-        self.workers
-            .with(progress, |worker| self.encode_by(worker, text, special, 0, &mut ids))?;
-        Ok(ids)
-    }
-
-    /// Append the ids of `text` to `out`.
+    /// Appends the ids of `text` to `out`.
     ///
     /// # Errors
     /// A byte that the vocabulary cannot spell, a special token where they are rejected, or a free pattern
@@ -183,19 +175,6 @@ impl Encoder {
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
         self.encode_by(worker, text, special, 0, out)
-    }
-
-    /// `encode_into` by a pooled worker, for a text that stands at `offset` of what the caller knows.
-    pub(crate) fn encode_at(
-        &self,
-        text: &str,
-        special: SpecialPolicy,
-        offset: usize,
-        progress: &Progress,
-        out: &mut Vec<u32>,
-    ) -> Result<(), BpeError> {
-        self.workers
-            .with(progress, |worker| self.encode_by(worker, text, special, offset, out))
     }
 
     /// `encode_into` for a text that stands at `offset` of what the caller knows.
@@ -248,7 +227,7 @@ impl Encoder {
         })
     }
 
-    /// Append the ids of a text without special tokens, which stands at `offset`.
+    /// Appends the ids of a text without special tokens, which stands at `offset`.
     fn encode_ordinary(
         &self,
         worker: &mut Worker,
@@ -275,7 +254,7 @@ impl Encoder {
         outcome
     }
 
-    /// Hand each id of one pre-token, which stands at `offset`, to `emit`, by merging.
+    /// Hands each id of one pre-token, which stands at `offset`, to `emit`, by merging.
     #[inline(never)]
     fn merge(
         &self,

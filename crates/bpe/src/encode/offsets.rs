@@ -41,7 +41,7 @@ impl Encoder {
         Ok((ids, spans))
     }
 
-    /// Append the ids and spans of a part of `text` without special tokens.
+    /// Appends the ids and spans of a part of `text` without special tokens.
     fn find_spans(
         &self,
         worker: &mut Worker,
@@ -82,7 +82,7 @@ impl Encoder {
     }
 }
 
-/// Turn `spans` of `text`, in ascending order, into spans of characters: those that hold the first byte and the last.
+/// Turns `spans` of `text`, in ascending order, into spans of characters: those that hold the first byte and the last.
 ///
 /// So a token that holds part of a character has the offsets of that character, as its neighbours with the rest do.
 pub fn spans_in_characters(text: &str, spans: &mut [Span]) {

@@ -29,9 +29,12 @@ impl Encoder {
         num_threads: usize,
         progress: &Progress,
     ) -> Result<Vec<u32>, BpeError> {
+        let mut ids = Vec::new();
         let num_threads = num_threads.min(text.len() / PART_BYTES);
         if num_threads <= 1 || !self.splitter.is_streamable() {
-            return self.encode_until(text, special, progress);
+            self.workers
+                .with(progress, |worker| self.encode_by(worker, text, special, 0, &mut ids))?;
+            return Ok(ids);
         }
         let job = Job {
             encoder: self,
@@ -40,7 +43,6 @@ impl Encoder {
             next: Mutex::new(Next { number: 0, start: 0 }),
             spare: Mutex::new(Vec::new()),
         };
-        let mut ids = Vec::new();
         in_order(
             num_threads,
             num_threads * PARTS_PER_THREAD,

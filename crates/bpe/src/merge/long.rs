@@ -49,11 +49,8 @@ impl LongMerger {
         emit: impl FnMut(Symbol),
     ) -> Result<(), BpeError> {
         let merged = self.try_merge(pairs, bytes, progress, emit);
-        if merged.is_err() {
-            // The buckets are not empty.
-            *self = Self::default();
-        }
-        merged
+        // The buckets are not empty then.
+        merged.inspect_err(|_| *self = Self::default())
     }
 
     fn try_merge(

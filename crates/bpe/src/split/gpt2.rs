@@ -48,15 +48,7 @@ impl Pattern for Gpt2 {
         let after_space = space << 1 & !space & valid;
         bits |= first_bytes(after_space >> 1, block.continuation);
         bits &= !(after_space & masks.blank << 1);
-        let mut apostrophes = masks.apostrophe & bits;
-        while apostrophes != 0 {
-            let at = apostrophes.trailing_zeros() as usize;
-            apostrophes &= apostrophes - 1;
-            if let Some(len) = contraction_len(block.text, block.pos + at) {
-                bits &= !(2 << at);
-                bits |= (1u64 << at) << len;
-            }
-        }
+        bits = cut_contractions(block, bits, contraction_len);
         // White space at the very end of the block may have more after it.
         let unknown = match (block.is_last, masks.non_ascii) {
             (true, _) => 0,
@@ -79,6 +71,25 @@ impl Pattern for Gpt2 {
             Class::Letter | Class::Number => class != after_class,
         }
     }
+}
+
+/// Moves the cut behind each apostrophe that begins a pre-token, one of `bits`, to the end of its contraction.
+#[inline(always)]
+pub(super) fn cut_contractions(
+    block: &Block<'_>,
+    mut bits: u64,
+    contraction_len: impl Fn(&[u8], usize) -> Option<usize>,
+) -> u64 {
+    let mut apostrophes = block.masks.apostrophe & bits;
+    while apostrophes != 0 {
+        let at = apostrophes.trailing_zeros() as usize;
+        apostrophes &= apostrophes - 1;
+        if let Some(len) = contraction_len(block.text, block.pos + at) {
+            bits &= !(2 << at);
+            bits |= (1u64 << at) << len;
+        }
+    }
+    bits
 }
 
 /// Bytes of the longest white-space character.

@@ -2,7 +2,7 @@
 //! threes, line breaks kept with the punctuation before them.
 
 use super::bits::{first_bytes, low_bits, spread};
-use super::gpt2::{class_run_end, space_run_end};
+use super::gpt2::{class_run_end, cut_contractions, space_run_end};
 use super::pattern::{Block, CharInfo, Pattern, Starts};
 use crate::unicode::{class_at, Class};
 
@@ -64,19 +64,8 @@ impl Pattern for Gpt4 {
         bits &= !(spaces.after & letter | spaces.after & other & masks.blank << 1);
         bits |= spaces.starts;
         bits &= !(letter & spread(bits & other, block.continuation) << 1);
-
-        let mut apostrophes = masks.apostrophe & bits;
-        while apostrophes != 0 {
-            let at = apostrophes.trailing_zeros() as usize;
-            apostrophes &= apostrophes - 1;
-            if let Some(len) = contraction_len(block.text, block.pos + at) {
-                bits &= !(2 << at);
-                bits |= (1u64 << at) << len;
-            }
-        }
-        if number & number << 1 & number << 2 & number << 3 != 0 {
-            bits |= number_starts(block, number & !(number << 1));
-        }
+        bits = cut_contractions(block, bits, contraction_len);
+        bits |= number_starts(block);
         Starts {
             bits: bits & valid,
             certain: spaces.certain,
@@ -145,9 +134,18 @@ pub(super) fn space_end(text: &[u8], pos: usize, joins_final_space: bool) -> usi
     }
 }
 
-/// The starts of every third character of numbers, the first ones at `firsts`.
+/// The starts of every third character of numbers but the first.
+#[inline(always)]
+pub(super) fn number_starts(block: &Block<'_>) -> u64 {
+    let number = block.masks.number;
+    if number & number << 1 & number << 2 & number << 3 == 0 {
+        return 0; // mostly
+    }
+    long_number_starts(block, number & !(number << 1))
+}
+
 #[inline(never)]
-pub(super) fn number_starts(block: &Block<'_>, mut firsts: u64) -> u64 {
+fn long_number_starts(block: &Block<'_>, mut firsts: u64) -> u64 {
     let mut starts = 0;
     let char_starts = !block.continuation;
     while firsts != 0 {

@@ -69,6 +69,18 @@ enum Kind {
     Custom(Box<CustomPattern>),
 }
 
+/// Evaluates an expression with the hand-written pattern of a [`Splitter`], or another with its custom pattern.
+macro_rules! with_pattern {
+    ($splitter:expr, $pattern:ident => $by_hand:expr, $custom:pat => $by_engine:expr) => {
+        match &$splitter.0 {
+            Kind::Gpt2($pattern) => $by_hand,
+            Kind::Gpt4($pattern) => $by_hand,
+            Kind::O200k($pattern) => $by_hand,
+            Kind::Custom($custom) => $by_engine,
+        }
+    };
+}
+
 impl Splitter {
     /// The splitter for `pattern`: by hand where it is one of those, letter for letter, otherwise compiled.
     ///
@@ -152,13 +164,10 @@ impl Splitter {
         text: &str,
         mut on_batch: impl FnMut(usize, &[usize]) -> ControlFlow<()>,
     ) -> Result<(), BpeError> {
-        let _ = match &self.0 {
-            Kind::Gpt2(pattern) => backend::for_each_batch(backend, *pattern, text.as_bytes(), on_batch),
-            Kind::Gpt4(pattern) => backend::for_each_batch(backend, *pattern, text.as_bytes(), on_batch),
-            Kind::O200k(pattern) => backend::for_each_batch(backend, *pattern, text.as_bytes(), on_batch),
-            Kind::Custom(pattern) => return pattern.for_each(text, |range| on_batch(range.start, &[range.end])),
-        };
-        Ok(())
+        with_pattern!(self, pattern => {
+            let _ = backend::for_each_batch(backend, *pattern, text.as_bytes(), on_batch);
+            Ok(())
+        }, pattern => pattern.for_each(text, |range| on_batch(range.start, &[range.end])))
     }
 
     /// The pre-tokens of `text` as byte ranges.
@@ -177,33 +186,18 @@ impl Splitter {
     /// on its own as it would after it. Short of the longest such prefix by at most one pre-token or a few bytes, so
     /// that progress is sure; always 0 for a custom pattern.
     pub fn stable_prefix(&self, text: &str) -> usize {
-        match &self.0 {
-            Kind::Gpt2(pattern) => safe_cuts::stable_prefix(*pattern, text.as_bytes()),
-            Kind::Gpt4(pattern) => safe_cuts::stable_prefix(*pattern, text.as_bytes()),
-            Kind::O200k(pattern) => safe_cuts::stable_prefix(*pattern, text.as_bytes()),
-            Kind::Custom(_) => 0,
-        }
+        with_pattern!(self, pattern => safe_cuts::stable_prefix(*pattern, text.as_bytes()), _ => 0)
     }
 
     /// The first place in `text`, at or after `from` and not at its beginning, at which it may be cut whatever stands before
     /// and after; none for a custom pattern.
     pub fn first_safe_cut(&self, text: &str, from: usize) -> Option<usize> {
-        match &self.0 {
-            Kind::Gpt2(pattern) => safe_cuts::first_safe_cut(*pattern, text, from),
-            Kind::Gpt4(pattern) => safe_cuts::first_safe_cut(*pattern, text, from),
-            Kind::O200k(pattern) => safe_cuts::first_safe_cut(*pattern, text, from),
-            Kind::Custom(_) => None,
-        }
+        with_pattern!(self, pattern => safe_cuts::first_safe_cut(*pattern, text, from), _ => None)
     }
 
     /// The last place in `text` at which it may be cut whatever stands before and after, looking back at most
     /// [`LOOK_BACK_BYTES`] from its end; none for a custom pattern.
     pub fn last_safe_cut(&self, text: &str) -> Option<usize> {
-        match &self.0 {
-            Kind::Gpt2(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes()),
-            Kind::Gpt4(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes()),
-            Kind::O200k(pattern) => safe_cuts::last_safe_cut(*pattern, text.as_bytes()),
-            Kind::Custom(_) => None,
-        }
+        with_pattern!(self, pattern => safe_cuts::last_safe_cut(*pattern, text.as_bytes()), _ => None)
     }
 }

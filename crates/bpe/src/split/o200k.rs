@@ -80,9 +80,7 @@ impl Pattern for O200k {
                 bits |= (1u64 << at) << len;
             }
         }
-        if number & number << 1 & number << 2 & number << 3 != 0 {
-            bits |= number_starts(block, number & !(number << 1));
-        }
+        bits |= number_starts(block);
         let mut certain = spaces.certain;
         if unclear != 0 {
             // The next block begins with the pre-token before, and if it is still unclear that one goes by characters.

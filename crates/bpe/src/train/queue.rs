@@ -1,9 +1,8 @@
 //! Pairs waiting to be merged, the next one first.
 
-use std::cmp::Ordering;
-
 use super::pairs::Pairs;
 use super::tokens::Tokens;
+use crate::heap::{heapify, push, sift_down};
 
 /// A binary max-heap of pairs by count, then by the rule for ties. Counts may fall after a pair was queued: it is then
 /// queued again where it belongs when it comes up.
@@ -25,28 +24,17 @@ impl Queue {
             count: pairs.get(pair).count,
             pair,
         };
-        let mut queue = Self {
-            heap: (0..pairs.len() as u32).map(waiting).collect(),
-        };
-        for parent in (0..queue.heap.len() / 2).rev() {
-            queue.sift_down(parent, pairs, tokens);
-        }
-        queue
+        let mut heap: Vec<Waiting> = (0..pairs.len() as u32).map(waiting).collect();
+        heapify(&mut heap, |&a, &b| is_before(a, b, pairs, tokens));
+        Self { heap }
     }
 
     /// Queues `pair` under its present count.
     pub fn push(&mut self, pair: u32, pairs: &Pairs, tokens: &Tokens) {
         let count = pairs.get(pair).count;
-        self.heap.push(Waiting { count, pair });
-        let mut child = self.heap.len() - 1;
-        while child > 0 {
-            let parent = (child - 1) / 2;
-            if compare(self.heap[child], self.heap[parent], pairs, tokens) != Ordering::Greater {
-                break;
-            }
-            self.heap.swap(child, parent);
-            child = parent;
-        }
+        push(&mut self.heap, Waiting { count, pair }, |&a, &b| {
+            is_before(a, b, pairs, tokens)
+        });
     }
 
     /// The pair to merge next, which stays in the queue; none where no pair occurs any more.
@@ -61,7 +49,7 @@ impl Queue {
             if count == 0 {
                 self.remove_first(pairs, tokens);
             } else {
-                self.sift_down(0, pairs, tokens);
+                self.settle_first(pairs, tokens);
             }
         }
     }
@@ -69,32 +57,19 @@ impl Queue {
     /// Takes out what [`Queue::next`] returned.
     pub fn remove_first(&mut self, pairs: &Pairs, tokens: &Tokens) {
         self.heap.swap_remove(0);
-        self.sift_down(0, pairs, tokens);
+        self.settle_first(pairs, tokens);
     }
 
-    fn sift_down(&mut self, mut parent: usize, pairs: &Pairs, tokens: &Tokens) {
-        loop {
-            let mut child = 2 * parent + 1;
-            if child >= self.heap.len() {
-                return;
-            }
-            if child + 1 < self.heap.len()
-                && compare(self.heap[child + 1], self.heap[child], pairs, tokens) == Ordering::Greater
-            {
-                child += 1;
-            }
-            if compare(self.heap[child], self.heap[parent], pairs, tokens) != Ordering::Greater {
-                return;
-            }
-            self.heap.swap(child, parent);
-            parent = child;
-        }
+    fn settle_first(&mut self, pairs: &Pairs, tokens: &Tokens) {
+        sift_down(&mut self.heap, 0, |&a, &b| is_before(a, b, pairs, tokens));
     }
 }
 
 #[inline]
-fn compare(a: Waiting, b: Waiting, pairs: &Pairs, tokens: &Tokens) -> Ordering {
+fn is_before(a: Waiting, b: Waiting, pairs: &Pairs, tokens: &Tokens) -> bool {
+    let symbols = |waiting: Waiting| pairs.get(waiting.pair).symbols();
     a.count
         .cmp(&b.count)
-        .then_with(|| tokens.compare(pairs.get(a.pair).symbols(), pairs.get(b.pair).symbols()))
+        .then_with(|| tokens.compare(symbols(a), symbols(b)))
+        .is_gt()
 }

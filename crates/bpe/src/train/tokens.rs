@@ -1,11 +1,11 @@
 //! The tokens of a vocabulary in the making, known by their bytes, and the order that decides between equal counts.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Ties;
 use crate::error::BpeError;
-use crate::hash::hash_bytes;
 use crate::memory::reserve_exact;
 
 /// Separates words as if it were a token; it has no bytes and is in no pair.
@@ -15,8 +15,7 @@ pub(super) const BORDER: u32 = 256;
 pub(super) struct Tokens {
     /// Shared with the merges that are handed out, for tokens may be as long as the text.
     bytes: Vec<Arc<[u8]>>,
-    /// Ids by the hash of their bytes: open addressing, at most half full; [`BORDER`] where empty.
-    by_bytes: Vec<u32>,
+    by_bytes: HashMap<Arc<[u8]>, u32>,
     ties: Ties,
     /// What decides a tie first: of bytes the first eight, as a number; of ids the id's complement.
     keys: Vec<u64>,
@@ -26,7 +25,7 @@ impl Tokens {
     pub fn new(ties: Ties) -> Self {
         let mut tokens = Self {
             bytes: Vec::new(),
-            by_bytes: vec![BORDER; 1 << 10],
+            by_bytes: HashMap::new(),
             ties,
             keys: Vec::new(),
         };
@@ -54,7 +53,7 @@ impl Tokens {
 
     /// Returns the id of the token with these bytes.
     pub fn id_of(&self, bytes: &[u8]) -> Option<u32> {
-        Some(self.by_bytes[self.slot_of(bytes)]).filter(|&id| id != BORDER)
+        self.by_bytes.get(bytes).copied()
     }
 
     /// The id of `left` followed by `right`, and whether it is new.
@@ -87,12 +86,8 @@ impl Tokens {
     }
 
     fn push(&mut self, bytes: Arc<[u8]>) -> u32 {
-        if 2 * self.len() >= self.by_bytes.len() {
-            self.grow();
-        }
         let id = self.len() as u32;
-        let slot = self.slot_of(&bytes);
-        self.by_bytes[slot] = id;
+        self.by_bytes.insert(Arc::clone(&bytes), id);
         self.keys.push(self.key_of(&bytes));
         self.bytes.push(bytes);
         id
@@ -115,23 +110,6 @@ impl Tokens {
                 !(id as u64)
             }
         }
-    }
-
-    fn grow(&mut self) {
-        self.by_bytes = vec![BORDER; 4 * self.by_bytes.len()];
-        for id in (0..self.len() as u32).filter(|&id| id != BORDER) {
-            let slot = self.slot_of(self.bytes(id));
-            self.by_bytes[slot] = id;
-        }
-    }
-
-    fn slot_of(&self, bytes: &[u8]) -> usize {
-        let mask = self.by_bytes.len() - 1;
-        let mut slot = hash_bytes(bytes) as usize & mask;
-        while self.by_bytes[slot] != BORDER && **self.bytes(self.by_bytes[slot]) != *bytes {
-            slot = (slot + 1) & mask;
-        }
-        slot
     }
 }
 

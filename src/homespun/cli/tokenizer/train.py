@@ -15,7 +15,6 @@ from homespun.cli.text_options import (
     are_counts,
     count_options,
 )
-from homespun.errors import ConfigError, MissingFileError
 
 if TYPE_CHECKING:
     from homespun import _native
@@ -120,6 +119,7 @@ def find_settings(options: argparse.Namespace, extended: "Tokenizer | None", is_
         ConfigError: they are given where they come from elsewhere, or come from two places and differ.
         DataError: the counts files cannot be added up.
     """
+    from homespun.errors import ConfigError
     from homespun.tokenizer.counting.file import add_headers
 
     header = add_headers([Path(name) for name in options.inputs]) if is_counted else None
@@ -148,6 +148,7 @@ def find_existing(options: argparse.Namespace, special_tokens: list[str], regex:
         ConfigError: there is one with other settings.
         TokenizerError: there is one that cannot be read.
     """
+    from homespun.errors import MissingFileError
     from homespun.tokenizer.tokenizer import Tokenizer
 
     if options.force or not options.out.exists():
@@ -165,6 +166,8 @@ def find_existing(options: argparse.Namespace, special_tokens: list[str], regex:
 
 def refusal_to_replace(out: Path, what: str) -> Exception:
     """Return the error for an output directory with another tokenizer."""
+    from homespun.errors import ConfigError
+
     return ConfigError(f"{out} has another tokenizer, {what}; choose another --out, or replace it with --force")
 
 

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from homespun import _native
 from homespun.cluster import Report, run_tasks
-from homespun.corpus.division import FileRange, divide, whole_file
+from homespun.corpus.division import FileRange, divide, num_ranges_of
 from homespun.corpus.inputs import InputFile
 from homespun.corpus.source import Source, read_source
 from homespun.errors import ConfigError, DataError
@@ -70,7 +70,8 @@ def count_pretokens(
             "cluster see"
         )
     job = CountJob([*special_tokens], resolve_pattern(pattern), options, PYTHON_TO_TRAIN_BYTES)
-    return job.count([whole_file(file) for file in files], on_progress).finish()
+    (ranges,) = divide(files, 1, special_tokens=job.special_tokens, pattern=job.regex)
+    return job.count(ranges, on_progress).finish()
 
 
 def count_corpus(
@@ -124,7 +125,7 @@ def count_corpus(
         else:
             claim_directory(directory, header, source)
             try:
-                _count_ranges(job, source, directory, out, header, on_progress)
+                _count_ranges(job, files, source, directory, out, header, on_progress)
             except BaseException:
                 if not any(directory.glob("*.counts")):
                     # No range was finished: leave nothing that a corrected call would be refused for.
@@ -191,6 +192,7 @@ class _Task(Generic[_Source]):
 
 def _count_ranges(
     job: CountJob,
+    files: Sequence[InputFile],
     source: Source,
     directory: Path,
     out: Path,
@@ -199,7 +201,13 @@ def _count_ranges(
 ) -> None:
     """Count every range that is not counted yet, and merge the counts into `out`."""
     cluster = job.options.cluster
-    lists = divide(source, job.options.range_bytes, special_tokens=job.special_tokens, pattern=job.regex)
+    lists = divide(
+        files,
+        num_ranges_of(source.num_bytes, job.options.range_bytes),
+        special_tokens=job.special_tokens,
+        pattern=job.regex,
+        file_bytes=[state.num_bytes for state in source.states],
+    )
 
     def tasks_for(kind: str, groups: Sequence[list[_Source]]) -> list[_Task[_Source]]:
         # Only the last file has a header that `read_header` accepts: counts of ranges are never added up by mistake.

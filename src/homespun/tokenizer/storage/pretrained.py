@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from homespun.errors import MissingFileError, TokenizerError
@@ -26,7 +26,7 @@ class _Encoding:
     num_ranks: int
     """Lines of the whole file: one truncated at a line end would load."""
     special_tokens: dict[str, int]
-    aliases: tuple[str, ...]
+    aliases: tuple[str, ...] = field(default=())
     """The other names, without case and punctuation."""
 
 

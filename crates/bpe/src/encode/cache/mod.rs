@@ -25,9 +25,11 @@ pub const MAX_KEY: usize = 128;
 /// See the head of this file.
 #[derive(Debug)]
 pub struct Cache {
-    short: Table<ShortKey, 4>,
-    medium: Table<MediumKey, 5>,
-    /// Values are indices into `long_entries`, plus one.
+    /// Pre-tokens of up to [`MAX_SHORT_KEY`] bytes.
+    pub short: Table<ShortKey, 4>,
+    /// Those of up to [`MAX_MEDIUM_KEY`].
+    pub medium: Table<MediumKey, 5>,
+    /// In place of values, indices into `long_entries`, plus one.
     long: Table<LongKey, 4>,
     long_entries: Vec<LongEntry>,
     long_bytes: Vec<u8>,
@@ -76,47 +78,11 @@ impl Cache {
             + self.ids.capacity() * size_of::<u32>()
     }
 
-    /// Where a short pre-token lies, if it does.
-    #[inline(always)]
-    pub fn short_set(&self, key: ShortKey) -> usize {
-        self.short.set_of(key)
-    }
-
-    /// Asks for the memory of a set of short pre-tokens.
-    #[inline(always)]
-    pub fn prefetch_short(&self, set: usize) {
-        self.short.prefetch(set);
-    }
-
-    /// What is known of a short pre-token.
-    #[inline(always)]
-    pub fn get_short(&self, set: usize, key: ShortKey) -> Value {
-        Value(self.short.get(set, key))
-    }
-
-    /// Where a medium pre-token lies, if it does.
-    #[inline(always)]
-    pub fn medium_set(&self, key: MediumKey) -> usize {
-        self.medium.set_of(key)
-    }
-
-    /// Asks for the memory of a set of medium pre-tokens.
-    #[inline(always)]
-    pub fn prefetch_medium(&self, set: usize) {
-        self.medium.prefetch(set);
-    }
-
-    /// What is known of a medium pre-token.
-    #[inline(always)]
-    pub fn get_medium(&self, set: usize, key: MediumKey) -> Value {
-        Value(self.medium.get(set, key))
-    }
-
     /// What is known of a long pre-token.
     #[inline(never)]
     pub fn get_long(&self, bytes: &[u8]) -> Value {
         let key = LongKey::new(bytes);
-        let index = self.long.get(self.long.set_of(key), key) as usize;
+        let index = self.long.get(self.long.set_of(key), key).0 as usize;
         match self.long_entries.get(index.wrapping_sub(1)) {
             Some(entry) if self.long_bytes[entry.start as usize..][..entry.len as usize] == *bytes => entry.value,
             _ => Value::MISSING,
@@ -128,10 +94,10 @@ impl Cache {
         let len = bytes.len();
         if len <= MAX_SHORT_KEY {
             let key = ShortKey::new(window(bytes), len);
-            self.get_short(self.short_set(key), key)
+            self.short.get(self.short.set_of(key), key)
         } else if len <= MAX_MEDIUM_KEY {
             let key = MediumKey::new(window(bytes), len);
-            self.get_medium(self.medium_set(key), key)
+            self.medium.get(self.medium.set_of(key), key)
         } else {
             self.get_long(bytes)
         }
@@ -160,10 +126,10 @@ impl Cache {
         self.clock += 1;
         if bytes.len() <= MAX_SHORT_KEY {
             let key = ShortKey::new(window(bytes), bytes.len());
-            self.short.insert(key, value.0, self.clock, room);
+            self.short.insert(key, value, self.clock, room);
         } else if bytes.len() <= MAX_MEDIUM_KEY {
             let key = MediumKey::new(window(bytes), bytes.len());
-            self.medium.insert(key, value.0, self.clock, room);
+            self.medium.insert(key, value, self.clock, room);
         } else {
             reserve_within(&mut self.long_bytes, bytes.len(), &mut room)?;
             reserve_within(&mut self.long_entries, 1, &mut room)?;
@@ -173,7 +139,7 @@ impl Cache {
                 value,
             });
             self.long_bytes.extend_from_slice(bytes);
-            let index = self.long_entries.len() as u64;
+            let index = Value(self.long_entries.len() as u64);
             self.long.insert(LongKey::new(bytes), index, self.clock, room);
         }
         Some(value)

@@ -1,5 +1,6 @@
-//! A set-associative table from keys to 64-bit values, as in a processor's cache.
+//! A set-associative table from keys to [`Value`]s, as in a processor's cache.
 
+use super::value::Value;
 use crate::memory::filled;
 use crate::prefetch::prefetch;
 
@@ -14,19 +15,19 @@ pub trait Key: Copy + Eq + Default {
 #[repr(C, align(64))]
 struct Set<K, const WAYS: usize> {
     keys: [K; WAYS],
-    values: [u64; WAYS],
+    values: [Value; WAYS],
 }
 
 impl<K: Key, const WAYS: usize> Set<K, WAYS> {
     fn empty() -> Self {
         Self {
             keys: [K::default(); WAYS],
-            values: [0; WAYS],
+            values: [Value::MISSING; WAYS],
         }
     }
 }
 
-/// See the head of this file. Values are not 0.
+/// See the head of this file. No value is [`Value::MISSING`].
 #[derive(Debug)]
 pub struct Table<K, const WAYS: usize> {
     sets: Vec<Set<K, WAYS>>,
@@ -69,20 +70,20 @@ impl<K: Key, const WAYS: usize> Table<K, WAYS> {
         prefetch(&self.sets, set);
     }
 
-    /// The value of `key`, which lies in `set` if anywhere, or 0. Without a branch that depends on where it lies.
+    /// The value of `key`, which lies in `set` if anywhere. Without a branch that depends on where it lies.
     #[inline(always)]
-    pub fn get(&self, set: usize, key: K) -> u64 {
+    pub fn get(&self, set: usize, key: K) -> Value {
         let set = &self.sets[set];
         let mut value = 0;
         for (&other, &its_value) in set.keys.iter().zip(&set.values) {
-            value |= its_value & u64::from(other == key).wrapping_neg();
+            value |= its_value.0 & u64::from(other == key).wrapping_neg();
         }
-        value
+        Value(value)
     }
 
     /// Gives `key` this value; where its set is full, `clock` says which entry gives way. When half full the table doubles,
     /// if the larger one fits into `room` bytes beside the smaller.
-    pub fn insert(&mut self, key: K, value: u64, clock: usize, room: usize) {
+    pub fn insert(&mut self, key: K, value: Value, clock: usize, room: usize) {
         if self.num_inserted * 2 > self.sets.len() * WAYS && self.num_bytes() * 2 <= room {
             self.grow();
         }
@@ -90,7 +91,7 @@ impl<K: Key, const WAYS: usize> Table<K, WAYS> {
         self.place(key, value, clock);
     }
 
-    fn place(&mut self, key: K, value: u64, clock: usize) {
+    fn place(&mut self, key: K, value: Value, clock: usize) {
         let index = self.set_of(key);
         let set = &mut self.sets[index];
         let free = set.keys.iter().position(|&other| other == key || other == K::default());

@@ -98,36 +98,6 @@ fn opaque(mut bits: u64) -> u64 {
     bits
 }
 
-impl Classify for Avx2 {
-    #[inline(always)]
-    fn masks(self, block: &[u8; 64]) -> Masks {
-        let halves = self.load(block);
-        let blank = self.is(halves, b' ');
-        Masks {
-            letter: self.among(self.lowered(halves), b'a', 26),
-            upper: self.among(halves, b'A', 26),
-            number: self.among(halves, b'0', 10),
-            space: blank | self.among(halves, 9, 5),
-            blank,
-            line_break: self.is(halves, b'\n') | self.is(halves, b'\r'),
-            apostrophe: self.is(halves, b'\''),
-            slash: self.is(halves, b'/'),
-            non_ascii: self.bits(halves),
-        }
-    }
-
-    #[inline(always)]
-    fn high_bits(self, block: &[u8; 64]) -> [u64; 4] {
-        let halves = self.load(block);
-        [
-            self.bits(halves),
-            self.bits_below::<1>(halves),
-            self.bits_below::<2>(halves),
-            self.bits_below::<3>(halves),
-        ]
-    }
-}
-
 /// 64 bytes at a time. One exists only where the processor has [`processor::has_avx512`].
 #[derive(Clone, Copy)]
 pub(in super::super) struct Avx512(());
@@ -168,35 +138,49 @@ impl Avx512 {
         unsafe { _mm512_or_si512(bytes, _mm512_set1_epi8(0x20)) }
     }
 
-    /// Bytes that have the bit `bit`.
+    /// The bit that stands `DOWN` places below the highest of every byte.
     #[inline(always)]
-    fn with(self, bytes: __m512i, bit: u8) -> u64 {
+    fn bits_below<const DOWN: u32>(self, bytes: __m512i) -> u64 {
         // SAFETY: no memory is touched, and AVX-512BW is there because `self` is.
-        unsafe { _mm512_test_epi8_mask(bytes, _mm512_set1_epi8(bit as i8)) }
+        unsafe { _mm512_test_epi8_mask(bytes, _mm512_set1_epi8((0x80_u8 >> DOWN) as i8)) }
     }
 }
 
-impl Classify for Avx512 {
-    #[inline(always)]
-    fn masks(self, block: &[u8; 64]) -> Masks {
-        let bytes = self.load(block);
-        let blank = self.is(bytes, b' ');
-        Masks {
-            letter: self.among(self.lowered(bytes), b'a', 26),
-            upper: self.among(bytes, b'A', 26),
-            number: self.among(bytes, b'0', 10),
-            space: blank | self.among(bytes, 9, 5),
-            blank,
-            line_break: self.is(bytes, b'\n') | self.is(bytes, b'\r'),
-            apostrophe: self.is(bytes, b'\''),
-            slash: self.is(bytes, b'/'),
-            non_ascii: self.with(bytes, 0x80),
+/// Classifies by the operations that both have under the same names: a macro and not a trait, so that each is compiled into
+/// the function that is compiled for it.
+macro_rules! classify_by {
+    ($vectors:ty) => {
+        impl Classify for $vectors {
+            #[inline(always)]
+            fn masks(self, block: &[u8; 64]) -> Masks {
+                let bytes = self.load(block);
+                let blank = self.is(bytes, b' ');
+                Masks {
+                    letter: self.among(self.lowered(bytes), b'a', 26),
+                    upper: self.among(bytes, b'A', 26),
+                    number: self.among(bytes, b'0', 10),
+                    space: blank | self.among(bytes, 9, 5),
+                    blank,
+                    line_break: self.is(bytes, b'\n') | self.is(bytes, b'\r'),
+                    apostrophe: self.is(bytes, b'\''),
+                    slash: self.is(bytes, b'/'),
+                    non_ascii: self.bits_below::<0>(bytes),
+                }
+            }
+
+            #[inline(always)]
+            fn high_bits(self, block: &[u8; 64]) -> [u64; 4] {
+                let bytes = self.load(block);
+                [
+                    self.bits_below::<0>(bytes),
+                    self.bits_below::<1>(bytes),
+                    self.bits_below::<2>(bytes),
+                    self.bits_below::<3>(bytes),
+                ]
+            }
         }
-    }
-
-    #[inline(always)]
-    fn high_bits(self, block: &[u8; 64]) -> [u64; 4] {
-        let bytes = self.load(block);
-        [0x80, 0x40, 0x20, 0x10].map(|bit| self.with(bytes, bit))
-    }
+    };
 }
+
+classify_by!(Avx2);
+classify_by!(Avx512);
