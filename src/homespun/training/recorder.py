@@ -3,7 +3,6 @@
 import json
 from contextlib import ExitStack
 from dataclasses import asdict
-from types import TracebackType
 
 from homespun.files import make_directory, storage_errors, write_text_atomically
 from homespun.records import RunDirectory, TrainRecord, ValidationRecord, write_json_record
@@ -13,7 +12,7 @@ SAMPLE_RULE = "\n" + "-" * 72 + "\n"
 """Separates the samples of one file."""
 
 
-class Recorder:
+class Recorder(ExitStack):
     """A listener that appends to `metrics.jsonl` while it is open; use it in a `with` block.
 
     Each line is flushed when written, so a killed process loses at most the line it was writing. `cut_metrics`
@@ -21,18 +20,13 @@ class Recorder:
     """
 
     def __init__(self, directory: RunDirectory) -> None:
+        super().__init__()
         self._directory = directory
-        self._closing = ExitStack()
 
     def __enter__(self) -> "Recorder":
         with storage_errors(self._directory.metrics):
-            self._metrics = self._closing.enter_context(self._directory.metrics.open("a", encoding="utf-8"))
+            self._metrics = self.enter_context(self._directory.metrics.open("a", encoding="utf-8"))
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closing.close()
 
     def __call__(self, event: Event) -> None:
         match event:
