@@ -2,8 +2,9 @@
 
 Errors are homespun's own, with two exceptions: an argument of a wrong type is a TypeError, and a string with a lone
 surrogate, which UTF-8 cannot write, a UnicodeEncodeError with its index in `start`. The GIL is released while
-Rust works, except for encoding less than a kilobyte. Progress callbacks are called about ten times a second on the
-calling thread, and once at the end; Ctrl-C is noticed there, and an exception from a callback ends the work.
+Rust works, except for encoding less than a kilobyte. Long work notices Ctrl-C. Callbacks and iterators are called on
+the calling thread, progress callbacks about ten times a second and once at the end; an exception from one ends the
+work.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -124,7 +125,7 @@ def merge_memory_bytes(counts: PretokenCounts, num_tokens: int, num_threads: int
 
 @final
 class MergeTrainer:
-    """BPE training on counts, after merges that are known already."""
+    """BPE training on counts, after merges that are known already; unusable after an error."""
 
     def __new__(
         cls,

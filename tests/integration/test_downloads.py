@@ -86,7 +86,7 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/text.txt"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that close the connection are expected."""
+        """A client that hung up is part of the play."""
 
 
 def sending(**how: object) -> Behaviour:
@@ -119,7 +119,7 @@ def fetch(server: Server, path: Path, *, attempts: int = 3, stall_seconds: float
     return download(server.url, path, patience=patience, **known)
 
 
-def partial_of(path: Path) -> Path:
+def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
@@ -157,19 +157,19 @@ def test_a_known_hash_is_not_recorded(server, tmp_path):
     assert names_in(tmp_path) == ["text.txt"]
 
 
-def test_cut_connections_are_resumed(server, tmp_path):
+def test_cut_connections_are_taken_up_where_they_broke(server, tmp_path):
     server.behaviours = [sending(sent_bytes=70_000), sending(sent_bytes=50_000), sending()]
     fetch(server, tmp_path / "text.txt", sha256=SHA256)
     assert (tmp_path / "text.txt").read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=70000-", "bytes=120000-"]
 
 
-def test_a_later_call_resumes_the_partial_file(server, tmp_path):
+def test_a_later_call_goes_on_with_the_part_that_is_kept(server, tmp_path):
     path = tmp_path / "text.txt"
     server.behaviours = [sending(sent_bytes=70_000), sending(sent_bytes=0)]
-    with refuses(DownloadError, server.url, "3 times", "70,000 bytes", partial_of(path)):
+    with refuses(DownloadError, server.url, "3 times", "70,000 bytes", part_of(path)):
         fetch(server, path)
-    assert partial_of(path).read_bytes() == CONTENT[:70_000]
+    assert part_of(path).read_bytes() == CONTENT[:70_000]
     assert not path.exists()
     server.behaviours = [sending()]
     fetch(server, path, sha256=SHA256)
@@ -177,7 +177,7 @@ def test_a_later_call_resumes_the_partial_file(server, tmp_path):
     assert names_in(tmp_path) == ["text.txt"]
 
 
-def test_a_stalled_connection_is_closed_and_resumed(server, tmp_path):
+def test_a_stalled_connection_is_given_up_and_taken_up_again(server, tmp_path):
     server.behaviours = [sending(sent_bytes=70_000, then_stalls=True), sending()]
     fetch(server, tmp_path / "text.txt", stall_seconds=0.2, sha256=SHA256)
     assert server.ranges == [None, "bytes=70000-"]
@@ -193,21 +193,19 @@ def test_pauses_double_and_tries_are_bounded(server, tmp_path):
     assert len(server.ranges) == 5
 
 
-def test_every_wait_is_reported(server, tmp_path):
+def test_every_wait_is_announced(server, tmp_path):
     """Nothing is waited for in silence: the server at first, then each pause, with its cause and its length."""
     server.behaviours = [sending(status=503)]
-    messages = []
+    told = []
 
     def pause(seconds: float) -> None:
-        assert messages[-1].endswith(f" {seconds:.0f} s")
+        assert told[-1].endswith(f" {seconds:.0f} s")
 
     patience = Patience(attempts=3, backoff_seconds=2, sleep=pause)
     with refuses(DownloadError, server.url):
-        download(server.url, str(tmp_path / "text.txt"), patience=patience, on_message=messages.append)
-    assert server.url in messages[0]
-    assert [("503" in line, f"attempt {n} of 3" in line) for n, line in enumerate(messages[1:], 2)] == [
-        (True, True)
-    ] * 2
+        download(server.url, str(tmp_path / "text.txt"), patience=patience, on_message=told.append)
+    assert server.url in told[0]
+    assert [("503" in line, f"attempt {n} of 3" in line) for n, line in enumerate(told[1:], 2)] == [(True, True)] * 2
 
 
 def test_tries_that_bring_much_do_not_count(server, tmp_path, monkeypatch):
@@ -233,7 +231,7 @@ def test_a_server_that_ignores_ranges_and_cuts_for_ever_is_given_up(server, tmp_
 
 
 @pytest.mark.parametrize("second", [{"etag": '"two"'}, {"etag": None}])
-def test_a_file_that_changed_meanwhile_is_downloaded_again(server, tmp_path, second):
+def test_a_file_that_changed_in_between_is_fetched_anew(server, tmp_path, second):
     """Oracle: the new content, all of it, with nothing of the old in front."""
     newer = CONTENT[::-1]
     server.behaviours = [sending(sent_bytes=70_000), sending(content=newer, **second)]
@@ -241,19 +239,19 @@ def test_a_file_that_changed_meanwhile_is_downloaded_again(server, tmp_path, sec
     assert (tmp_path / "text.txt").read_bytes() == newer
 
 
-def test_the_rest_of_another_file_is_not_appended(server, tmp_path):
+def test_a_part_of_another_file_is_not_appended(server, tmp_path):
     """A server that honours the range although the tag it states now is another."""
 
-    def send_rest_of_another(request: Request) -> None:
+    def send_other_part(request: Request) -> None:
         request.headers.replace_header("If-Range", '"two"')
         request.send(content=CONTENT[::-1], etag='"two"')
 
-    server.behaviours = [sending(sent_bytes=70_000), send_rest_of_another, sending()]
+    server.behaviours = [sending(sent_bytes=70_000), send_other_part, sending()]
     fetch(server, tmp_path / "text.txt", sha256=SHA256)
     assert server.ranges == [None, "bytes=70000-", None]
 
 
-def test_without_a_strong_tag_nothing_is_resumed(server, tmp_path):
+def test_without_a_strong_tag_nothing_is_taken_up(server, tmp_path):
     server.behaviours = [sending(sent_bytes=70_000, etag='W/"one"'), sending()]
     fetch(server, tmp_path / "text.txt", sha256=SHA256)
     assert server.ranges == [None, None]
@@ -268,7 +266,7 @@ def test_refusals_are_final(server, tmp_path, status):
     assert names_in(tmp_path) == []
 
 
-def test_a_partial_file_longer_than_the_file_is_removed(server, tmp_path):
+def test_a_part_longer_than_the_file_is_dropped(server, tmp_path):
     path = tmp_path / "text.txt"
     server.behaviours = [sending(sent_bytes=70_000), sending(sent_bytes=0), sending(status=416), sending()]
     fetch(server, path, attempts=4, sha256=SHA256)
@@ -325,8 +323,8 @@ def test_the_hash_that_the_hub_announces_is_checked(server, tmp_path):
     assert fetch(server, tmp_path / "text.txt").record is not None
 
 
-def test_a_full_disk_keeps_the_partial_file(server, tmp_path, monkeypatch):
-    """The disk is full once 100,000 bytes have come; oracle: the partial file has them, and the next call resumes."""
+def test_a_full_disk_keeps_the_part(server, tmp_path, monkeypatch):
+    """The disk is full once 100,000 bytes have come; oracle: the part holds them, and the next call goes on."""
     path = tmp_path / "text.txt"
 
     def fail(done: int, total: int) -> None:
@@ -335,7 +333,7 @@ def test_a_full_disk_keeps_the_partial_file(server, tmp_path, monkeypatch):
 
     with refuses(StorageError, path, "the disk is full"):
         download(server.url, path, sha256=SHA256, on_progress=fail)
-    kept = partial_of(path).stat().st_size
+    kept = part_of(path).stat().st_size
     assert kept > 100_000
     fetch(server, path, sha256=SHA256)
     assert server.ranges == [None, f"bytes={kept}-"]
@@ -351,7 +349,7 @@ def test_a_closed_port_and_a_bad_url_are_one_error(tmp_path):
 
 def test_damaged_notes_start_over(server, tmp_path):
     path = tmp_path / "text.txt"
-    partial_of(path).write_bytes(b"junk")
+    part_of(path).write_bytes(b"junk")
     path.with_name("text.txt.part.json").write_text(json.dumps({"url": server.url}))
     fetch(server, path, sha256=SHA256)
     assert path.read_bytes() == CONTENT

@@ -40,6 +40,15 @@ pub(crate) fn extend<T: Copy>(vec: &mut Vec<T>, items: &[T]) -> Result<(), BpeEr
     Ok(())
 }
 
+/// Refuses a large allocation that would fail now, of something that aborts the process where its own fails.
+#[inline]
+pub(crate) fn check_room(num_bytes: usize) -> Result<(), BpeError> {
+    if num_bytes < LARGE_BYTES {
+        return Ok(());
+    }
+    reserve_exact(&mut Vec::<u8>::new(), num_bytes)
+}
+
 /// Makes room for `additional` more bytes of text, by doubling.
 pub(crate) fn reserve_text(text: &mut String, additional: usize) -> Result<(), BpeError> {
     if text.capacity() - text.len() >= additional {

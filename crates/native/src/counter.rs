@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use homespun_bpe::count::{self, CountOptions, Counter as CoreCounter, Documents};
+use homespun_bpe::count::{self, CountOptions, Counter as CoreCounter, DocumentBatch};
 use homespun_bpe::{BpeError, SpecialTokens, Splitter};
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
@@ -85,7 +85,7 @@ impl Counter {
                 return Ok(None);
             };
             // As text of ours, so that counting needs no interpreter.
-            let mut documents = Documents::default();
+            let mut documents = DocumentBatch::default();
             for document in batch.try_iter()? {
                 let document = document?.extract::<PyBackedStr>()?;
                 documents.push(&document).map_err(|error| to_py(py, &error))?;

@@ -1,15 +1,16 @@
 //! Documents in memory to ids.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Block, Separator, BLOCKS_PER_THREAD};
+use super::{IdBlock, Separator, BLOCKS_PER_THREAD};
 use crate::encode::{Encoder, SpecialPolicy, Worker};
 use crate::error::BpeError;
 use crate::parallel::in_order;
 use crate::progress::Progress;
 
-/// Documents are handed out in runs of about so many bytes: short ones cost no contention, long ones spread.
-const RUN_BYTES: usize = 1 << 17;
+/// Documents are handed out in batches of about so many bytes: short ones cost no contention, long ones spread.
+const BATCH_BYTES: usize = 1 << 17;
 
 /// Documents in memory: the same ids for any number of threads.
 #[derive(Clone, Copy, Debug)]
@@ -33,19 +34,19 @@ pub fn encode_documents(
     encoder: &Encoder,
     documents: &Documents<'_>,
     progress: &Progress,
-    mut on_block: impl FnMut(Block<'_>) -> Result<(), BpeError>,
+    mut on_block: impl FnMut(IdBlock<'_>) -> Result<(), BpeError>,
 ) -> Result<(), BpeError> {
-    let runs = find_runs(documents.texts);
+    let batches = divide(documents.texts);
     let next = AtomicUsize::new(0);
-    let num_threads = documents.num_threads.clamp(1, runs.len().max(1));
+    let num_threads = documents.num_threads.clamp(1, batches.len().max(1));
     in_order(
         num_threads,
         num_threads * BLOCKS_PER_THREAD,
         |outlet| {
             encoder.with_worker(progress, |worker| loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(&run) = runs.get(number) else { return };
-                let encoded = encode_run(encoder, worker, documents, run);
+                let Some(batch) = batches.get(number) else { return };
+                let encoded = encode_batch(encoder, worker, documents, batch.clone());
                 if outlet.put(number as u64, encoded).is_break() {
                     return;
                 }
@@ -53,35 +54,33 @@ pub fn encode_documents(
         },
         |encoded| {
             let (ids, num_bytes) = encoded?;
-            on_block(Block::new(&ids, num_bytes, documents.separator))
+            on_block(IdBlock::new(&ids, num_bytes, documents.separator))
         },
     )
 }
 
-/// Consecutive texts by the places of the first and of the one after the last.
-type Run = (usize, usize);
-
-fn find_runs(texts: &[&str]) -> Vec<Run> {
-    let (mut runs, mut first, mut num_bytes) = (Vec::new(), 0, 0);
+/// Divides texts into batches, each by the places of its texts.
+fn divide(texts: &[&str]) -> Vec<Range<usize>> {
+    let (mut batches, mut first, mut num_bytes) = (Vec::new(), 0, 0);
     for (index, text) in texts.iter().enumerate() {
         num_bytes += text.len();
-        if num_bytes >= RUN_BYTES || index + 1 == texts.len() {
-            runs.push((first, index + 1));
+        if num_bytes >= BATCH_BYTES || index + 1 == texts.len() {
+            batches.push(first..index + 1);
             (first, num_bytes) = (index + 1, 0);
         }
     }
-    runs
+    batches
 }
 
-/// The ids of a run, and how many bytes they spell.
-fn encode_run(
+/// Returns the ids of a batch, and how many bytes they spell.
+fn encode_batch(
     encoder: &Encoder,
     worker: &mut Worker,
     documents: &Documents<'_>,
-    (first, end): Run,
+    batch: Range<usize>,
 ) -> Result<(Vec<u32>, u64), BpeError> {
     let (mut ids, mut num_bytes) = (Vec::new(), 0);
-    for (index, text) in documents.texts.iter().enumerate().take(end).skip(first) {
+    for (index, text) in documents.texts.iter().enumerate().take(batch.end).skip(batch.start) {
         encoder
             .encode_into(worker, text, SpecialPolicy::Text, &mut ids)
             .map_err(|error| BpeError::InText {

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::source::{Source, TextFiles};
-use super::{Block, BLOCKS_PER_THREAD};
+use super::{IdBlock, BLOCKS_PER_THREAD};
 use crate::chunks::Chunk;
 use crate::encode::{Encoder, SpecialPolicy, Worker};
 use crate::error::BpeError;
@@ -39,7 +39,7 @@ pub fn encode_files(
     encoder: &Encoder,
     files: &TextFiles<'_>,
     progress: &Progress,
-    mut on_block: impl FnMut(FileRange, Block<'_>) -> Result<(), BpeError>,
+    mut on_block: impl FnMut(FileRange, IdBlock<'_>) -> Result<(), BpeError>,
 ) -> Result<(), BpeError> {
     // A chunk may end inside neither the separator nor a token that is found in ordinary text.
     let (added, added_ids) = encoder.tokens_found(SpecialPolicy::Text);
@@ -67,7 +67,7 @@ pub fn encode_files(
         |outlet| encoder.with_worker(progress, |worker| job.work(worker, outlet)),
         |encoded: Result<Encoded, BpeError>| {
             let Encoded { range, num_bytes, ids } = encoded?;
-            on_block(range, Block::new(&ids, num_bytes, files.separator))?;
+            on_block(range, IdBlock::new(&ids, num_bytes, files.separator))?;
             job.keep(ids);
             Ok(())
         },

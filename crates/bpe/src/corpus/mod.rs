@@ -22,7 +22,7 @@ pub struct Separator<'a> {
 
 /// Consecutive ids.
 #[derive(Clone, Copy, Debug)]
-pub struct Block<'a> {
+pub struct IdBlock<'a> {
     /// The ids.
     pub ids: &'a [u32],
     /// Bytes that the ids spell, separators included.
@@ -31,7 +31,7 @@ pub struct Block<'a> {
     pub num_separators: u64,
 }
 
-impl<'a> Block<'a> {
+impl<'a> IdBlock<'a> {
     fn new(ids: &'a [u32], num_bytes: u64, separator: Separator<'_>) -> Self {
         Self {
             ids,

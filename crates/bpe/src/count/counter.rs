@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use super::budget::Budget;
 use super::counts::Counts;
-use super::documents::Documents;
+use super::documents::DocumentBatch;
 use super::entries::Entries;
 use super::file::Sums;
 use super::runs::{write_merged, Runs};
@@ -84,11 +84,11 @@ impl Counter {
     /// What `next` returns, [`BpeError::PatternGaveUp`], and [`BpeError::Io`] about a run.
     pub fn count_documents(
         &mut self,
-        mut next: impl FnMut() -> Result<Option<Documents>, BpeError> + Send,
+        mut next: impl FnMut() -> Result<Option<DocumentBatch>, BpeError> + Send,
     ) -> Result<(), BpeError> {
         let shared = &self.shared;
         let mut is_over = false;
-        let next = |documents: &mut Documents| {
+        let next = |documents: &mut DocumentBatch| {
             if !is_over {
                 is_over = true; // unless there are more
                 if let Some(more) = next()? {

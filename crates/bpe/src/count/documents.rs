@@ -1,4 +1,4 @@
-//! Documents that arrive as strings.
+//! DocumentBatch that arrive as strings.
 
 use crate::chunks::PADDING;
 use crate::error::BpeError;
@@ -6,13 +6,13 @@ use crate::memory::reserve_text;
 
 /// Whole documents in which nothing is a special token.
 #[derive(Clone, Debug, Default)]
-pub struct Documents {
+pub struct DocumentBatch {
     /// One after the other.
     text: String,
     ends: Vec<usize>,
 }
 
-impl Documents {
+impl DocumentBatch {
     /// Appends a document.
     ///
     /// # Errors

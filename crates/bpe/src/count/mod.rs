@@ -24,7 +24,7 @@ use crate::split::Splitter;
 pub use counter::Counter;
 pub use counts::Counts;
 pub use cut::first_cut;
-pub use documents::Documents;
+pub use documents::DocumentBatch;
 pub use file::Sums;
 pub use files::{merge_files, read_counts, read_header, verify_counts};
 

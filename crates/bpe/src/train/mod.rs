@@ -95,10 +95,15 @@ impl Trainer {
                 break;
             };
             merges.push(merge);
-            progress.report(self.num_tokens() as u64, num_tokens as u64)?;
+            if merges.len().is_multiple_of(MERGES_BETWEEN_REPORTS) {
+                progress.report(self.num_tokens() as u64, num_tokens as u64)?;
+            }
         }
         // Where nothing was left to do, too.
         progress.report(self.num_tokens() as u64, num_tokens as u64)?;
         Ok(merges)
     }
 }
+
+/// Merges between two reports of progress.
+const MERGES_BETWEEN_REPORTS: usize = 64;

@@ -1,12 +1,12 @@
 //! The tokens of a vocabulary in the making, known by their bytes, and the order that decides between equal counts.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Ties;
 use crate::error::BpeError;
-use crate::memory::reserve_exact;
+use crate::hash::hash_bytes;
+use crate::memory::check_room;
 
 /// Separates words as if it were a token; it has no bytes and is in no pair.
 pub(super) const BORDER: u32 = 256;
@@ -15,7 +15,8 @@ pub(super) const BORDER: u32 = 256;
 pub(super) struct Tokens {
     /// Shared with the merges that are handed out, for tokens may be as long as the text.
     bytes: Vec<Arc<[u8]>>,
-    by_bytes: HashMap<Arc<[u8]>, u32>,
+    /// Ids by the hash of their bytes: open addressing, at most half full; [`BORDER`] where empty.
+    by_bytes: Vec<u32>,
     ties: Ties,
     /// What decides a tie first: of bytes the first eight, as a number; of ids the id's complement.
     keys: Vec<u64>,
@@ -25,7 +26,7 @@ impl Tokens {
     pub fn new(ties: Ties) -> Self {
         let mut tokens = Self {
             bytes: Vec::new(),
-            by_bytes: HashMap::new(),
+            by_bytes: vec![BORDER; 1 << 10],
             ties,
             keys: Vec::new(),
         };
@@ -53,14 +54,13 @@ impl Tokens {
 
     /// Returns the id of the token with these bytes.
     pub fn id_of(&self, bytes: &[u8]) -> Option<u32> {
-        self.by_bytes.get(bytes).copied()
+        Some(self.by_bytes[self.slot_of(bytes)]).filter(|&id| id != BORDER)
     }
 
     /// The id of `left` followed by `right`, and whether it is new.
     pub fn join(&mut self, left: u32, right: u32) -> Result<(u32, bool), BpeError> {
         let (left, right) = (self.bytes(left), self.bytes(right));
-        // Making an `Arc` aborts where memory is too little, so whether there is enough is seen before.
-        reserve_exact(&mut Vec::<u8>::new(), left.len() + right.len())?;
+        check_room(left.len() + right.len())?;
         let joined: Arc<[u8]> = left.iter().chain(&**right).copied().collect();
         Ok(match self.id_of(&joined) {
             Some(known) => (known, false),
@@ -86,8 +86,12 @@ impl Tokens {
     }
 
     fn push(&mut self, bytes: Arc<[u8]>) -> u32 {
+        if 2 * self.len() >= self.by_bytes.len() {
+            self.grow();
+        }
         let id = self.len() as u32;
-        self.by_bytes.insert(Arc::clone(&bytes), id);
+        let slot = self.slot_of(&bytes);
+        self.by_bytes[slot] = id;
         self.keys.push(self.key_of(&bytes));
         self.bytes.push(bytes);
         id
@@ -110,6 +114,23 @@ impl Tokens {
                 !(id as u64)
             }
         }
+    }
+
+    fn grow(&mut self) {
+        self.by_bytes = vec![BORDER; 4 * self.by_bytes.len()];
+        for id in (0..self.len() as u32).filter(|&id| id != BORDER) {
+            let slot = self.slot_of(self.bytes(id));
+            self.by_bytes[slot] = id;
+        }
+    }
+
+    fn slot_of(&self, bytes: &[u8]) -> usize {
+        let mask = self.by_bytes.len() - 1;
+        let mut slot = hash_bytes(bytes) as usize & mask;
+        while self.by_bytes[slot] != BORDER && **self.bytes(self.by_bytes[slot]) != *bytes {
+            slot = (slot + 1) & mask;
+        }
+        slot
     }
 }
 

@@ -1,6 +1,6 @@
 //! Files of counts: written, read, merged, and refused.
 
-use homespun_bpe::count::{merge_files, read_counts, read_header, CountOptions, Counter, Counts, Documents};
+use homespun_bpe::count::{merge_files, read_counts, read_header, CountOptions, Counter, Counts, DocumentBatch};
 use homespun_bpe::progress::Progress;
 use homespun_bpe::{BpeError, SpecialTokens, Splitter};
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ fn write(path: &std::path::Path, words: &[String], header: &[u8]) {
     let mut left = Some(words);
     counter
         .count_documents(|| {
-            let mut documents = Documents::default();
+            let mut documents = DocumentBatch::default();
             Ok(left.take().map(|words| {
                 words.iter().for_each(|word| documents.push(word).unwrap());
                 documents

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use homespun_bpe::count::{count_file, first_cut, read_counts, CountOptions, Counter, Counts, Documents};
+use homespun_bpe::count::{count_file, first_cut, read_counts, CountOptions, Counter, Counts, DocumentBatch};
 use homespun_bpe::progress::Progress;
 use homespun_bpe::split::{GPT2_PATTERN, GPT4_PATTERN};
 use homespun_bpe::{BpeError, SpecialTokens, Splitter};
@@ -110,7 +110,7 @@ proptest! {
         counter.count_stream(text.as_bytes(), Path::new("stream")).unwrap();
         let mut batches = text.split(' ').collect::<Vec<_>>();
         counter.count_documents(|| {
-            let mut documents = Documents::default();
+            let mut documents = DocumentBatch::default();
             let num_taken = batches.len().min(100);
             batches.drain(..num_taken).for_each(|document| documents.push(document).unwrap());
             Ok((num_taken > 0).then_some(documents))
@@ -150,7 +150,7 @@ fn many_runs_become_few() {
             }
             let batch = batches.next().map(|batch| batch.join(" "));
             let documents = batch.map(|text| {
-                let mut documents = Documents::default();
+                let mut documents = DocumentBatch::default();
                 documents.push(&text).map(|()| documents)
             });
             documents.transpose()
@@ -180,7 +180,7 @@ fn errors_of_sources_are_passed_on() {
         if num_left == 0 {
             return Err(BpeError::Interrupted);
         }
-        let mut documents = Documents::default();
+        let mut documents = DocumentBatch::default();
         documents.push("some words")?;
         Ok(Some(documents))
     });

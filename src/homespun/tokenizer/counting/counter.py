@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from homespun import _native
 from homespun.corpus.decoding import DecompressedFile
 from homespun.corpus.division import FileRange
-from homespun.corpus.inputs import InputFile
+from homespun.corpus.documents import DocumentBatch
 from homespun.corpus.reader import read_batches
 from homespun.errors import DataError
 from homespun.progress import ProgressCallback
@@ -78,9 +78,17 @@ class CountJob:
                         f"{file}: ends at byte {reached:,}, but had {end:,} when counting began; count again"
                     )
             elif file.kind == "text":
-                counter.count_text(_read_chunks(file, report), str(file))
+                counter.count_text(_read_chunks(DecompressedFile(file), report), str(file))
             else:
-                counter.count_documents(_read_documents(file, self.options.text_key, max_document_bytes, report))
+                # The separator applies to text files only, which are read above.
+                batches = read_batches(
+                    file,
+                    separator="\n",
+                    text_key=self.options.text_key,
+                    batch_bytes=_BATCH_BYTES,
+                    max_document_bytes=max_document_bytes,
+                )
+                counter.count_documents(_read_documents(batches, report))
             before += file_range.num_bytes
         return counter
 
@@ -105,20 +113,14 @@ class CountJob:
         )
 
 
-def _read_chunks(file: InputFile, report: _Report) -> Iterator[bytes]:
-    chunks = DecompressedFile(file)
+def _read_chunks(chunks: DecompressedFile, report: _Report) -> Iterator[bytes]:
     for chunk in chunks:
         yield chunk
         report(chunks.consumed_bytes)
 
 
-def _read_documents(
-    file: InputFile, text_key: str, max_document_bytes: int | None, report: _Report
-) -> Iterator[list[str]]:
-    # The separator applies to text files only.
-    for batch in read_batches(
-        file, separator="\n", text_key=text_key, batch_bytes=_BATCH_BYTES, max_document_bytes=max_document_bytes
-    ):
+def _read_documents(batches: Iterable[DocumentBatch], report: _Report) -> Iterator[list[str]]:
+    for batch in batches:
         assert not batch.continues, "only text files have documents that are read in several batches"
         yield batch.documents
         report(batch.consumed_bytes)
