@@ -100,17 +100,20 @@ impl<'py> Ids<'py> {
     }
 }
 
+/// Ids that are decoded in the time in which a byte of text is encoded: a rough figure, for [`released`].
+const IDS_PER_ENCODED_BYTE: usize = 4;
+
 fn decode<'py, I: Id>(
     py: Python<'py>,
     vocabulary: &Vocabulary,
     ids: &[I],
     num_threads: usize,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let num_bytes = size_of_val(ids);
-    let decoding = released(py, num_bytes, |progress| {
+    let work = ids.len() / IDS_PER_ENCODED_BYTE;
+    let decoding = released(py, work, |progress| {
         Decoding::new(vocabulary, ids, num_threads, progress)
     })?;
     PyBytes::new_with(py, decoding.num_bytes(), |bytes| {
-        released(py, num_bytes, |progress| decoding.write(bytes, progress))
+        released(py, work, |progress| decoding.write(bytes, progress))
     })
 }

@@ -15,8 +15,9 @@ use crate::errors::to_py;
 /// Between two looks at signals: often enough for a moving bar and for Ctrl-C, too seldom to cost anything.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Ctrl-C is noticed within texts from this size on; smaller ones take milliseconds.
-const MIN_INTERRUPTIBLE_BYTES: usize = 1 << 20;
+/// Ctrl-C is noticed within texts from this size on. Smaller ones take a few hundredths of a second, of which a thread that
+/// starts others would cost a part: until the system has moved them, two share a core.
+const MIN_INTERRUPTIBLE_BYTES: usize = 1 << 22;
 
 /// The Python thread that waits for the work, as the work sees it.
 pub struct Caller<Question, Answer> {
