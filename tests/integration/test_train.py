@@ -282,7 +282,7 @@ def test_missing_data_say_what_to_run_and_leave_nothing(world, tmp_path):
 
 def test_context_longer_than_the_data_is_refused(world, tmp_path):
     overrides = ["--model.context_length", "100000"]
-    with refuses(ConfigError, "model.context_length = 100,000"):
+    with refuses(DataError, "/train: ", "context_length = 100,000", "100,001", "shorten the context"):
         open_run(load_recipe(world, overrides), tmp_path / "run").__enter__()
 
 
