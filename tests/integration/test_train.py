@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from homespun.cli.main import main
-from homespun.errors import CheckpointError, ConfigError, DataError, MissingFileError, RunError, StorageError
+from homespun.errors import CheckpointError, DataError, MissingFileError, RunError, StorageError
 from homespun.generation import decode
 from homespun.recipe.load import load_recipe
 from homespun.recipe.prepare import prepare
