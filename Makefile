@@ -32,8 +32,8 @@ T ?= tests
 test-py: setup ## the Python tests; one file or folder with T=tests/model
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(if $(filter tests,$(T)),-n $(JOBS)) -m "not slow" $(T)
 
-test-rust: ## the tests of crates/bpe
-	cargo $(CARGO_TEST) --cargo-profile fast --locked -p homespun-bpe
+test-rust: ## the tests of crates/bpe and crates/kernels
+	cargo $(CARGO_TEST) --cargo-profile fast --locked -p homespun-bpe -p homespun-kernels
 	cargo test --quiet --profile fast --locked -p homespun-bpe --doc
 
 test-slow: setup ## the long comparisons with peers, kills at random moments

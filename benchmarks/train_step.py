@@ -50,6 +50,19 @@ def prepare_homespun(precision: str) -> Step:
     return step
 
 
+def prepare_native(precision: str) -> Step:
+    """The same on the Rust kernels, where they have the operation; for float32."""
+    from homespun.model.ops import use_backends
+
+    step = prepare_homespun(precision)
+
+    def step_natively() -> None:
+        with use_backends("native", "eager"):
+            step()
+
+    return step_natively
+
+
 def prepare_transformers(precision: str) -> Step:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -80,7 +93,7 @@ def prepare_transformers(precision: str) -> Step:
     return step
 
 
-CONTENDERS = {"homespun": prepare_homespun, "transformers": prepare_transformers}
+CONTENDERS = {"homespun": prepare_homespun, "homespun native": prepare_native, "transformers": prepare_transformers}
 
 
 def measure(contender: str, precision: str, num_steps: int, num_threads: int) -> dict[str, float]:

@@ -5,7 +5,7 @@
 #
 # miri     as x86-64 with AVX-512 and as aarch64, whatever this machine is   (rustup toolchain install nightly;
 #          rustup component add --toolchain nightly miri rust-src)
-# address  every test of crates/bpe, on this machine's instructions
+# address  every test of crates/bpe and crates/kernels, on this machine's instructions
 # arm      splitting and encoding in an emulated processor                   (rustup target add aarch64-unknown-linux-gnu;
 #          Debian: apt-get install gcc-aarch64-linux-gnu qemu-user)
 set -euo pipefail
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target/unsafe}
 
 # The modules that are unsafe, and those that rest on them.
-filters=(prefetch:: split:: decode:: encode::cache:: encode::pretokens:: merge::boundaries::)
+filters=(prefetch:: split:: decode:: encode::cache:: encode::pretokens:: merge::boundaries:: pool:: vector:: level::)
 wide=-Ctarget-feature=+avx2,+avx512f,+avx512bw,+avx512dq,+avx512vl,+bmi1,+bmi2,+lzcnt,+popcnt
 
 check_miri() {
@@ -22,10 +22,12 @@ check_miri() {
     RUSTFLAGS=$wide cargo +nightly miri test --locked -p homespun-bpe --lib \
         --target x86_64-unknown-linux-gnu -- "${filters[@]}"
     cargo +nightly miri test --locked -p homespun-bpe --lib --target aarch64-unknown-linux-gnu -- split::
+    RUSTFLAGS=-Ctarget-feature=+avx2,+fma cargo +nightly miri test --locked -p homespun-kernels --lib \
+        --target x86_64-unknown-linux-gnu -- "${filters[@]}"
 }
 
 check_address() {
-    RUSTFLAGS=-Zsanitizer=address cargo +nightly test --locked -p homespun-bpe --lib --tests \
+    RUSTFLAGS=-Zsanitizer=address cargo +nightly test --locked -p homespun-bpe -p homespun-kernels --lib --tests \
         --target x86_64-unknown-linux-gnu
 }
 

@@ -41,10 +41,11 @@ def tests_of(path: str) -> Path | None:
 def main() -> int:
     """Run the tests and return the exit code of the first run that fails."""
     changed = changed_files()
-    if any(path.startswith("crates/bpe/") for path in changed):
-        command = ["cargo", "test", "--quiet", "--locked", "--profile", "fast", "-p", "homespun-bpe", "--lib"]
-        if code := subprocess.run(command, cwd=ROOT).returncode:
-            return code
+    for crate in ("bpe", "kernels"):
+        if any(path.startswith(f"crates/{crate}/") for path in changed):
+            command = ["cargo", "test", "--quiet", "--locked", "--profile", "fast", "-p", f"homespun-{crate}", "--lib"]
+            if code := subprocess.run(command, cwd=ROOT).returncode:
+                return code
     tests = sorted({test for path in changed if (test := tests_of(path)) is not None})
     tests = [test for test in tests if not {*test.parents} & {*tests}]
     if not tests:

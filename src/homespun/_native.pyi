@@ -1,4 +1,4 @@
-"""The Rust core (crates/native): text and counts in, tokens and ids out.
+"""The Rust core (crates/native): text and counts in, tokens and ids out; and the kernels of a training step.
 
 Errors are homespun's own, with two exceptions: an argument of a wrong type is a TypeError, and a string with a lone
 surrogate, which UTF-8 cannot write, a UnicodeEncodeError with its index in `start`. The GIL is released while
@@ -22,6 +22,7 @@ __all__ = [
     "Counter",
     "EncodeStream",
     "Encoder",
+    "Kernels",
     "MergeTrainer",
     "PretokenCounts",
     "encode_documents",
@@ -36,6 +37,8 @@ __all__ = [
     "tokens_as_json",
     "verify_counts",
 ]
+
+_Floats = npt.NDArray[np.float32]
 
 UNICODE_VERSION: str
 GPT2_PATTERN: str
@@ -192,6 +195,58 @@ class EncodeStream:
         """The ids that no later text can change."""
     def finish(self) -> npt.NDArray[np.uint32]:
         """The rest; the stream is empty and ready for another text."""
+
+@final
+class Kernels:
+    """Operations of a training step on contiguous arrays, on a number of threads that changes no bit.
+
+    Arrays whose shapes do not fit are a ValueError, ids and targets outside their table an IndexError. The last
+    arguments are overwritten with the results, or added to where that is said. `homespun.model.ops.native` says what
+    each operation computes.
+    """
+
+    def __new__(cls, num_threads: int) -> Self: ...
+    def multiply(self, a: _Floats, transposes_a: bool, b: _Floats, transposes_b: bool, c: _Floats, adds: bool) -> None:
+        """The product of two matrices, each as it lies or transposed; added to `c` where it `adds`."""
+    def add_rows(self, ids: npt.NDArray[np.int64], drows: _Floats, dtable: _Floats) -> None:
+        """Add each row of `drows` to the row of `dtable` that its id names."""
+    def normalize(self, x: _Floats, weight: _Floats, eps: float, y: _Floats, inverse_rms: _Floats) -> None: ...
+    def normalize_backward(
+        self, dy: _Floats, x: _Floats, weight: _Floats, inverse_rms: _Floats, dx: _Floats, dweight: _Floats
+    ) -> None:
+        """The gradient of `x`; the weight's is added to `dweight`."""
+    def silu_gate(self, a: _Floats, b: _Floats, out: _Floats) -> None: ...
+    def silu_gate_backward(self, dout: _Floats, a: _Floats, b: _Floats, da: _Floats, db: _Floats) -> None: ...
+    def rotate(self, x: _Floats, cos: _Floats, sin: _Floats, y: _Floats) -> None:
+        """Rotate channel pairs of `x`, (sequence, position, head, channel), by angles (position, pair)."""
+    def attention(self, q: _Floats, k: _Floats, v: _Floats, out: _Floats, logsumexp: _Floats) -> None:
+        """All are (sequence, position, head, channel), `logsumexp` without the last."""
+    def attention_backward(
+        self,
+        dout: _Floats,
+        q: _Floats,
+        k: _Floats,
+        v: _Floats,
+        out: _Floats,
+        logsumexp: _Floats,
+        dq: _Floats,
+        dk: _Floats,
+        dv: _Floats,
+    ) -> None: ...
+    def head_loss(
+        self,
+        hidden: _Floats,
+        weight: _Floats,
+        targets: npt.NDArray[np.int64],
+        losses: _Floats,
+        scale: float,
+        dhidden: _Floats | None,
+        dweight: _Floats | None,
+    ) -> None:
+        """The loss of each target, and where they are given the gradients for losses whose own is `scale`.
+
+        `dweight` is added to.
+        """
 
 def encode_text_files(
     encoder: Encoder,

@@ -65,19 +65,22 @@ def test_the_tests_told_exist_and_are_run():
         if modules[0].endswith(".py"):
             assert f"def {name}(" in (ROOT / modules[0]).read_text(encoding="utf-8"), match["test"]
             continue
-        path = ROOT.joinpath("crates/bpe/src", *modules[:-1])
+        path = ROOT.joinpath(*Path(match["file"]).parts[:2], "src", *modules[:-1])
         file = next(file for file in (path.with_suffix(".rs"), path / "mod.rs") if file.exists())
         assert f"fn {name}(" in file.read_text(encoding="utf-8"), match["test"]
         assert match["test"].startswith(tuple(filters)), match["test"]
 
 
-def test_processors_are_asked_for_all_that_is_used():
+@pytest.mark.parametrize("crate", ["bpe", "kernels"])
+def test_processors_are_asked_for_all_that_is_used(crate):
     """Oracle: every list of instructions that a function is compiled for."""
-    asked = (ROOT / "crates/bpe/src/processor.rs").read_text(encoding="utf-8")
+    asked = (ROOT / "crates" / crate / "src/processor.rs").read_text(encoding="utf-8")
     _, avx2, avx512 = (
         {*re.findall(r'detected!\("(\w+)"\)', part)} for part in re.split(r"fn has_avx(?:2|512)\(", asked)
     )
-    code = "".join(file.read_text(encoding="utf-8") for file in rust_files())
+    code = "".join(
+        file.read_text(encoding="utf-8") for file in rust_files() if file.is_relative_to(ROOT / "crates" / crate)
+    )
     lists = re.findall(r'#\[target_feature\(enable = "(.*)"\)\]\s+fn (\w+)', code)
     assert 0 < len(lists) == code.count("#[target_feature(")
     for used, name in lists:

@@ -1,10 +1,14 @@
 """Every backend x operation x dtype against the reference: values and gradients."""
 
+import os
+
+import numpy as np
 import pytest
 import torch
 
+from homespun import _native
 from homespun.errors import ConfigError
-from homespun.model import ops
+from homespun.model import ModelConfig, TrainingLoss, TransformerLM, ops
 from homespun.model.ops import BACKENDS, reference, use_backends
 from homespun.model.ops.eager import attention as eager_attention
 from homespun.model.ops.eager import cross_entropy as eager_cross_entropy
@@ -33,9 +37,12 @@ def rotation_inputs(*table):
 # Arguments of each operation: those in float64 are given in the dtype under test and differentiated. A new operation
 # needs an entry.
 INPUTS = {
+    "linear": [lambda n=n: (drawn(*n, 5), drawn(11, 5)) for n in ((1,), (2, 3), (2, 40), (1, 100))],
+    "embedding": [lambda n=n: (drawn(11, 5), torch.randint(11, n)) for n in ((1,), (2, 30))],
+    "rms_norm": [lambda n=n: (drawn(*n, 5), drawn(5), 1e-5) for n in ((1,), (2, 40))],
     "causal_attention": [
         lambda t=t, s=s: attention_inputs(t, s)
-        for t, s in ((1, 1), (4, 4), (5, 5), (8, 8), (11, 11), (1, 7), (3, 7), (5, 11), (8, 9))
+        for t, s in ((1, 1), (4, 4), (5, 5), (8, 8), (11, 11), (1, 7), (3, 7), (5, 11), (8, 9), (20, 90))
     ],
     "linear_cross_entropy": [lambda n=n: (drawn(n, 5), drawn(11, 5), torch.randint(11, (n,))) for n in (1, 3, 7)],
     "silu_gate": [lambda: (drawn(3, 5), drawn(3, 5)), lambda: (drawn(5), drawn(5))],
@@ -46,6 +53,7 @@ MATRIX = [
     for backend in BACKENDS
     for operation in backend.operations
     for dtype in TOLERANCES
+    if backend.dtypes is None or dtype in backend.dtypes
     for device in DEVICES
 ]
 
@@ -64,12 +72,17 @@ def _blocks(request, monkeypatch):
     monkeypatch.setattr(eager_cross_entropy, "BYTES_PER_TILE", 4 * 11 * request.param)
 
 
+def is_given(x):
+    """Whether an argument is given in the dtype under test."""
+    return isinstance(x, torch.Tensor) and x.dtype == torch.float64
+
+
 def run(function, inputs, dtype, device):
     """Return the value, the value without gradients, and the gradients for a random gradient of the value."""
-    arguments = [x.to(device, dtype if x.dtype == torch.float64 else x.dtype) for x in inputs]
+    arguments = [x if isinstance(x, float) else x.to(device, dtype if is_given(x) else x.dtype) for x in inputs]
     with torch.no_grad():
         alone = function(*arguments)
-    leaves = [x.requires_grad_() for x, given in zip(arguments, inputs, strict=True) if given.dtype == torch.float64]
+    leaves = [x.requires_grad_() for x, given in zip(arguments, inputs, strict=True) if is_given(given)]
     value = function(*arguments)
     seed = torch.randn(value.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     gradients = torch.autograd.grad(value, leaves, seed.to(device, value.dtype))
@@ -141,3 +154,49 @@ def test_linear_cross_entropy_multiplies_in_the_dtype_of_autocast():
     ):
         assert ours.dtype == torch.float32
         torch.testing.assert_close(ours, plain, rtol=0, atol=1e-2 * plain.abs().max().item())
+
+
+def test_native_results_have_the_same_bits_for_any_number_of_threads():
+    """Oracle: identity, one thread; a loss and the gradients of a whole model."""
+    model = TransformerLM(
+        ModelConfig(vocab_size=300, context_length=64, d_model=48, num_layers=2, num_heads=3, d_ff=80)
+    )
+    ids = torch.randint(300, (4, 65))
+    before, results = torch.get_num_threads(), []
+    try:
+        for num_threads in (1, 2, 3):
+            torch.set_num_threads(num_threads)
+            with use_backends("native"):
+                loss = TrainingLoss(model)(ids[:, :-1], ids[:, 1:])
+                results.append((loss, *torch.autograd.grad(loss, [*model.parameters()])))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(x, y) for result in results for x, y in zip(result, results[0], strict=True))
+
+
+def test_native_operations_run_after_a_fork():
+    """Oracle: the parent's result. A child has none of the threads that its parent started."""
+    x, weight = torch.randn(64, 8), torch.randn(16, 8)
+    with use_backends("native"):
+        expected = ops.linear(x, weight)
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(writer, b"equal" if torch.equal(ops.linear(x, weight), expected) else b"other")
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 5) == b"equal"
+
+
+def test_native_kernels_refuse_what_does_not_fit():
+    """Oracle: the stub, which states the exceptions."""
+    kernels = _native.Kernels(1)
+    two, three, out = (np.zeros((n, n), np.float32) for n in (2, 3, 2))
+    with pytest.raises(ValueError, match="shapes"):
+        kernels.multiply(two, False, three, False, out, False)
+    with pytest.raises(ValueError, match="shapes"):
+        kernels.silu_gate(two, three, out)
+    with pytest.raises(IndexError, match="index 2"):
+        kernels.add_rows(np.array([0, 2]), two, out)
+    with pytest.raises(IndexError, match="index -1"):
+        kernels.head_loss(two, two, np.array([0, -1]), np.zeros(2, np.float32), 1.0, None, None)

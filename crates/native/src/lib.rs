@@ -1,4 +1,4 @@
-//! `homespun._native`: the Python interface of homespun-bpe.
+//! `homespun._native`: the Python interface of homespun-bpe and homespun-kernels.
 //!
 //! Nothing is decided here. Arguments are converted, the interpreter is released while Rust works, and each
 //! [`homespun_bpe::BpeError`] becomes one of `homespun.errors`. `src/homespun/_native.pyi` is the interface.
@@ -11,6 +11,7 @@ mod errors;
 mod fingerprint;
 mod id_list;
 mod ids;
+mod kernels;
 mod stream;
 mod trainer;
 mod working;
@@ -29,6 +30,8 @@ mod _native {
     use super::encoder::Encoder;
     #[pymodule_export]
     use super::fingerprint::{merges_as_json, tokens_as_json};
+    #[pymodule_export]
+    use super::kernels::Kernels;
     #[pymodule_export]
     use super::stream::EncodeStream;
     #[pymodule_export]

@@ -43,7 +43,7 @@ class Linear(nn.Module):
         fill_truncated_normal(self.weight, linear_std(in_features, out_features), generator)
 
     def forward(self, x: Float[Tensor, "... d_in"]) -> Float[Tensor, "... d_out"]:
-        return x @ self.weight.T
+        return ops.linear(x, self.weight)
 
     def extra_repr(self) -> str:
         out_features, in_features = self.weight.shape
@@ -79,8 +79,7 @@ class Embedding(nn.Module):
         fill_truncated_normal(self.weight, self.std, generator)
 
     def forward(self, token_ids: Int[Tensor, "..."]) -> Float[Tensor, "... D"]:
-        # index_select, not self.weight[token_ids]: its gradient is one index_add, not a sort of all ids.
-        return self.weight.index_select(0, token_ids.flatten()).unflatten(0, token_ids.shape)
+        return ops.embedding(self.weight, token_ids)
 
     def extra_repr(self) -> str:
         num_embeddings, embedding_dim = self.weight.shape
@@ -109,9 +108,7 @@ class RMSNorm(nn.Module):
             self.weight.fill_(1.0)
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
-        x32 = x.float()
-        inv_rms = torch.rsqrt(x32.square().mean(dim=-1, keepdim=True) + self.eps)
-        return (x32 * inv_rms * self.weight).to(x.dtype)
+        return ops.rms_norm(x, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return f"d_model={self.weight.shape[0]}, eps={self.eps}"

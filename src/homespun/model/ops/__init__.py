@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from homespun.config import check_choice
-from homespun.model.ops import eager, reference
+from homespun.model.ops import eager, native, reference
 
 P = ParamSpec("P")
 
@@ -34,16 +34,43 @@ class Backend:
     operations: Mapping[str, frozenset[str]]
     """The device types on which each operation is used; `EVERY_DEVICE` for all."""
 
+    dtypes: frozenset[torch.dtype] | None = None
+    """The types of numbers that it computes with, outside autocast; None: all."""
+
+    by_default: bool = True
+    """Whether it is used where no other choice is made."""
+
     traceable: bool = False
     """Whether torch.compile can trace it, or has it registered as a custom operator."""
 
     def implements(self, operation: str, x: Tensor) -> bool:
         """Whether it has `operation` for tensors like `x`."""
+        if self.dtypes is not None and (x.dtype not in self.dtypes or torch.is_autocast_enabled(x.device.type)):
+            return False
         devices = self.operations.get(operation)
         return devices == EVERY_DEVICE or (devices is not None and x.device.type in devices)
 
 
+OPERATIONS = (
+    "linear",
+    "embedding",
+    "rms_norm",
+    "rotate_pairs",
+    "causal_attention",
+    "silu_gate",
+    "linear_cross_entropy",
+)
+
 BACKENDS = (
+    Backend(
+        name="native",  # Rust
+        module=native,
+        operations=dict.fromkeys(OPERATIONS, CPU),
+        dtypes=frozenset({torch.float32}),
+        # On several threads it is no faster than `eager` yet: torch's own threads, which do what it does not, spin
+        # beside it.
+        by_default=False,
+    ),
     Backend(
         name="eager",
         module=eager,
@@ -57,16 +84,16 @@ BACKENDS = (
     Backend(
         name="reference",
         module=reference,
-        operations=dict.fromkeys(
-            ("causal_attention", "linear_cross_entropy", "silu_gate", "rotate_pairs"), EVERY_DEVICE
-        ),
+        operations=dict.fromkeys(OPERATIONS, EVERY_DEVICE),
         traceable=True,
     ),
 )
 """Fastest first; the reference, which implements every operation on every device, is last."""
 
 # A context variable, not a global: a choice ends with its block and does not reach other threads.
-_order: ContextVar[tuple[Backend, ...]] = ContextVar("backends", default=BACKENDS)
+_order: ContextVar[tuple[Backend, ...]] = ContextVar(
+    "backends", default=tuple(backend for backend in BACKENDS if backend.by_default)
+)
 
 
 @contextmanager
@@ -111,6 +138,9 @@ def _dispatched(definition: Callable[P, Tensor]) -> Callable[P, Tensor]:
     return run
 
 
+linear = _dispatched(reference.linear)
+embedding = _dispatched(reference.embedding)
+rms_norm = _dispatched(reference.rms_norm)
 causal_attention = _dispatched(reference.causal_attention)
 linear_cross_entropy = _dispatched(reference.linear_cross_entropy)
 silu_gate = _dispatched(reference.silu_gate)

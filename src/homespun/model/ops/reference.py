@@ -4,6 +4,7 @@ Nothing here is optimized: torch's autograd computes the gradients, to any order
 all of it.
 
 Kv width of a value   k channel pairs of a head, K / 2   N tokens of all sequences
+d_in, d_out widths of a matrix's input and output
 """
 
 from math import sqrt
@@ -18,6 +19,27 @@ from homespun.shapes import Device
 def widen(x: Tensor) -> Tensor:
     """Return `x` in float32 at least: 16-bit formats have too few significant bits to sum many terms."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def linear(x: Float[Tensor, "... d_in"], weight: Float[Tensor, "d_out d_in"]) -> Float[Tensor, "... d_out"]:
+    """Return x W^T."""
+    return x @ weight.T
+
+
+def embedding(table_VD: Float[Tensor, "V D"], ids: Int[Tensor, "..."]) -> Float[Tensor, "... D"]:
+    """Return the row of each id."""
+    # index_select, not table_VD[ids]: its gradient is one index_add, not a sort of all ids.
+    return table_VD.index_select(0, ids.flatten()).unflatten(0, ids.shape)
+
+
+def rms_norm(x: Float[Tensor, "... D"], weight: Float[Tensor, " D"], eps: float) -> Float[Tensor, "... D"]:
+    """Return x / sqrt(mean(x**2) + eps) * weight, computed in float32 at the most.
+
+    Source: Zhang & Sennrich 2019, arXiv:1910.07467, eq. 4.
+    """
+    x32 = x.float()
+    inv_rms = torch.rsqrt(x32.square().mean(dim=-1, keepdim=True) + eps)
+    return (x32 * inv_rms * weight).to(x.dtype)
 
 
 def silu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

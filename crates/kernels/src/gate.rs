@@ -1,0 +1,86 @@
+//! The gate of SwiGLU: `silu(a) * b`, with `silu(a) = a / (1 + exp(-a))`. Shazeer 2020, arXiv:2002.05202, eq. 6.
+
+use crate::level::{Level, Work};
+use crate::pool::Pool;
+use crate::rows;
+use crate::vector::Vector;
+
+/// Numbers that a thread takes at a time.
+const PIECE: usize = 1 << 14;
+
+/// Computes `out = silu(a) * b`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn silu_gate(pool: &Pool, a: &[f32], b: &[f32], out: &mut [f32]) {
+    assert_eq!([a.len(), b.len()], [out.len(); 2], "numbers of a gate");
+    let level = Level::current();
+    pool.for_each(
+        a.chunks(PIECE).zip(b.chunks(PIECE)).zip(out.chunks_mut(PIECE)),
+        |((a, b), out)| {
+            level.run(Forward { a, b, out });
+        },
+    );
+}
+
+struct Forward<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Work for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        rows::map::<V, 2, 1>([self.a, self.b], [self.out], |[a, b]| [a.mul(sigmoid(a)).mul(b)]);
+    }
+}
+
+/// Computes the gradients of `a` and `b` from that of the gate.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn silu_gate_backward(pool: &Pool, dout: &[f32], a: &[f32], b: &[f32], da: &mut [f32], db: &mut [f32]) {
+    assert_eq!(
+        [dout.len(), a.len(), b.len(), db.len()],
+        [da.len(); 4],
+        "numbers of a gate"
+    );
+    let level = Level::current();
+    let inputs = dout.chunks(PIECE).zip(a.chunks(PIECE)).zip(b.chunks(PIECE));
+    let outputs = da.chunks_mut(PIECE).zip(db.chunks_mut(PIECE));
+    pool.for_each(inputs.zip(outputs), |(((dout, a), b), (da, db))| {
+        level.run(Backward { dout, a, b, da, db });
+    });
+}
+
+struct Backward<'a> {
+    dout: &'a [f32],
+    a: &'a [f32],
+    b: &'a [f32],
+    da: &'a mut [f32],
+    db: &'a mut [f32],
+}
+
+impl Work for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        rows::map::<V, 3, 2>([self.dout, self.a, self.b], [self.da, self.db], |[dout, a, b]| {
+            let sigmoid = sigmoid(a);
+            let silu = a.mul(sigmoid);
+            // d silu(a) / da = sigmoid + silu (1 - sigmoid)
+            let slope = silu.mul_add(V::splat(1.0).sub(sigmoid), sigmoid);
+            [slope.mul(b).mul(dout), silu.mul(dout)]
+        });
+    }
+}
+
+#[inline(always)]
+fn sigmoid<V: Vector>(a: V) -> V {
+    let one = V::splat(1.0);
+    one.div(one.add(V::splat(0.0).sub(a).exp()))
+}

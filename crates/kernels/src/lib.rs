@@ -1,0 +1,17 @@
+//! The operations of a training step on the CPU, on plain slices, and one pool of threads that shares their work.
+//!
+//! Every result has the same bits for any number of threads: each element is computed by one thread, and every sum has a
+//! fixed order. `docs/design/kernels.md` says how fast each operation can be and is.
+
+pub mod attention;
+pub mod embedding;
+pub mod gate;
+pub mod level;
+pub mod loss;
+pub mod matmul;
+pub mod norm;
+pub mod pool;
+mod processor;
+pub mod rope;
+mod rows;
+mod vector;

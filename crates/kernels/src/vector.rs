@@ -1,0 +1,319 @@
+//! Registers of numbers: what the operations compute with, at each level.
+
+#![allow(unsafe_code, reason = "calls the processor's instructions")]
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+
+/// Numbers of the longest vector.
+const MAX_LEN: usize = 16;
+
+/// Rows of the largest tile.
+pub(crate) const MAX_TILE_ROWS: usize = 12;
+
+/// A register of numbers. Its functions are used within [`crate::level::Level::run`] alone, on a processor that has the
+/// instructions.
+pub(crate) trait Vector: Copy {
+    /// Numbers in it.
+    const LEN: usize;
+
+    /// Rows of the tile of a product that the registers hold, each of two vectors.
+    const TILE_ROWS: usize;
+
+    /// Returns `value` in all places.
+    fn splat(value: f32) -> Self;
+
+    /// Returns the first numbers of `values`.
+    fn load(values: &[f32]) -> Self;
+
+    /// Writes the numbers to the beginning of `values`.
+    fn store(self, values: &mut [f32]);
+
+    /// Returns the first numbers of `values`, and zeros where there are too few.
+    #[inline(always)]
+    fn load_some(values: &[f32]) -> Self {
+        if values.len() >= Self::LEN {
+            return Self::load(values);
+        }
+        let mut padded = [0.0; MAX_LEN];
+        padded[..values.len()].copy_from_slice(values);
+        Self::load(&padded)
+    }
+
+    /// Writes as many of the numbers as `values` has room for.
+    #[inline(always)]
+    fn store_some(self, values: &mut [f32]) {
+        if values.len() >= Self::LEN {
+            return self.store(values);
+        }
+        let mut padded = [0.0; MAX_LEN];
+        self.store(&mut padded);
+        values.copy_from_slice(&padded[..values.len()]);
+    }
+
+    /// Returns `self * factor + summand`, rounded once.
+    fn mul_add(self, factor: Self, summand: Self) -> Self;
+
+    /// Returns `self + other`.
+    fn add(self, other: Self) -> Self;
+
+    /// Returns `self - other`.
+    fn sub(self, other: Self) -> Self;
+
+    /// Returns `self * other`.
+    fn mul(self, other: Self) -> Self;
+
+    /// Returns `self / other`.
+    fn div(self, other: Self) -> Self;
+
+    /// Returns the greater of both, and `other` where either is not a number.
+    fn max(self, other: Self) -> Self;
+
+    /// Returns the lesser of both, and `other` where either is not a number.
+    fn min(self, other: Self) -> Self;
+
+    /// Returns `self * 2**n`, where `n` is an integer plus [`ROUNDER`]; both factors and the result are normal numbers.
+    fn scale(self, n: Self) -> Self;
+
+    /// Returns e to the power of each number, within 2 units in the last place; at least 2**-126, and not a number where
+    /// that is what it is given.
+    #[inline(always)]
+    fn exp(self) -> Self {
+        // x = n ln 2 + r, and e**x = 2**n e**r with |r| <= ln 2 / 2. The second part of ln 2 has what the first, of few
+        // bits, lacks. Cody & Waite 1980, Software Manual for the Elementary Functions, chapter 6.
+        let x = Self::splat(-87.336_54).max(Self::splat(88.722_83).min(self));
+        let n = x.mul_add(Self::splat(std::f32::consts::LOG2_E), Self::splat(ROUNDER));
+        let rounded = n.sub(Self::splat(ROUNDER));
+        let r = rounded.mul_add(Self::splat(-0.693_359_4), x);
+        let r = rounded.mul_add(Self::splat(2.121_944_4e-4), r);
+        // e**r = 1 + r + r**2 p(r), with p fitted for the least relative error.
+        let p = Self::splat(1.987_569_2e-4).mul_add(r, Self::splat(1.398_199_9e-3));
+        let p = p.mul_add(r, Self::splat(8.333_452e-3));
+        let p = p.mul_add(r, Self::splat(4.166_579_6e-2));
+        let p = p.mul_add(r, Self::splat(1.666_666_5e-1));
+        let p = p.mul_add(r, Self::splat(0.5));
+        let power = p.mul_add(r.mul(r), r).add(Self::splat(1.0));
+        power.scale(n)
+    }
+}
+
+/// 1.5 * 2**23: a number below 2**22 that is added to it is rounded to an integer, which is then in its last bits.
+pub(crate) const ROUNDER: f32 = 12_582_912.0;
+
+impl Vector for [f32; 8] {
+    const LEN: usize = 8;
+    const TILE_ROWS: usize = 6;
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        [value; 8]
+    }
+
+    #[inline(always)]
+    fn load(values: &[f32]) -> Self {
+        std::array::from_fn(|i| values[i])
+    }
+
+    #[inline(always)]
+    fn store(self, values: &mut [f32]) {
+        values[..8].copy_from_slice(&self);
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, summand: Self) -> Self {
+        std::array::from_fn(|i| self[i].mul_add(factor[i], summand[i]))
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i] + other[i])
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i] - other[i])
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i] * other[i])
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i] / other[i])
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        std::array::from_fn(|i| if self[i] > other[i] { self[i] } else { other[i] })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        std::array::from_fn(|i| if self[i] < other[i] { self[i] } else { other[i] })
+    }
+
+    #[inline(always)]
+    fn scale(self, n: Self) -> Self {
+        std::array::from_fn(|i| f32::from_bits(self[i].to_bits().wrapping_add(n[i].to_bits() << 23)))
+    }
+}
+
+/// Implements [`Vector`] by instructions that load, store, fill and multiply.
+#[cfg(target_arch = "x86_64")]
+macro_rules! vector {
+    (
+        $register:ty, $len:literal, $rows:literal, $load:ident, $store:ident, $splat:ident, $mul_add:ident,
+        $($operation:ident = $instruction:ident),*; $to_bits:ident, $of_bits:ident, $shift:ident, $add_bits:ident
+    ) => {
+        impl Vector for $register {
+            const LEN: usize = $len;
+            const TILE_ROWS: usize = $rows;
+
+            #[inline(always)]
+            fn splat(value: f32) -> Self {
+                // SAFETY: the processor has the instruction.
+                unsafe { $splat(value) }
+            }
+
+            #[inline(always)]
+            fn load(values: &[f32]) -> Self {
+                let values: &[f32; $len] = values.first_chunk().expect("a whole vector");
+                // SAFETY: reads that array; the processor has the instruction.
+                unsafe { $load(values.as_ptr()) }
+            }
+
+            #[inline(always)]
+            fn store(self, values: &mut [f32]) {
+                let values: &mut [f32; $len] = values.first_chunk_mut().expect("a whole vector");
+                // SAFETY: writes that array; the processor has the instruction.
+                unsafe { $store(values.as_mut_ptr(), self) }
+            }
+
+            #[inline(always)]
+            fn mul_add(self, factor: Self, summand: Self) -> Self {
+                // SAFETY: the processor has the instruction.
+                unsafe { $mul_add(self, factor, summand) }
+            }
+
+            $(
+                #[inline(always)]
+                fn $operation(self, other: Self) -> Self {
+                    // SAFETY: the processor has the instruction.
+                    unsafe { $instruction(self, other) }
+                }
+            )*
+
+            #[inline(always)]
+            fn scale(self, n: Self) -> Self {
+                // SAFETY: the processor has the instructions.
+                unsafe { $of_bits($add_bits($to_bits(self), $shift::<23>($to_bits(n)))) }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+vector!(
+    __m256,
+    8,
+    6,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_set1_ps,
+    _mm256_fmadd_ps,
+    add = _mm256_add_ps, sub = _mm256_sub_ps, mul = _mm256_mul_ps, div = _mm256_div_ps, max = _mm256_max_ps,
+    min = _mm256_min_ps; _mm256_castps_si256, _mm256_castsi256_ps, _mm256_slli_epi32, _mm256_add_epi32
+);
+#[cfg(target_arch = "x86_64")]
+vector!(
+    __m512,
+    16,
+    12,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_set1_ps,
+    _mm512_fmadd_ps,
+    add = _mm512_add_ps, sub = _mm512_sub_ps, mul = _mm512_mul_ps, div = _mm512_div_ps, max = _mm512_max_ps,
+    min = _mm512_min_ps; _mm512_castps_si512, _mm512_castsi512_ps, _mm512_slli_epi32, _mm512_add_epi32
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::level::{Level, Work};
+
+    /// What each function of a vector gives for `[a, b, c]`, the first numbers of each.
+    struct Compute<'a>([&'a [f32]; 3]);
+
+    impl Work for Compute<'_> {
+        type Output = Vec<Vec<f32>>;
+
+        #[inline(always)]
+        fn run<V: Vector>(self) -> Vec<Vec<f32>> {
+            let [a, b, c] = self.0.map(V::load_some);
+            let shifted = V::splat(ROUNDER - 3.0);
+            let results = [
+                a.add(b),
+                a.sub(b),
+                a.mul(b),
+                a.div(b),
+                a.max(b),
+                a.min(b),
+                a.mul_add(b, c),
+                a.scale(shifted),
+                a.exp(),
+            ];
+            let store = |result: V| {
+                let mut numbers = vec![0.0; 8];
+                result.store_some(&mut numbers[..5]);
+                numbers
+            };
+            results.map(store).to_vec()
+        }
+    }
+
+    // Oracle: arithmetic of single numbers, and float64's exponential.
+    #[test]
+    fn vectors_compute_what_numbers_do() {
+        let numbers = [
+            [1.5, -2.0, 1e-3, 7.25, f32::NAN, 9.0, 9.0, 9.0],
+            [0.5, 3.0, -4.0, 1e6, 2.0, 9.0, 9.0, 9.0],
+            [1e-8; 8],
+        ];
+        let [a, b, c] = numbers;
+        for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
+            let found = level.run(Compute([&a[..5], &b[..5], &c[..5]]));
+            for i in 0..4 {
+                let expected = [
+                    a[i] + b[i],
+                    a[i] - b[i],
+                    a[i] * b[i],
+                    a[i] / b[i],
+                    a[i].max(b[i]),
+                    a[i].min(b[i]),
+                    a[i].mul_add(b[i], c[i]),
+                    a[i] / 8.0,
+                ];
+                let results: Vec<f32> = found.iter().map(|result| result[i]).collect();
+                assert_eq!(results[..8], expected, "{level:?}");
+                let exp = f64::from(a[i]).exp();
+                assert!(
+                    (f64::from(results[8]) - exp).abs() <= 2.4e-7 * exp,
+                    "{level:?}: exp({}) = {}",
+                    a[i],
+                    results[8]
+                );
+            }
+            // Not a number: maximum and minimum give the other, the rest gives none.
+            let results: Vec<f32> = found.iter().map(|result| result[4]).collect();
+            assert!(results[4] == b[4] && results[5] == b[4], "{level:?}");
+            assert!([0, 1, 2, 3, 6, 8].iter().all(|&i| results[i].is_nan()), "{level:?}");
+            assert!(
+                found.iter().all(|result| result[5..] == [0.0; 3]),
+                "nothing is written beyond the end"
+            );
+        }
+    }
+}

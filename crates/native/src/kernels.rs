@@ -1,0 +1,281 @@
+//! `Kernels`: the operations of a training step on contiguous float32 arrays, which share the memory of tensors.
+
+use homespun_kernels::attention::{attention, attention_backward, Saved, Shape};
+use homespun_kernels::loss::{cross_entropy, Gradients};
+use homespun_kernels::matmul::{multiply, Matrix, Start};
+use homespun_kernels::pool::Pool;
+use homespun_kernels::{embedding, gate, norm, rope};
+use numpy::{PyReadonlyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::prelude::*;
+
+type Numbers<'py> = PyReadonlyArrayDyn<'py, f32>;
+type Output<'py> = PyReadwriteArrayDyn<'py, f32>;
+type Indices<'py> = PyReadonlyArrayDyn<'py, i64>;
+
+/// Operations, whose work a number of threads shares.
+#[pyclass(frozen, module = "homespun._native")]
+pub struct Kernels {
+    pool: Pool,
+}
+
+#[pymethods]
+impl Kernels {
+    #[new]
+    fn new(num_threads: usize) -> Self {
+        Self {
+            pool: Pool::new(num_threads),
+        }
+    }
+
+    /// Computes `c = a b`, or `c += a b` where it `adds`, with `a` and `b` as they lie or transposed.
+    #[expect(clippy::too_many_arguments, reason = "two matrices, how they lie, and the result")]
+    fn multiply(
+        &self,
+        py: Python<'_>,
+        a: Numbers<'_>,
+        transposes_a: bool,
+        b: Numbers<'_>,
+        transposes_b: bool,
+        mut c: Output<'_>,
+        adds: bool,
+    ) -> PyResult<()> {
+        let (a, b) = (matrix(&a, transposes_a)?, matrix(&b, transposes_b)?);
+        let c = c.as_slice_mut()?;
+        check(a.num_columns() == b.num_rows() && c.len() == a.num_rows() * b.num_columns())?;
+        let start = if adds { Start::Sum } else { Start::Zero };
+        py.detach(|| multiply(&self.pool, a, b, c, start));
+        Ok(())
+    }
+
+    /// Adds each row of `drows` to the row of `dtable` that its id names.
+    fn add_rows(&self, py: Python<'_>, ids: Indices<'_>, drows: Numbers<'_>, mut dtable: Output<'_>) -> PyResult<()> {
+        check(dtable.ndim() == 2)?;
+        let (num_rows, width) = (dtable.shape()[0], dtable.shape()[1]);
+        let (ids, drows, dtable) = (ids.as_slice()?, drows.as_slice()?, dtable.as_slice_mut()?);
+        check(drows.len() == ids.len() * width)?;
+        check_indices(ids, num_rows)?;
+        py.detach(|| embedding::add_rows(&self.pool, ids, drows, dtable, width));
+        Ok(())
+    }
+
+    /// Computes `y` and each row's 1 / sqrt(mean(x**2) + eps).
+    fn normalize(
+        &self,
+        py: Python<'_>,
+        x: Numbers<'_>,
+        weight: Numbers<'_>,
+        eps: f32,
+        mut y: Output<'_>,
+        mut inverse_rms: Output<'_>,
+    ) -> PyResult<()> {
+        let (x, weight) = (x.as_slice()?, weight.as_slice()?);
+        let (y, inverse_rms) = (y.as_slice_mut()?, inverse_rms.as_slice_mut()?);
+        check([x.len(), y.len()] == [inverse_rms.len() * weight.len(); 2])?;
+        py.detach(|| norm::rms_norm(&self.pool, x, weight, eps, y, inverse_rms));
+        Ok(())
+    }
+
+    /// Computes the gradient of `x`, and adds the weight's to `dweight`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what the forward pass was given and gave, and the results"
+    )]
+    fn normalize_backward(
+        &self,
+        py: Python<'_>,
+        dy: Numbers<'_>,
+        x: Numbers<'_>,
+        weight: Numbers<'_>,
+        inverse_rms: Numbers<'_>,
+        mut dx: Output<'_>,
+        mut dweight: Output<'_>,
+    ) -> PyResult<()> {
+        let (dy, x, weight, inverse_rms) = (
+            dy.as_slice()?,
+            x.as_slice()?,
+            weight.as_slice()?,
+            inverse_rms.as_slice()?,
+        );
+        let (dx, dweight) = (dx.as_slice_mut()?, dweight.as_slice_mut()?);
+        check([dy.len(), x.len(), dx.len()] == [inverse_rms.len() * weight.len(); 3] && dweight.len() == weight.len())?;
+        py.detach(|| norm::rms_norm_backward(&self.pool, dy, x, weight, inverse_rms, dx, dweight));
+        Ok(())
+    }
+
+    /// Computes `silu(a) * b`.
+    fn silu_gate(&self, py: Python<'_>, a: Numbers<'_>, b: Numbers<'_>, mut out: Output<'_>) -> PyResult<()> {
+        let (a, b, out) = (a.as_slice()?, b.as_slice()?, out.as_slice_mut()?);
+        check([a.len(), b.len()] == [out.len(); 2])?;
+        py.detach(|| gate::silu_gate(&self.pool, a, b, out));
+        Ok(())
+    }
+
+    /// Computes the gradients of `a` and `b`.
+    fn silu_gate_backward(
+        &self,
+        py: Python<'_>,
+        dout: Numbers<'_>,
+        a: Numbers<'_>,
+        b: Numbers<'_>,
+        mut da: Output<'_>,
+        mut db: Output<'_>,
+    ) -> PyResult<()> {
+        let (dout, a, b) = (dout.as_slice()?, a.as_slice()?, b.as_slice()?);
+        let (da, db) = (da.as_slice_mut()?, db.as_slice_mut()?);
+        check([a.len(), b.len(), da.len(), db.len()] == [dout.len(); 4])?;
+        py.detach(|| gate::silu_gate_backward(&self.pool, dout, a, b, da, db));
+        Ok(())
+    }
+
+    /// Rotates channel pairs of `x`, (sequence, position, head, channel), by the angles of each position.
+    fn rotate(
+        &self,
+        py: Python<'_>,
+        x: Numbers<'_>,
+        cos: Numbers<'_>,
+        sin: Numbers<'_>,
+        mut y: Output<'_>,
+    ) -> PyResult<()> {
+        check(x.ndim() == 4 && cos.shape() == [x.shape()[1], x.shape()[3] / 2] && x.shape()[3] % 2 == 0)?;
+        let (num_positions, num_heads) = (x.shape()[1], x.shape()[2]);
+        let (x, cos, sin, y) = (x.as_slice()?, cos.as_slice()?, sin.as_slice()?, y.as_slice_mut()?);
+        check(cos.len() == sin.len() && x.len() == y.len())?;
+        py.detach(|| rope::rotate(&self.pool, x, cos, sin, num_positions, num_heads, y));
+        Ok(())
+    }
+
+    /// Computes causal attention and the logarithm of each query's sum of exponentials; all but that lie as (sequence,
+    /// position, head, channel).
+    fn attention(
+        &self,
+        py: Python<'_>,
+        q: Numbers<'_>,
+        k: Numbers<'_>,
+        v: Numbers<'_>,
+        mut out: Output<'_>,
+        mut logsumexp: Output<'_>,
+    ) -> PyResult<()> {
+        let shape = attention_shape(&q, &k)?;
+        check(v.shape() == k.shape() && out.shape() == q.shape() && logsumexp.shape() == &q.shape()[..3])?;
+        let (q, k, v) = (q.as_slice()?, k.as_slice()?, v.as_slice()?);
+        let (out, logsumexp) = (out.as_slice_mut()?, logsumexp.as_slice_mut()?);
+        py.detach(|| attention(&self.pool, shape, q, k, v, out, logsumexp));
+        Ok(())
+    }
+
+    /// Computes the gradients of queries, keys and values.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what the forward pass was given and gave, and the results"
+    )]
+    fn attention_backward(
+        &self,
+        py: Python<'_>,
+        dout: Numbers<'_>,
+        q: Numbers<'_>,
+        k: Numbers<'_>,
+        v: Numbers<'_>,
+        out: Numbers<'_>,
+        logsumexp: Numbers<'_>,
+        mut dq: Output<'_>,
+        mut dk: Output<'_>,
+        mut dv: Output<'_>,
+    ) -> PyResult<()> {
+        let shape = attention_shape(&q, &k)?;
+        check([dout.shape(), out.shape(), dq.shape()] == [q.shape(); 3] && logsumexp.shape() == &q.shape()[..3])?;
+        check([v.shape(), dk.shape(), dv.shape()] == [k.shape(); 3])?;
+        let saved = Saved {
+            q: q.as_slice()?,
+            k: k.as_slice()?,
+            v: v.as_slice()?,
+            out: out.as_slice()?,
+            logsumexp: logsumexp.as_slice()?,
+        };
+        let (dq, dk, dv) = (dq.as_slice_mut()?, dk.as_slice_mut()?, dv.as_slice_mut()?);
+        let dout = dout.as_slice()?;
+        py.detach(|| attention_backward(&self.pool, shape, dout, saved, dq, dk, dv));
+        Ok(())
+    }
+
+    /// Computes the loss of each target; where gradients are asked for, that of `hidden`, and adds the weight's to
+    /// `dweight`, for losses whose own gradient is `scale`.
+    #[expect(clippy::too_many_arguments, reason = "a head, a loss, and two gradients")]
+    fn head_loss(
+        &self,
+        py: Python<'_>,
+        hidden: Numbers<'_>,
+        weight: Numbers<'_>,
+        targets: Indices<'_>,
+        mut losses: Output<'_>,
+        scale: f32,
+        mut dhidden: Option<Output<'_>>,
+        mut dweight: Option<Output<'_>>,
+    ) -> PyResult<()> {
+        check(hidden.ndim() == 2 && weight.ndim() == 2 && hidden.shape()[1] == weight.shape()[1])?;
+        let (num_tokens, num_entries) = (hidden.shape()[0], weight.shape()[0]);
+        let (hidden, weight) = (hidden.as_slice()?, weight.as_slice()?);
+        let (targets, losses) = (targets.as_slice()?, losses.as_slice_mut()?);
+        check([targets.len(), losses.len()] == [num_tokens; 2])?;
+        check_indices(targets, num_entries)?;
+        let gradients = match (&mut dhidden, &mut dweight) {
+            (Some(dhidden), Some(dweight)) => Some(Gradients {
+                dhidden: dhidden.as_slice_mut()?,
+                dweight: dweight.as_slice_mut()?,
+                scale,
+            }),
+            _ => None,
+        };
+        let fits = |gradients: &Gradients<'_>| {
+            gradients.dhidden.len() == hidden.len() && gradients.dweight.len() == weight.len()
+        };
+        check(gradients.as_ref().is_none_or(fits))?;
+        py.detach(|| cross_entropy(&self.pool, hidden, weight, targets, losses, gradients));
+        Ok(())
+    }
+}
+
+/// The rows of an array, whose last dimension is that of the columns.
+fn matrix<'a>(array: &'a Numbers<'_>, is_transposed: bool) -> PyResult<Matrix<'a>> {
+    check(array.ndim() > 0)?;
+    let num_columns = array.shape()[array.ndim() - 1];
+    let elements = array.as_slice()?;
+    let num_rows: usize = array.shape()[..array.ndim() - 1].iter().product();
+    let matrix = Matrix::by_rows(elements, num_rows, num_columns);
+    Ok(if is_transposed { matrix.transposed() } else { matrix })
+}
+
+fn attention_shape(q: &Numbers<'_>, k: &Numbers<'_>) -> PyResult<Shape> {
+    let (&[num_sequences, num_queries, num_heads, head_width], &[_, num_keys, ..]) = (q.shape(), k.shape()) else {
+        return Err(misfit());
+    };
+    check(k.shape() == [num_sequences, num_keys, num_heads, head_width] && num_queries <= num_keys)?;
+    Ok(Shape {
+        num_sequences,
+        num_queries,
+        num_keys,
+        num_heads,
+        head_width,
+    })
+}
+
+fn check(fits: bool) -> PyResult<()> {
+    if fits {
+        Ok(())
+    } else {
+        Err(misfit())
+    }
+}
+
+fn misfit() -> PyErr {
+    PyValueError::new_err("the shapes of the arrays do not fit")
+}
+
+fn check_indices(indices: &[i64], end: usize) -> PyResult<()> {
+    match indices.iter().find(|index| !(0..end as i64).contains(index)) {
+        None => Ok(()),
+        Some(index) => Err(PyIndexError::new_err(format!(
+            "index {index} is out of range: there are {end} rows"
+        ))),
+    }
+}
