@@ -36,3 +36,9 @@ def check_choice(field: str, value: str, choices: Collection[str]) -> None:
     """Refuse names that are not among `choices`."""
     if value not in choices:
         raise ConfigError(f"{field} = {value!r} is unknown; choose one of {', '.join(choices)}")
+
+
+def check_path(field: str, value: str) -> None:
+    """Refuse what no file system takes: nothing, and a NUL, which YAML writes as backslash and zero."""
+    if not value or "\0" in value:
+        raise ConfigError(f"{field} = {value!r:.80} is no path; name a file or a directory")

@@ -76,6 +76,11 @@ def test_json_recipe_equals_yaml(recipe, tmp_path):
         (["--model.d_model", "17"], ["model.d_model = 17"]),
         (["--tokenizer.vocab_size", "301"], ["model.vocab_size = 300", "tokenizer.vocab_size = 301"]),
         *[([f"--name={name}"], ["name = "]) for name in ("a/b", ".", "..", "", " a", "a\0", "\x1b[2J", "a" * 300)],
+        *[
+            ([f"--{key}", path], [key, "no path"])
+            for key in ("source.train", "source.valid", "data.train", "data.tokenizer")
+            for path in ("", "data/a\0b")
+        ],
         (["--logging.sampling.top_p", "0"], ["logging.sampling.top_p = 0.0"]),
         (["--logging.sampling.temperature", ".inf"], ["logging.sampling.temperature = inf"]),
         (["--source.separator", "<|eot|>"], ["source.separator = '<|eot|>'", "tokenizer.special_tokens"]),
@@ -104,6 +109,7 @@ def test_bad_flags_are_refused_by_their_key(recipe, overrides, facts):
         ("{lr: 3e-3}", "3", "optim: expected the keys"),
         ("{lr: 3e-3}", r'"\0"', "optim: expected the keys"),
         ("lr: 3e-3", f"lr: {10**400}", "optim.lr: expected a number"),
+        ("num_steps: 20", r'num_steps: 20, from_run: "a\0b"', r"training.from_run = 'a\x00b' is no path"),
         ("num_steps: 20", f"num_steps: {'9' * 5000}", "not a recipe"),
     ],
 )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from homespun.config import check_at_least, check_choice
+from homespun.config import check_at_least, check_choice, check_path
 from homespun.errors import ConfigError
 
 Corpus = Literal["storybook", "tinystories", "openwebtext", "files"]
@@ -40,7 +40,9 @@ class SourceConfig:
 
     def __post_init__(self) -> None:
         check_choice("source.corpus", self.corpus, get_args(Corpus))
-        for field in ("train", "valid", "separator", "text_key"):
+        check_path("source.train", self.train)
+        check_path("source.valid", self.valid)
+        for field in ("separator", "text_key"):
             if not getattr(self, field):
                 raise ConfigError(f"source.{field} is empty; it must be given")
         if self.train == self.valid:

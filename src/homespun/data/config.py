@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from homespun.config import check_path
 from homespun.errors import ConfigError
 
 
@@ -20,8 +21,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         for field in ("train", "valid", "tokenizer"):
-            if not getattr(self, field):
-                raise ConfigError(f"data.{field} is empty; name a directory")
+            check_path(f"data.{field}", getattr(self, field))
         if len({self.train, self.valid, self.tokenizer}) < 3:
             raise ConfigError(
                 f"data.train = {self.train}, data.valid = {self.valid} and data.tokenizer = {self.tokenizer} "

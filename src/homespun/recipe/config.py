@@ -7,7 +7,7 @@
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from homespun.config import check_at_least, check_choice
+from homespun.config import check_at_least, check_choice, check_path
 from homespun.corpus.config import SourceConfig
 from homespun.data.config import DataConfig
 from homespun.errors import ConfigError, GenerationError
@@ -38,6 +38,8 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name in ("num_steps", "batch_size"):
             check_at_least(f"training.{name}", getattr(self, name), 1)
+        if self.from_run is not None:
+            check_path("training.from_run", self.from_run)
 
 
 @dataclass(frozen=True, kw_only=True)
