@@ -1,5 +1,6 @@
 """Ctrl-C and too little memory during long work in Rust: an exception, and a process that lives on."""
 
+import signal
 import subprocess
 import sys
 
@@ -53,7 +54,12 @@ ONE_PRETOKEN = "abbabaabcd" * 2_000_000
 
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", PREPARE + script, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    # A shell's background job ignores SIGINT, and so would its children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.timeout(90)
