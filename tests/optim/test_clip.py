@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from homespun.optim import clip_gradients
+from homespun.optim.clip import gradient_norms
 
 
 def parameter_with(gradient):
@@ -39,3 +40,10 @@ def test_a_norm_that_is_not_finite_is_reported(bad):
     parameter = parameter_with([1.0, bad])
     assert not torch.isfinite(clip_gradients([parameter], 1.0))
     assert parameter.grad[1].isnan()
+
+
+def test_each_gradient_has_its_norm():
+    """Derived by hand; a parameter without a gradient counts as 0."""
+    params = [parameter_with([3.0, 4.0]), torch.zeros(2, requires_grad=True), parameter_with([-2.0])]
+    assert gradient_norms(params).tolist() == [5.0, 0.0, 2.0]
+    assert gradient_norms(params[1:2]).tolist() == [0.0]

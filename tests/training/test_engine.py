@@ -1,6 +1,8 @@
 """One training step. Oracles: torch's own clipping and optimizer; the whole batch at once."""
 
 import math
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +18,9 @@ from refusals import refuses
 CONFIG = ModelConfig(vocab_size=13, context_length=6, d_model=16, num_layers=2, num_heads=2, d_ff=24)
 
 
-def make(micro_batch=6, max_grad_norm=1.0, optim=None, schedule=None):
+def make(micro_batch=6, max_grad_norm=1.0, optim=None, schedule=None, config=CONFIG):
     torch.manual_seed(0)
-    model = TransformerLM(CONFIG)
+    model = TransformerLM(config)
     return Engine(
         model=model,
         loss=TrainingLoss(model),
@@ -66,6 +68,32 @@ def test_step_is_loss_backward_clip_update():
     assert outcome.grad_norm == pytest.approx(norm.item(), rel=1e-6)
     for found, expected in zip(engine.model.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"qk_norm": True}, {"tie_embeddings": True}, {"norm": "none"}],
+    ids=lambda changes: "-".join(changes),
+)
+def test_each_component_has_its_norm(changes):
+    """Oracle: the gradients of torch's own backward pass, joined by hand. 1e-5: float32 sums in another order."""
+    engine, other = make(config=replace(CONFIG, **changes)), make(config=replace(CONFIG, **changes)).model
+    outcome = engine.step(0, *batch())
+    TrainingLoss(other)(*(torch.from_numpy(ids) for ids in batch())).backward()
+    patterns = {
+        "embedding": r"token_embeddings",
+        "attention": r"layers\.\d\.attn",
+        "feed-forward": r"layers\.\d\.ffn",
+        "norms": r"layers\.\d\.ln|ln_final",
+        "head": r"lm_head",
+    }
+    gradients = {
+        component: [p.grad.flatten() for name, p in other.named_parameters() if re.match(pattern, name)]
+        for component, pattern in patterns.items()
+    }
+    expected = {component: torch.cat(found).norm().item() for component, found in gradients.items() if found}
+    assert outcome.grad_norms == pytest.approx(expected, rel=1e-5)
+    assert math.hypot(*outcome.grad_norms.values()) == pytest.approx(outcome.grad_norm, rel=1e-5)
 
 
 def test_the_schedule_scales_every_groups_peak():

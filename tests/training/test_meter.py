@@ -9,7 +9,7 @@ from homespun.training.engine import StepOutcome
 from homespun.training.meter import Meter, MeterState
 from homespun.typed_json import build_from_json
 
-OUTCOME = StepOutcome(loss=2.0, grad_norm=1.0, lr=0.1)
+OUTCOME = StepOutcome(loss=2.0, grad_norm=1.0, grad_norms={}, lr=0.1)
 EVALUATION = Evaluation(nats=20.0, num_tokens=10, num_bytes=40, whole=True)
 
 

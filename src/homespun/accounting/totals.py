@@ -35,6 +35,16 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     }
 
 
+def parameter_components(config: ModelConfig) -> dict[str, Component]:
+    """Return the component of every trained tensor, by its state-dict name."""
+    return {
+        f"{module}.{name}": layer.component
+        for layer in list_layer_costs(config, config.context_length)
+        for module in layer.modules
+        for name in layer.shapes
+    }
+
+
 def parameters_by_component(config: ModelConfig) -> dict[Component, int]:
     """Count the parameters of each component that has any."""
     counts: Counter[Component] = Counter()

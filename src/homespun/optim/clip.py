@@ -3,7 +3,7 @@
 # pyright: reportPrivateImportUsage=false
 # torch._foreach_* are private by name only: one launch for many tensors, and there is no public way to ask for it.
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -27,11 +27,30 @@ def clip_gradients(params: Iterable[Tensor], max_norm: float, eps: float = 1e-6)
 
     Source: Pascanu et al. 2012, arXiv:1211.5063, algorithm 1.
     """
+    params = list(params)
+    norm = torch.linalg.vector_norm(gradient_norms(params))
+    scale_gradients(params, norm, max_norm, eps)
+    return norm
+
+
+@torch.no_grad()
+def gradient_norms(params: Sequence[Tensor]) -> Float[Tensor, " P"]:
+    """Return the l2 norm of each parameter's gradient, 0 where it has none.
+
+    Any joint norm is the norm of these, so a caller who asks for several reads the gradients once.
+    """
     gradients = [p.grad for p in params if p.grad is not None]
     if not gradients:
-        return torch.zeros(())
+        return torch.zeros(len(params))
     wide = torch.promote_types(gradients[0].dtype, torch.float32)
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients, dtype=wide)))
-    if max_norm != float("inf"):
+    found = iter(torch._foreach_norm(gradients, dtype=wide))
+    zero = gradients[0].new_zeros((), dtype=wide)
+    return torch.stack([zero if p.grad is None else next(found) for p in params])
+
+
+@torch.no_grad()
+def scale_gradients(params: Iterable[Tensor], norm: Float[Tensor, ""], max_norm: float, eps: float = 1e-6) -> None:
+    """Clip as `clip_gradients` does, by a joint norm that is known already."""
+    gradients = [p.grad for p in params if p.grad is not None]
+    if gradients and max_norm != float("inf"):
         torch._foreach_mul_(gradients, (max_norm / (norm + eps)).clamp(max=1.0))
-    return norm

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from homespun.accounting.totals import parameter_components
 from homespun.errors import TrainingError
 from homespun.model.transformer import TrainingLoss, TransformerLM
-from homespun.optim.clip import clip_gradients
+from homespun.optim.clip import gradient_norms, scale_gradients
 from homespun.optim.optimizer import GroupedOptimizer, build_optimizer, set_learning_rates
 from homespun.optim.schedule import Schedule
 from homespun.recipe.config import RunConfig
@@ -29,6 +30,9 @@ class StepOutcome:
 
     grad_norm: float
     """Global l2 norm of the gradients, before clipping."""
+
+    grad_norms: dict[str, float]
+    """The same of each component's gradients: embedding, attention, feed-forward, norms, head."""
 
     lr: float
     """Learning rate of the main optimizer."""
@@ -50,6 +54,13 @@ class Engine:
     max_grad_norm: float
     device: str
     precision: str
+
+    def __post_init__(self) -> None:
+        component_of = parameter_components(self.model.config)
+        components = [component_of[name] for name, _ in self.model.named_parameters()]
+        self._components = list(dict.fromkeys(components))
+        members = [[each == component for each in components] for component in self._components]
+        self._members_GP = torch.tensor(members, device=self.device)
 
     @classmethod
     def build(cls, config: RunConfig) -> "Engine":
@@ -90,11 +101,11 @@ class Engine:
         """
         inputs_BT, targets_BT = (torch.from_numpy(ids).to(self.device) for ids in (inputs, targets))
         loss = self._accumulate(inputs_BT, targets_BT)
-        norm = clip_gradients(self.model.parameters(), self.max_grad_norm)
-        # The step's only wait for the device. Before the update: what is not finite must not reach the weights.
-        loss, grad_norm = torch.stack((loss, norm.to(loss.device, loss.dtype))).tolist()
+        loss, grad_norm, grad_norms = self._clip(loss)
         set_learning_rates(self.optimizer, self.schedule.scale(step, self.num_steps))
-        outcome = StepOutcome(loss=loss, grad_norm=grad_norm, lr=self.optimizer.param_groups[0]["lr"])
+        outcome = StepOutcome(
+            loss=loss, grad_norm=grad_norm, grad_norms=grad_norms, lr=self.optimizer.param_groups[0]["lr"]
+        )
         if not (isfinite(loss) and isfinite(grad_norm)):
             # Clipping by a norm that is NaN has made every gradient NaN: compute them again, to see where it began.
             self.optimizer.zero_grad()
@@ -119,6 +130,18 @@ class Engine:
             loss.backward()
             losses.append(loss.detach())
         return torch.stack(losses).sum()
+
+    def _clip(self, loss: Tensor) -> tuple[float, float, dict[str, float]]:
+        """Clip the gradients; return the loss, the global norm before, and that of each component."""
+        parameters = list(self.model.parameters())
+        norms_P = gradient_norms(parameters)
+        norm = torch.linalg.vector_norm(norms_P)
+        scale_gradients(parameters, norm, self.max_grad_norm)
+        norms_GP = torch.where(self._members_GP, norms_P, 0.0)
+        norms = torch.cat((norm[None], torch.linalg.vector_norm(norms_GP, dim=1)))
+        # The step's only wait for the device. Before the update: what is not finite must not reach the weights.
+        found, grad_norm, *grad_norms = torch.cat((loss[None], norms.to(loss.device, loss.dtype))).tolist()
+        return found, grad_norm, dict(zip(self._components, grad_norms, strict=True))
 
     def _diagnose(self, step: int, outcome: StepOutcome) -> str:
         weights = [("weights", name, p) for name, p in self.model.named_parameters()]
