@@ -28,6 +28,12 @@ __all__ = [
     "encode_documents",
     "encode_text_files",
     "first_cut",
+    "instruction_level",
+    "instruction_levels",
+    "measure_bfloat16_dots",
+    "measure_fresh_page",
+    "measure_memory",
+    "measure_multiply_adds",
     "merge_counts_files",
     "merge_memory_bytes",
     "merges_as_json",
@@ -247,6 +253,24 @@ class Kernels:
 
         `dweight` is added to.
         """
+
+def instruction_level() -> str:
+    """The instructions that operations use: one of `instruction_levels`."""
+
+def instruction_levels() -> list[str]:
+    """The instructions that this processor has of "portable", "avx2" and "avx512", in this order."""
+
+def measure_multiply_adds(level: str, num_threads: int) -> float:
+    """The FLOP/s of float32 multiply-adds in registers, on all threads together: an addition and a product are 2."""
+
+def measure_bfloat16_dots(num_threads: int) -> float | None:
+    """The FLOP/s of bfloat16 dot products in registers, on all threads together; None: no instruction for them."""
+
+def measure_memory(num_bytes: int, num_threads: int) -> tuple[float, float]:
+    """Bytes a second of reading a buffer of `num_bytes`, and of copying it to another: bytes read plus written."""
+
+def measure_fresh_page(page_bytes: int) -> float:
+    """The seconds of the first write to a page of memory, on one thread."""
 
 def encode_text_files(
     encoder: Encoder,

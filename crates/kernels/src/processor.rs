@@ -14,3 +14,9 @@ pub(crate) fn has_avx2() -> bool {
 pub(crate) fn has_avx512() -> bool {
     is_x86_feature_detected!("avx512f") && has_avx2()
 }
+
+/// Dot products of bfloat16 numbers, and what [`has_avx512`] names.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn has_avx512_bf16() -> bool {
+    is_x86_feature_detected!("avx512bf16") && has_avx512()
+}

@@ -12,6 +12,7 @@ mod fingerprint;
 mod id_list;
 mod ids;
 mod kernels;
+mod measure;
 mod stream;
 mod trainer;
 mod working;
@@ -32,6 +33,11 @@ mod _native {
     use super::fingerprint::{merges_as_json, tokens_as_json};
     #[pymodule_export]
     use super::kernels::Kernels;
+    #[pymodule_export]
+    use super::measure::{
+        instruction_level, instruction_levels, measure_bfloat16_dots, measure_fresh_page, measure_memory,
+        measure_multiply_adds,
+    };
     #[pymodule_export]
     use super::stream::EncodeStream;
     #[pymodule_export]
