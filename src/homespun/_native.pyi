@@ -212,8 +212,20 @@ class Kernels:
     """
 
     def __new__(cls, num_threads: int) -> Self: ...
-    def multiply(self, a: _Floats, transposes_a: bool, b: _Floats, transposes_b: bool, c: _Floats, adds: bool) -> None:
-        """The product of two matrices, each as it lies or transposed; added to `c` where it `adds`."""
+    def multiply(
+        self,
+        a: _Floats,
+        transposes_a: bool,
+        b: _Floats,
+        transposes_b: bool,
+        c: _Floats,
+        adds: bool,
+        bfloat16: bool = False,
+    ) -> None:
+        """The product of two matrices, each as it lies or transposed; added to `c` where it `adds`.
+
+        With `bfloat16` the elements of both are rounded to it, and products are summed in float32.
+        """
     def add_rows(self, ids: npt.NDArray[np.int64], drows: _Floats, dtable: _Floats) -> None:
         """Add each row of `drows` to the row of `dtable` that its id names."""
     def normalize(self, x: _Floats, weight: _Floats, eps: float, y: _Floats, inverse_rms: _Floats) -> None: ...
@@ -248,10 +260,11 @@ class Kernels:
         scale: float,
         dhidden: _Floats | None,
         dweight: _Floats | None,
+        bfloat16: bool = False,
     ) -> None:
         """The loss of each target, and where they are given the gradients for losses whose own is `scale`.
 
-        `dweight` is added to.
+        `dweight` is added to. With `bfloat16` the factors of products are rounded to it.
         """
 
 def instruction_level() -> str:

@@ -200,3 +200,38 @@ def test_native_kernels_refuse_what_does_not_fit():
         kernels.add_rows(np.array([0, 2]), two, out)
     with pytest.raises(IndexError, match="index -1"):
         kernels.head_loss(two, two, np.array([0, -1]), np.zeros(2, np.float32), 1.0, None, None)
+
+
+def rounded(x):
+    """`x` as bfloat16 holds it."""
+    return torch.from_numpy(x).bfloat16().double().numpy()
+
+
+@pytest.mark.parametrize("shape", [(64, 33, 40), (1, 2, 3), (200, 512, 96)])
+def test_native_products_round_to_bfloat16(shape):
+    """Oracle: NumPy in float64 on what torch rounds, to some roundings of float32 sums."""
+    m, k, n = shape
+    rng = np.random.default_rng(0)
+    a, b, c = (rng.standard_normal(size, np.float32) for size in ((m, k), (k, n), (m, n)))
+    expected = c + rounded(a) @ rounded(b)
+    for transposes_a, transposes_b in ((False, False), (False, True), (True, False), (True, True)):
+        found = c.copy()
+        arrays = (np.ascontiguousarray(x.T if flips else x) for x, flips in ((a, transposes_a), (b, transposes_b)))
+        _native.Kernels(2).multiply(next(arrays), transposes_a, next(arrays), transposes_b, found, True, bfloat16=True)
+        assert np.abs(found - expected).max() < 1e-6 * np.abs(expected).max()
+
+
+def test_native_head_loss_rounds_to_bfloat16():
+    """Oracle: NumPy in float64 on what torch rounds. The gradients' own factors, the logits', are rounded: 2**-9."""
+    rng = np.random.default_rng(0)
+    hidden, weight = rng.standard_normal((300, 24), np.float32), rng.standard_normal((50, 24), np.float32)
+    targets = rng.integers(0, 50, 300)
+    losses, dhidden, dweight = np.empty(300, np.float32), np.empty_like(hidden), np.zeros_like(weight)
+    _native.Kernels(2).head_loss(hidden, weight, targets, losses, 1.0, dhidden, dweight, bfloat16=True)
+    logits = rounded(hidden) @ rounded(weight).T
+    exponentials = np.exp(logits)
+    sums = exponentials.sum(1)
+    np.testing.assert_allclose(losses, np.log(sums) - logits[np.arange(300), targets], rtol=1e-5, atol=1e-5)
+    dlogits = exponentials / sums[:, None] - (np.arange(50) == targets[:, None])
+    for found, expected in ((dhidden, dlogits @ rounded(weight)), (dweight, dlogits.T @ rounded(hidden))):
+        assert np.abs(found - expected).max() < 2**-9 * np.abs(expected).max()

@@ -10,7 +10,10 @@ use std::arch::x86_64::{__m256, __m512};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 #[cfg(target_arch = "x86_64")]
-use crate::processor::{has_avx2, has_avx512};
+use crate::arithmetic::Dpbf16;
+use crate::arithmetic::{Arithmetic, Float32, Precision, Widened};
+#[cfg(target_arch = "x86_64")]
+use crate::processor::{has_avx2, has_avx512, has_avx512_bf16};
 use crate::vector::Vector;
 
 /// A set of instructions.
@@ -23,6 +26,8 @@ pub enum Level {
     Avx2 = 2,
     /// 16 numbers at a time: AVX-512.
     Avx512 = 3,
+    /// The same, and products of bfloat16 numbers by the instructions for them.
+    Avx512Bf16 = 4,
 }
 
 /// The level in use, once it is chosen.
@@ -30,7 +35,7 @@ static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
 impl Level {
     /// All levels, the widest last.
-    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
 
     /// Returns whether this processor has the instructions.
     pub fn is_supported(self) -> bool {
@@ -40,24 +45,22 @@ impl Level {
             Self::Avx2 => has_avx2(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => has_avx512(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 => has_avx512_bf16(),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => false,
+            Self::Avx2 | Self::Avx512 | Self::Avx512Bf16 => false,
         }
     }
 
-    /// Returns the level in use: AVX2 where this processor has it, unless [`Level::force`] chose another. AVX-512 is not
-    /// chosen: it has not been measured.
+    /// Returns the level in use: the widest that this processor has, unless [`Level::force`] chose another.
     #[inline]
     pub fn current() -> Self {
         let chosen = CHOSEN.load(Ordering::Relaxed);
         if let Some(level) = Self::ALL.into_iter().find(|level| *level as u8 == chosen) {
             return level;
         }
-        let level = if Self::Avx2.is_supported() {
-            Self::Avx2
-        } else {
-            Self::Portable
-        };
+        let widest = Self::ALL.into_iter().rev().find(|level| level.is_supported());
+        let level = widest.unwrap_or(Self::Portable);
         level.force();
         level
     }
@@ -76,8 +79,8 @@ impl Level {
     pub(crate) fn run<W: Work>(self, work: W) -> W::Output {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => {
-                // SAFETY: only `current` and `force` give out levels, those that `has_avx512` found.
+            Self::Avx512 | Self::Avx512Bf16 => {
+                // SAFETY: only `current` and `force` give out levels, those whose instructions `has_avx512` found.
                 unsafe { run_avx512(work) }
             }
             #[cfg(target_arch = "x86_64")]
@@ -86,6 +89,20 @@ impl Level {
                 unsafe { run_avx2(work) }
             }
             _ => work.run::<[f32; 8]>(),
+        }
+    }
+
+    /// Does `work` on products, compiled for this level and a precision.
+    #[inline]
+    pub(crate) fn run_product<W: ProductWork>(self, precision: Precision, work: W) -> W::Output {
+        match (precision, self) {
+            (Precision::Float32, _) => self.run(OnFloat32(work)),
+            #[cfg(target_arch = "x86_64")]
+            (Precision::Bfloat16, Self::Avx512Bf16) => {
+                // SAFETY: as in `run`, with `has_avx512_bf16`.
+                unsafe { run_product_avx512_bf16(work) }
+            }
+            (Precision::Bfloat16, _) => self.run(OnWidened(work)),
         }
     }
 }
@@ -109,6 +126,43 @@ fn run_avx2<W: Work>(work: W) -> W::Output {
 #[target_feature(enable = "avx2,fma,avx512f")]
 fn run_avx512<W: Work>(work: W) -> W::Output {
     work.run::<__m512>()
+}
+
+/// An operation of products with its arguments.
+pub(crate) trait ProductWork {
+    /// What it returns.
+    type Output;
+
+    /// Does the work. Marked `#[inline(always)]`, as [`Work::run`] is.
+    fn run<A: Arithmetic>(self) -> Self::Output;
+}
+
+struct OnFloat32<W>(W);
+
+impl<W: ProductWork> Work for OnFloat32<W> {
+    type Output = W::Output;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> W::Output {
+        self.0.run::<Float32<V>>()
+    }
+}
+
+struct OnWidened<W>(W);
+
+impl<W: ProductWork> Work for OnWidened<W> {
+    type Output = W::Output;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> W::Output {
+        self.0.run::<Widened<V>>()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512bf16")]
+fn run_product_avx512_bf16<W: ProductWork>(work: W) -> W::Output {
+    work.run::<Dpbf16>()
 }
 
 #[cfg(test)]

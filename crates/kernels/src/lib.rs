@@ -3,6 +3,7 @@
 //! Every result has the same bits for any number of threads: each element is computed by one thread, and every sum has a
 //! fixed order. `docs/design/kernels.md` says how fast each operation can be and is.
 
+mod arithmetic;
 pub mod attention;
 pub mod embedding;
 pub mod gate;

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use crate::level::{Level, Work};
-use crate::matmul::{multiply, Matrix, Start};
+use crate::matmul::{multiply, Matrix, Precision, Start};
 use crate::pool::Pool;
 use crate::rows;
 use crate::vector::Vector;
@@ -32,7 +32,8 @@ pub struct Gradients<'a> {
     pub scale: f32,
 }
 
-/// Computes each token's cross-entropy, in nats, of the logits `weight hidden`, and the gradients where they are asked for.
+/// Computes each token's cross-entropy, in nats, of the logits `weight hidden`, and the gradients where they are asked for,
+/// in products of a precision.
 ///
 /// `hidden` is a row a token, `weight` a row a vocabulary entry.
 ///
@@ -40,6 +41,7 @@ pub struct Gradients<'a> {
 /// If the lengths do not fit, or a target is no entry of the vocabulary.
 pub fn cross_entropy(
     pool: &Pool,
+    precision: Precision,
     hidden: &[f32],
     weight: &[f32],
     targets: &[i64],
@@ -70,7 +72,7 @@ pub fn cross_entropy(
         let logits = &mut buffer[..num_entries * block.len()];
         let x = Matrix::by_rows(&hidden[block.start * width..block.end * width], block.len(), width);
         let w = Matrix::by_rows(weight, num_entries, width);
-        multiply(pool, w, x.transposed(), logits, Start::Zero);
+        multiply(pool, precision, w, x.transposed(), logits, Start::Zero);
         let targets = &targets[block.clone()];
         let sums = exponentials(pool, level, logits, targets, &mut losses[block.clone()]);
         let Some(Gradients {
@@ -94,8 +96,8 @@ pub fn cross_entropy(
         });
         let dlogits = Matrix::by_rows(logits, num_entries, block.len());
         let dx = &mut dhidden[block.start * width..block.end * width];
-        multiply(pool, dlogits.transposed(), w, dx, Start::Zero);
-        multiply(pool, dlogits, x, dweight, Start::Sum);
+        multiply(pool, precision, dlogits.transposed(), w, dx, Start::Zero);
+        multiply(pool, precision, dlogits, x, dweight, Start::Sum);
     }
     LOGITS.set(buffer);
 }

@@ -110,7 +110,7 @@ fn bfloat16_dots(num_steps: usize) -> Option<Vec<f32>> {
     #[cfg(target_arch = "x86_64")]
     if has_avx512_bf16() {
         // SAFETY: the processor has the instructions.
-        return Some(unsafe { bfloat16_dots_avx512(num_steps) });
+        return Some(unsafe { bfloat16_dots_avx512_bf16(num_steps) });
     }
     let _ = num_steps;
     None
@@ -118,7 +118,7 @@ fn bfloat16_dots(num_steps: usize) -> Option<Vec<f32>> {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512bf16")]
-fn bfloat16_dots_avx512(num_steps: usize) -> Vec<f32> {
+fn bfloat16_dots_avx512_bf16(num_steps: usize) -> Vec<f32> {
     /// 1 and 0.25, twice each.
     const ONES: i32 = 0x3f80_3f80;
     const QUARTERS: i32 = 0x3e80_3e80;

@@ -15,8 +15,8 @@ pub(crate) fn has_avx512() -> bool {
     is_x86_feature_detected!("avx512f") && has_avx2()
 }
 
-/// Dot products of bfloat16 numbers, and what [`has_avx512`] names.
+/// What multiplies pairs of bfloat16 numbers and puts them together, and what [`has_avx512`] names.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn has_avx512_bf16() -> bool {
-    is_x86_feature_detected!("avx512bf16") && has_avx512()
+    is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512bw") && has_avx512()
 }

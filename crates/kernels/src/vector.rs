@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 
 /// Numbers of the longest vector.
-const MAX_LEN: usize = 16;
+pub(crate) const MAX_LEN: usize = 16;
 
 /// Rows of the largest tile.
 pub(crate) const MAX_TILE_ROWS: usize = 12;
@@ -74,6 +74,15 @@ pub(crate) trait Vector: Copy {
 
     /// Returns `self * 2**n`, where `n` is an integer plus [`ROUNDER`]; both factors and the result are normal numbers.
     fn scale(self, n: Self) -> Self;
+
+    /// Returns the numbers whose first 16 bits are the last 16 of each, followed by zeros.
+    fn low_half(self) -> Self;
+
+    /// Returns the numbers whose first 16 bits are the first 16 of each, followed by zeros.
+    fn high_half(self) -> Self;
+
+    /// Returns the numbers, those below 2**-126 as zeros of their sign.
+    fn flush(self) -> Self;
 
     /// Returns e to the power of each number, within 2 units in the last place; at least 2**-126, and not a number where
     /// that is what it is given.
@@ -158,6 +167,27 @@ impl Vector for [f32; 8] {
     fn scale(self, n: Self) -> Self {
         std::array::from_fn(|i| f32::from_bits(self[i].to_bits().wrapping_add(n[i].to_bits() << 23)))
     }
+
+    #[inline(always)]
+    fn low_half(self) -> Self {
+        self.map(|value| f32::from_bits(value.to_bits() << 16))
+    }
+
+    #[inline(always)]
+    fn high_half(self) -> Self {
+        self.map(|value| f32::from_bits(value.to_bits() >> 16 << 16))
+    }
+
+    #[inline(always)]
+    fn flush(self) -> Self {
+        self.map(|value| {
+            if value.is_subnormal() {
+                0.0f32.copysign(value)
+            } else {
+                value
+            }
+        })
+    }
 }
 
 /// Implements [`Vector`] by instructions that load, store, fill and multiply.
@@ -165,7 +195,8 @@ impl Vector for [f32; 8] {
 macro_rules! vector {
     (
         $register:ty, $len:literal, $rows:literal, $load:ident, $store:ident, $splat:ident, $mul_add:ident,
-        $($operation:ident = $instruction:ident),*; $to_bits:ident, $of_bits:ident, $shift:ident, $add_bits:ident
+        $($operation:ident = $instruction:ident),*; $to_bits:ident, $of_bits:ident, $shift:ident, $add_bits:ident,
+        $shift_right:ident, $flush:expr
     ) => {
         impl Vector for $register {
             const LEN: usize = $len;
@@ -210,6 +241,23 @@ macro_rules! vector {
                 // SAFETY: the processor has the instructions.
                 unsafe { $of_bits($add_bits($to_bits(self), $shift::<23>($to_bits(n)))) }
             }
+
+            #[inline(always)]
+            fn low_half(self) -> Self {
+                // SAFETY: the processor has the instruction.
+                unsafe { $of_bits($shift::<16>($to_bits(self))) }
+            }
+
+            #[inline(always)]
+            fn high_half(self) -> Self {
+                // SAFETY: the processor has the instructions.
+                unsafe { $of_bits($shift::<16>($shift_right::<16>($to_bits(self)))) }
+            }
+
+            #[inline(always)]
+            fn flush(self) -> Self {
+                $flush(self)
+            }
         }
     };
 }
@@ -224,7 +272,17 @@ vector!(
     _mm256_set1_ps,
     _mm256_fmadd_ps,
     add = _mm256_add_ps, sub = _mm256_sub_ps, mul = _mm256_mul_ps, div = _mm256_div_ps, max = _mm256_max_ps,
-    min = _mm256_min_ps; _mm256_castps_si256, _mm256_castsi256_ps, _mm256_slli_epi32, _mm256_add_epi32
+    min = _mm256_min_ps; _mm256_castps_si256, _mm256_castsi256_ps, _mm256_slli_epi32, _mm256_add_epi32,
+    _mm256_srli_epi32, |numbers| {
+        // SAFETY: the processor has the instructions.
+        unsafe {
+            let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), numbers);
+            let is_small = _mm256_cmp_ps::<_CMP_LT_OQ>(magnitude, _mm256_set1_ps(f32::MIN_POSITIVE));
+            // All bits but the sign.
+            let cleared = _mm256_castsi256_ps(_mm256_srli_epi32::<1>(_mm256_castps_si256(is_small)));
+            _mm256_andnot_ps(cleared, numbers)
+        }
+    }
 );
 #[cfg(target_arch = "x86_64")]
 vector!(
@@ -236,7 +294,16 @@ vector!(
     _mm512_set1_ps,
     _mm512_fmadd_ps,
     add = _mm512_add_ps, sub = _mm512_sub_ps, mul = _mm512_mul_ps, div = _mm512_div_ps, max = _mm512_max_ps,
-    min = _mm512_min_ps; _mm512_castps_si512, _mm512_castsi512_ps, _mm512_slli_epi32, _mm512_add_epi32
+    min = _mm512_min_ps; _mm512_castps_si512, _mm512_castsi512_ps, _mm512_slli_epi32, _mm512_add_epi32,
+    _mm512_srli_epi32, |numbers| {
+        // SAFETY: the processor has the instructions.
+        unsafe {
+            let limit = _mm512_set1_ps(f32::MIN_POSITIVE);
+            let is_small = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(numbers), limit);
+            let (bits, sign) = (_mm512_castps_si512(numbers), _mm512_set1_epi32(i32::MIN));
+            _mm512_castsi512_ps(_mm512_mask_and_epi32(bits, is_small, bits, sign))
+        }
+    }
 );
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use homespun_kernels::attention::{attention, attention_backward, Saved, Shape};
 use homespun_kernels::level::Level;
 use homespun_kernels::loss::{cross_entropy, Gradients};
+use homespun_kernels::matmul::Precision;
 use homespun_kernels::pool::Pool;
 use homespun_kernels::{embedding, gate, norm, rope};
 
@@ -238,8 +239,16 @@ fn losses_and_their_gradients() {
                 dweight: &mut dweight,
                 scale,
             };
-            cross_entropy(pool, &hidden, &weight, &targets, &mut losses, Some(gradients));
-            cross_entropy(pool, &hidden, &weight, &targets, &mut alone, None);
+            cross_entropy(
+                pool,
+                Precision::Float32,
+                &hidden,
+                &weight,
+                &targets,
+                &mut losses,
+                Some(gradients),
+            );
+            cross_entropy(pool, Precision::Float32, &hidden, &weight, &targets, &mut alone, None);
             assert_eq!(losses, alone);
             vec![losses, dhidden, dweight]
         });

@@ -2,7 +2,7 @@
 
 use homespun_kernels::attention::{attention, attention_backward, Saved, Shape};
 use homespun_kernels::loss::{cross_entropy, Gradients};
-use homespun_kernels::matmul::{multiply, Matrix, Start};
+use homespun_kernels::matmul::{multiply, Matrix, Precision, Start};
 use homespun_kernels::pool::Pool;
 use homespun_kernels::{embedding, gate, norm, rope};
 use numpy::{PyReadonlyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods};
@@ -28,7 +28,9 @@ impl Kernels {
         }
     }
 
-    /// Computes `c = a b`, or `c += a b` where it `adds`, with `a` and `b` as they lie or transposed.
+    /// Computes `c = a b`, or `c += a b` where it `adds`, with `a` and `b` as they lie or transposed, and as they are or
+    /// rounded to bfloat16.
+    #[pyo3(signature = (a, transposes_a, b, transposes_b, c, adds, bfloat16 = false))]
     #[expect(clippy::too_many_arguments, reason = "two matrices, how they lie, and the result")]
     fn multiply(
         &self,
@@ -39,12 +41,13 @@ impl Kernels {
         transposes_b: bool,
         mut c: Output<'_>,
         adds: bool,
+        bfloat16: bool,
     ) -> PyResult<()> {
         let (a, b) = (matrix(&a, transposes_a)?, matrix(&b, transposes_b)?);
         let c = c.as_slice_mut()?;
         check(a.num_columns() == b.num_rows() && c.len() == a.num_rows() * b.num_columns())?;
         let start = if adds { Start::Sum } else { Start::Zero };
-        py.detach(|| multiply(&self.pool, a, b, c, start));
+        py.detach(|| multiply(&self.pool, precision(bfloat16), a, b, c, start));
         Ok(())
     }
 
@@ -199,7 +202,8 @@ impl Kernels {
     }
 
     /// Computes the loss of each target; where gradients are asked for, that of `hidden`, and adds the weight's to
-    /// `dweight`, for losses whose own gradient is `scale`.
+    /// `dweight`, for losses whose own gradient is `scale`; factors are rounded to bfloat16 or not.
+    #[pyo3(signature = (hidden, weight, targets, losses, scale, dhidden, dweight, bfloat16 = false))]
     #[expect(clippy::too_many_arguments, reason = "a head, a loss, and two gradients")]
     fn head_loss(
         &self,
@@ -211,6 +215,7 @@ impl Kernels {
         scale: f32,
         mut dhidden: Option<Output<'_>>,
         mut dweight: Option<Output<'_>>,
+        bfloat16: bool,
     ) -> PyResult<()> {
         check(hidden.ndim() == 2 && weight.ndim() == 2 && hidden.shape()[1] == weight.shape()[1])?;
         let (num_tokens, num_entries) = (hidden.shape()[0], weight.shape()[0]);
@@ -230,8 +235,26 @@ impl Kernels {
             gradients.dhidden.len() == hidden.len() && gradients.dweight.len() == weight.len()
         };
         check(gradients.as_ref().is_none_or(fits))?;
-        py.detach(|| cross_entropy(&self.pool, hidden, weight, targets, losses, gradients));
+        py.detach(|| {
+            cross_entropy(
+                &self.pool,
+                precision(bfloat16),
+                hidden,
+                weight,
+                targets,
+                losses,
+                gradients,
+            )
+        });
         Ok(())
+    }
+}
+
+fn precision(bfloat16: bool) -> Precision {
+    if bfloat16 {
+        Precision::Bfloat16
+    } else {
+        Precision::Float32
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
     lines: &'a [f32],
-    num_lines: usize,
+    pub(super) num_lines: usize,
     line_len: usize,
     stride: usize,
     pub(super) is_by_rows: bool,

@@ -6,28 +6,32 @@
 //!
 //! Each element of the product is one chain of fused multiply-adds from the first to the last inner index, begun at zero or
 //! at what `c` holds: it has the same bits for any number of threads, and whether a product is added in one go or in
-//! pieces of its inner dimension.
+//! pieces of its inner dimension. In bfloat16 the second of two neighbours comes before the first, and pieces are of an even
+//! length.
 
 mod matrix;
+mod pack;
 mod product;
 mod tile;
 
+pub use crate::arithmetic::Precision;
 pub use matrix::Matrix;
-pub(crate) use product::{pack, Panels, Product};
-use product::{Pack, PanelWidth};
+pub(crate) use pack::{pack, Panels};
+use pack::{Pack, PanelWidth};
+pub(crate) use product::Product;
 
 use crate::level::Level;
 use crate::pool::Pool;
 use crate::vector::MAX_TILE_ROWS;
 
-/// Steps of the inner dimension between two visits of a tile: 16 KiB of a panel of 16 columns.
+/// Words of the inner dimension between two visits of a tile: 16 KiB of a panel of 16 columns.
 const INNER_BLOCK: usize = 256;
 
-/// Elements of the right matrix packed at a time where the product is small enough to be passed over again: 2 MiB.
-const SLAB_ELEMENTS: usize = 1 << 19;
+/// Words of the right matrix packed at a time where the product is small enough to be passed over again: 2 MiB.
+const SLAB_WORDS: usize = 1 << 19;
 
-/// Elements of the right matrix packed at a time at the most: 32 MiB.
-const MOST_SLAB_ELEMENTS: usize = 1 << 23;
+/// Words of the right matrix packed at a time at the most: 32 MiB.
+const MOST_SLAB_WORDS: usize = 1 << 23;
 
 /// Rows of the product that one thread computes at a time, at the most.
 const MOST_PIECE_ROWS: usize = 96;
@@ -45,7 +49,7 @@ pub enum Start {
 ///
 /// # Panics
 /// If the shapes do not fit.
-pub fn multiply(pool: &Pool, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], start: Start) {
+pub fn multiply(pool: &Pool, precision: Precision, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], start: Start) {
     let (num_rows, inner, num_columns) = (a.num_rows(), a.num_columns(), b.num_columns());
     assert_eq!(b.num_rows(), inner, "the inner dimensions of a product");
     assert_eq!(c.len(), num_rows * num_columns, "the elements of a product");
@@ -55,45 +59,45 @@ pub fn multiply(pool: &Pool, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], start:
     if c.is_empty() || inner == 0 {
         return;
     }
-    let level = Level::current();
-    let width = level.run(PanelWidth);
+    let (level, steps) = (Level::current(), precision.steps());
+    let width = level.run_product(precision, PanelWidth);
     let padded_columns = num_columns.next_multiple_of(width);
     // A product with few rows is small: passing over it once a slab costs less than packed columns out of the cache.
-    let most = if num_rows < inner {
-        SLAB_ELEMENTS
-    } else {
-        MOST_SLAB_ELEMENTS
-    };
-    let slab = (most / padded_columns).next_multiple_of(INNER_BLOCK).min(inner);
+    let most = if num_rows < inner { SLAB_WORDS } else { MOST_SLAB_WORDS };
+    let slab = (most / padded_columns).next_multiple_of(INNER_BLOCK);
+    let slab = slab.min(inner.div_ceil(steps));
     let share = num_rows.div_ceil(8 * pool.num_threads());
     let piece_rows = share.next_multiple_of(MAX_TILE_ROWS).min(MOST_PIECE_ROWS);
     pool.with_scratch(slab * padded_columns, |packed| {
-        for from in (0..inner).step_by(slab) {
-            let block = from..(from + slab).min(inner);
-            let packed = &mut packed[..block.len() * padded_columns];
-            let panels = packed.chunks_mut(block.len() * width).enumerate();
+        for from in (0..inner).step_by(slab * steps) {
+            let block = from..(from + slab * steps).min(inner);
+            let len = block.len().div_ceil(steps);
+            let packed = &mut packed[..len * padded_columns];
+            let panels = packed.chunks_mut(len * width).enumerate();
             pool.for_each(panels, |(panel, packed)| {
                 let columns = panel * width..((panel + 1) * width).min(num_columns);
                 let columns = b.part(block.clone(), columns);
-                level.run(Pack { columns, packed });
+                level.run_product(precision, Pack { columns, packed });
             });
             let panels = Panels {
-                elements: packed,
-                len: block.len(),
+                words: packed,
+                len,
+                precision,
             };
             let start = if from == 0 { start } else { Start::Sum };
             let pieces = c.chunks_mut(piece_rows * num_columns).enumerate();
             pool.for_each(pieces, |(piece, c)| {
                 let first = piece * piece_rows;
                 let rows = first..first + c.len() / num_columns;
-                level.run(Product {
+                let product = Product {
                     a: a.part(rows, block.clone()),
                     panels,
                     c,
                     stride: num_columns,
                     num_columns,
                     start,
-                });
+                };
+                level.run_product(precision, product);
             });
         }
     });
