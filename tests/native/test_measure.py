@@ -31,9 +31,9 @@ def test_levels_are_those_of_the_processor():
     flags = processor_flags()
     avx2 = {"avx2", "fma"} <= flags
     expected = {"portable": True, "avx2": avx2, "avx512": avx2 and "avx512f" in flags}
-    assert _native.instruction_levels() == [level for level, has in expected.items() if has]
-    bfloat16 = expected["avx512"] and "avx512_bf16" in flags
-    assert (_native.measure_bfloat16_dots(1) is not None) == bfloat16
+    levels = [level for level in _native.instruction_levels() if level in expected]
+    assert levels == [level for level, has in expected.items() if has]
+    assert (_native.measure_bfloat16_dots(1) is not None) == (expected["avx512"] and "avx512_bf16" in flags)
 
 
 @pytest.mark.parametrize("num_threads", [1, 2])

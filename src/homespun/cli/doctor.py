@@ -29,8 +29,8 @@ def main(arguments: list[str]) -> int:
     # Imported here: importing torch is what takes the time.
     import torch
 
-    from homespun.runs.device import choose_device, choose_precision
-    from homespun.training.environment import device_name, find_peak
+    from homespun.runs.device import choose_device, choose_precision, device_name
+    from homespun.training.peak import find_peak
 
     threads = torch.get_num_threads()
     print_row("processor", f"{device_name('cpu')}, {os.cpu_count()} cores, {threads} used by torch {torch.__version__}")

@@ -1,9 +1,11 @@
 """Where to compute and in which format, each choice with its reason, and whether the run fits there."""
 
 import os
+import platform
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from math import prod
+from pathlib import Path
 
 import torch
 
@@ -69,6 +71,18 @@ def choose_precision(asked: Precision, device: str) -> Choice:
 
 # Fastest first. Arm's "bf16" is not among them: torch's Arm builds do not all have kernels that use it.
 _BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
+
+
+def device_name(device: str) -> str:
+    """The device's name, as far as the operating system has one."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    names = Path("/proc/cpuinfo")
+    if device == "cpu" and names.exists():
+        for line in names.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def resolve(config: RunConfig) -> tuple[RunConfig, Choice, Choice]:
