@@ -6,16 +6,16 @@ somebody else: whatever is read from one is checked.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from homespun.entropy import CorpusEntropy
 from homespun.errors import MissingFileError, RunError
 from homespun.files import write_text_atomically
-from homespun.typed_json import build_from_json, parse_json, read_json
+from homespun.typed_json import build_from_json, has_default, parse_json, read_json
 
 _Record = TypeVar("_Record", bound="RunResult | CorpusEntropy")
 
@@ -37,6 +37,10 @@ class TrainRecord:
     """Model FLOPs utilisation: exact forward multiplies x 3 over the machine's peak, 0 to 1."""
     seconds: float
     """Wall-clock seconds spent in the training loop since the run began, over all its sessions."""
+    grad_norms: dict[str, float] = field(default_factory=dict)
+    """`grad_norm` of each component's gradients alone; empty in records of older versions."""
+    memory_bytes: int = 0
+    """Peak memory of this session so far: the GPU's on a GPU, else the process's; 0 where it is not known."""
     kind: Literal["train"] = "train"
 
 
@@ -230,14 +234,32 @@ def check_regular(path: Path) -> None:
 
 
 _KINDS = {"train": TrainRecord, "validation": ValidationRecord, "change": ChangeRecord}
-_TRAIN_COLUMNS: dict[str, type] = {name: kind for name, kind in TrainRecord.__annotations__.items() if name != "kind"}
-_LOSS, _GRAD_NORM = map([*_TRAIN_COLUMNS].index, ("loss", "grad_norm"))
 # Numbers as JSON writes them, not negative and far from the limits of their type: what else there may be is judged
 # by `build_from_json`. The quantifiers are possessive, so a long line that does not match takes linear time.
-_NUMBER = {int: r"(0|[1-9][0-9]{0,17}+)", float: r"((?:0|[1-9][0-9]{0,17}+)(?:\.[0-9]{1,20}+)?+(?:e[-+][0-9]{2})?+)"}
-_TRAIN_LINE = ", ".join(f'"{name}": {_NUMBER[kind]}' for name, kind in _TRAIN_COLUMNS.items())
-# A group for each number of a training record, and the last for any other line: `findall` leaves no byte out.
-_LINE = re.compile(f'{{{_TRAIN_LINE}, "kind": "train"}}\n|(.+\n?|\n)'.encode())
+_FLOAT = r"(?:0|[1-9][0-9]{0,17}+)(?:\.[0-9]{1,20}+)?+(?:e[-+][0-9]{2})?+"
+
+
+def _read_norms(text: bytes) -> dict[str, float]:
+    # Half the time of `json.loads`, which guesses at encodings and looks for white space.
+    norms, _end = _DECODER.raw_decode(text.decode())
+    return norms
+
+
+_DECODER = json.JSONDecoder()
+# A type of column: its pattern, and what reads a match.
+_COLUMN_TYPES: dict[Any, tuple[str, Callable[[bytes], Any]]] = {
+    int: (r"(?:0|[1-9][0-9]{0,17}+)", int),
+    float: (_FLOAT, float),
+    dict[str, float]: (rf'\{{(?:"[a-z-]{{1,30}}+": {_FLOAT}(?:, (?=")|(?=\}})))*+\}}', _read_norms),
+}
+_COLUMNS = [(column, *_COLUMN_TYPES[column.type]) for column in fields(TrainRecord) if column.name != "kind"]
+_LOSS, _GRAD_NORM = map([column.name for column, *_ in _COLUMNS].index, ("loss", "grad_norm"))
+_ALWAYS, _SINCE_LATER = (
+    ", ".join(f'"{column.name}": ({pattern})' for column, pattern, _ in _COLUMNS if has_default(column) is later)
+    for later in (False, True)
+)
+# A group for each column of a training record, and the last for any other line: `findall` leaves no byte out.
+_LINE = re.compile(f'{{{_ALWAYS}(?:, {_SINCE_LATER})?+, "kind": "train"}}\n|(.+\n?|\n)'.encode())
 
 
 def _extremes(lines: list[tuple[bytes, ...]], train: list[int]) -> set[int]:
@@ -248,8 +270,9 @@ def _extremes(lines: list[tuple[bytes, ...]], train: list[int]) -> set[int]:
 
 
 def _build_train_record(columns: Sequence[bytes]) -> TrainRecord:
-    named = zip(_TRAIN_COLUMNS.items(), columns, strict=False)  # the last column is the other lines'
-    return TrainRecord(**{name: kind(text) for (name, kind), text in named})
+    # The last group is the other lines'; a column that is empty is one that an older version did not write.
+    named = zip(_COLUMNS, columns, strict=False)
+    return TrainRecord(**{column.name: read(text) for (column, _, read), text in named if text})
 
 
 def parse_record(line: str | bytes, *, where: str) -> MetricsRecord:
@@ -260,7 +283,7 @@ def parse_record(line: str | bytes, *, where: str) -> MetricsRecord:
     """
     try:
         values = parse_json(line)
-        return build_from_json(_KINDS[values["kind"]], values)
+        return build_from_json(_KINDS[values["kind"]], values, allow_defaults=True)
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{where}: not a metrics record ({error!r:.300}); restore the file or delete the run") from error
 

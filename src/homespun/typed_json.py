@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -104,8 +104,7 @@ class _Builder:
             if name not in expected:
                 raise ValueError(f"{self.where}unknown key {prefix}{name}; expected the keys {', '.join(expected)}")
         for name, field in expected.items():
-            has_default = field.default is not MISSING or field.default_factory is not MISSING
-            if name not in value and not (self.allow_defaults and has_default):
+            if name not in value and not (self.allow_defaults and has_default(field)):
                 raise ValueError(f"{self.where}the key {prefix}{name} is missing")
         return kind(**{name: self.build(expected[name].type, inner, prefix + name) for name, inner in value.items()})
 
@@ -121,6 +120,11 @@ class _Builder:
 
     def _place(self, key: str) -> str:
         return f"{self.where}{key}: expected " if key else f"{self.where}expected "
+
+
+def has_default(field: Field[Any]) -> bool:
+    """Whether a dataclass can be built without the field."""
+    return field.default is not MISSING or field.default_factory is not MISSING
 
 
 def kinds_of(variant: Any) -> tuple[str, ...]:

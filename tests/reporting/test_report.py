@@ -2,7 +2,8 @@
 
 import json
 import os
-from dataclasses import asdict
+import re
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 
 import pytest
@@ -261,7 +262,7 @@ def long_metrics(run, num_steps):
     records = [
         TrainRecord(
             step=step, tokens=step, loss=2.0 + step % 7, lr=1e-3, grad_norm=1.0, tokens_per_second=1e5, mfu=0.1,
-            seconds=step / 3,
+            seconds=step / 3, grad_norms={"attention": step / 3, "feed-forward": 1e-7}, memory_bytes=step,
         )
         for step in range(num_steps)
     ]  # fmt: skip
@@ -284,9 +285,24 @@ def test_a_long_run_is_drawn_by_its_extremes(run):
     assert run.read_metrics()[0][5:9] == records[5:9]
 
 
+def test_records_of_an_older_version_are_read(run):
+    """Oracle: lines as they were written before gradient norms of components and memory were recorded."""
+    records = long_metrics(run, 3)
+    lines = run.metrics.read_text().splitlines(keepends=True)
+    run.metrics.write_text("".join(re.sub(r'"grad_norms".*, "kind"', '"kind"', line) for line in lines[:2]) + lines[2])
+    older = [replace(record, grad_norms={}, memory_bytes=0) for record in records[:2]]
+    assert run.read_metrics()[0] == [*older, records[2]]
+    assert parse_record(run.metrics.read_text().splitlines()[0], where="here") == older[0]
+
+
 @pytest.mark.parametrize("damage", [lambda line: line[:-20] + "\n", lambda line: line.replace('"lr": ', '"lr": -'),
     lambda line: line.replace("loss", "los"), lambda line: "\n", lambda line: line[:-1] + " x\n",
-    lambda line: line[:-1] + line])  # fmt: skip
+    lambda line: line[:-1] + line, lambda line: line.replace('"attention": ', '"attention": -'),
+    lambda line: line.replace('"attention"', '"Attention"'), lambda line: line.replace('7}', '7, }'),
+    lambda line: line.replace('{"attention"', '{"attention": 1.0 "feed-forward"'),
+    lambda line: line.replace('7}', '7}}'),
+    lambda line: re.sub(r'"grad_norms": {.*}, ', '', line),
+    lambda line: re.sub(r'"grad_norms": {.*}, ', '"grad_norms": {}, ', line)])  # fmt: skip
 def test_damage_in_a_long_run_is_found_at_its_line(run, damage):
     """Oracle: `parse_record`, which reads one line without the pattern."""
     long_metrics(run, 3000)

@@ -9,7 +9,7 @@ from homespun.training.engine import StepOutcome
 from homespun.training.meter import Meter, MeterState
 from homespun.typed_json import build_from_json
 
-OUTCOME = StepOutcome(loss=2.0, grad_norm=1.0, grad_norms={}, lr=0.1)
+OUTCOME = StepOutcome(loss=2.0, grad_norm=1.0, grad_norms={"head": 0.5}, lr=0.1)
 EVALUATION = Evaluation(nats=20.0, num_tokens=10, num_bytes=40, whole=True)
 
 
@@ -45,13 +45,14 @@ def test_rates_are_over_the_steps_since_the_last_record(clock):
     """Derived by hand: 50 tokens in 2 s, at 3 FLOPs each of 1,000 a second; validation in between is not counted."""
     meter = make()
     take_steps(meter, clock, 4, 1.0)
-    meter.record_step(4, OUTCOME)
+    meter.record_step(4, OUTCOME, 4096)
     clock.now += 30
     take_steps(meter, clock, 2, 2.0)
-    record = meter.record_step(6, OUTCOME)
+    record = meter.record_step(6, OUTCOME, 4096)
     assert record.tokens_per_second == 25.0
     assert record.mfu == pytest.approx(0.075)
     assert (record.tokens, record.seconds) == (300, 4 + 30 + 4)
+    assert (record.grad_norm, record.grad_norms, record.memory_bytes) == (1.0, {"head": 0.5}, 4096)
 
 
 def test_it_counts_on_after_a_resume(clock):

@@ -7,8 +7,9 @@ from homespun.training.recorder import Recorder
 
 def train_record(step):
     return TrainRecord(
-        step=step, tokens=step * 8, loss=1 / 3, lr=0.1, grad_norm=2.0, tokens_per_second=5.0, mfu=0.5, seconds=1.0
-    )
+        step=step, tokens=step * 8, loss=1 / 3, lr=0.1, grad_norm=2.0, tokens_per_second=5.0, mfu=0.5, seconds=1.0,
+        grad_norms={"embedding": 1.5, "feed-forward": 1e-7}, memory_bytes=2**40,
+    )  # fmt: skip
 
 
 def validation_record(step):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from homespun.records import RunResult
 from homespun.training.events import CheckpointSaved, Listener, RunFinished, Sampled, StepLogged, StepTaken, Validated
+from homespun.training.memory import peak_memory_bytes
 from homespun.training.run import Run
 
 StopAsked = Callable[[], bool]
@@ -28,6 +29,7 @@ def train(run: Run, listener: Listener, stop_asked: StopAsked = never_stop) -> R
         StorageError: the disk refuses a checkpoint or a record.
     """
     num_steps, logging, meter = run.config.training.num_steps, run.config.logging, run.meter
+    device = run.config.execution.device
     while run.steps_done < num_steps:
         with meter.timed_step():
             outcome = run.take_step()
@@ -36,7 +38,7 @@ def train(run: Run, listener: Listener, stop_asked: StopAsked = never_stop) -> R
         meter.note_loss(outcome.loss)
         listener(StepTaken(step=done, loss=outcome.loss, tokens_per_second=meter.tokens_per_second))
         if is_last or done % logging.log_every == 0:
-            listener(StepLogged(record=meter.record_step(done, outcome)))
+            listener(StepLogged(record=meter.record_step(done, outcome, peak_memory_bytes(device))))
         if is_last or done % logging.validation_every == 0:
             listener(Validated(record=meter.record_validation(done, run.validate(whole=is_last))))
         if logging.sampling.prompts and (is_last or done % logging.sampling.every == 0):

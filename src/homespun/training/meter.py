@@ -80,7 +80,7 @@ class Meter:
         """Remember a step's loss for the final average."""
         self._losses.append(loss)
 
-    def record_step(self, step: int, outcome: StepOutcome) -> TrainRecord:
+    def record_step(self, step: int, outcome: StepOutcome, memory_bytes: int) -> TrainRecord:
         """The record of `step`, the last one timed; begins the next window."""
         rate = self.tokens_per_second
         self._training_seconds += self._window_seconds
@@ -94,6 +94,8 @@ class Meter:
             tokens_per_second=rate,
             mfu=rate * self._flops_per_token / self._peak_flops,
             seconds=self.seconds,
+            grad_norms=outcome.grad_norms,
+            memory_bytes=memory_bytes,
         )
 
     def record_validation(self, step: int, evaluation: Evaluation) -> ValidationRecord:
