@@ -271,7 +271,7 @@ def instruction_level() -> str:
     """The instructions that operations use: one of `instruction_levels`."""
 
 def instruction_levels() -> list[str]:
-    """The instructions that this processor has of "portable", "avx2" and "avx512", in this order."""
+    """The instructions that this processor has of "portable", "avx2", "avx512" and "avx512bf16", in this order."""
 
 def measure_multiply_adds(level: str, num_threads: int) -> float:
     """The FLOP/s of float32 multiply-adds in registers, on all threads together: an addition and a product are 2."""

@@ -30,10 +30,11 @@ def test_levels_are_those_of_the_processor():
     """Oracle: the kernel's list of flags."""
     flags = processor_flags()
     avx2 = {"avx2", "fma"} <= flags
-    expected = {"portable": True, "avx2": avx2, "avx512": avx2 and "avx512f" in flags}
-    levels = [level for level in _native.instruction_levels() if level in expected]
-    assert levels == [level for level, has in expected.items() if has]
-    assert (_native.measure_bfloat16_dots(1) is not None) == (expected["avx512"] and "avx512_bf16" in flags)
+    avx512 = avx2 and "avx512f" in flags
+    bfloat16 = avx512 and {"avx512_bf16", "avx512bw"} <= flags
+    expected = {"portable": True, "avx2": avx2, "avx512": avx512, "avx512bf16": bfloat16}
+    assert _native.instruction_levels() == [level for level, has in expected.items() if has]
+    assert (_native.measure_bfloat16_dots(1) is not None) == bfloat16
 
 
 @pytest.mark.parametrize("num_threads", [1, 2])
