@@ -38,12 +38,17 @@ def find_peak(device: str, precision: str) -> Peak:
     if machine is not None and precision in machine.peak_flops:
         return Peak(flops=machine.peak(precision), reason=f"data sheet of {machine.name}")
     if device == "cpu" and _multiplies_in_registers(precision):
-        return _measure_multiply_adds(precision)
+        return _measure_multiply_adds(precision, torch.get_num_threads())
     size = f"{_PRODUCT_SIZE:,} x {_PRODUCT_SIZE:,}"
     return Peak(
         flops=_time_product(device, precision),
         reason=f"the best of {_PRODUCT_REPEATS} products of {size} {precision} matrices, timed here",
     )
+
+
+def find_core_peak(precision: str) -> Peak | None:
+    """The peak of one core of this processor; None where `find_peak` times products."""
+    return _measure_multiply_adds(precision, 1) if _multiplies_in_registers(precision) else None
 
 
 def _multiplies_in_registers(precision: str) -> bool:
@@ -57,13 +62,15 @@ def _multiplies_in_registers(precision: str) -> bool:
     return is_arm and platform.system() != "Darwin" and precision == "float32"
 
 
-def _measure_multiply_adds(precision: str) -> Peak:
-    num_threads = torch.get_num_threads()
+def _measure_multiply_adds(precision: str, num_threads: int) -> Peak:
     threads = "1 thread" if num_threads == 1 else f"{num_threads} threads"
     flops = _native.measure_bfloat16_dots(num_threads) if precision == "bfloat16" else None
     if flops is not None:
         return Peak(flops=flops, reason=f"bfloat16 dot products on {threads}, measured here")
-    rates = {level: _native.measure_multiply_adds(level, num_threads) for level in _native.instruction_levels()}
+    # A level that adds bfloat16 instructions has no more for float32.
+    levels = [level for level in _native.instruction_levels() if not level.endswith("bf16")]
+    # All of them: some processors lower their clock for AVX-512.
+    rates = {level: _native.measure_multiply_adds(level, num_threads) for level in levels}
     level = max(rates, key=lambda level: rates[level])
     reason = f"float32 multiply-adds ({level}) on {threads}, measured here"
     if precision == "bfloat16":
