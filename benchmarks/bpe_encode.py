@@ -10,6 +10,7 @@ tokenizer are listed next to it ("import_seconds", "load_seconds"). rs-bpe knows
 part with --vocabulary cl100k, where homespun and the others use the same.
 """
 
+import os
 import shutil
 import tempfile
 import time
@@ -114,6 +115,7 @@ def main() -> None:
             "text": chosen.text.name,
             "num_bytes": num_bytes,
             "vocabulary": chosen.vocabulary,
+            "instructions": os.environ.get("HOMESPUN_INSTRUCTIONS", "all"),
             "cold": cold_rows,
             "warm": warm_rows,
         },

@@ -9,6 +9,7 @@ no further turn. Memory is what the process had at its peak above what it had be
 """
 
 import argparse
+import os
 import random
 import tempfile
 import time
@@ -100,6 +101,7 @@ def main() -> None:
             "megabytes": chosen.megabytes,
             "vocabulary": chosen.vocabulary,
             "limit_seconds": chosen.limit_seconds,
+            "instructions": os.environ.get("HOMESPUN_INSTRUCTIONS", "all"),
             "results": results,
         },
     )

@@ -9,6 +9,7 @@ one's own, so the vocabularies agree but for ties.
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -148,7 +149,13 @@ def main() -> None:
         f"bpe_train-{chosen.text.stem}-{chosen.vocab_size}",
         chosen,
         names,
-        {"text": chosen.text.name, "num_bytes": num_bytes, "vocab_size": chosen.vocab_size, "results": rows},
+        {
+            "text": chosen.text.name,
+            "num_bytes": num_bytes,
+            "vocab_size": chosen.vocab_size,
+            "instructions": os.environ.get("HOMESPUN_INSTRUCTIONS", "all"),
+            "results": rows,
+        },
     )
 
 

@@ -1,6 +1,7 @@
 """The border between Python and Rust: what arguments may be, what comes back, which error is raised."""
 
 import os
+import subprocess
 import sys
 import threading
 
@@ -147,3 +148,33 @@ def test_an_encoder_survives_a_fork():
         same = [array.tolist() for array in encoder.encode_batch(texts, "encode", 2)] == expected
         os._exit(0 if same else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+INSTRUCTIONS = """
+import subprocess
+import sys
+from homespun import _native
+from homespun.errors import ConfigError
+letters = [(bytes([byte]), byte) for byte in range(256)]
+try:
+    encoder = _native.Encoder([(id, token) for token, id in letters], [], [], [], _native.GPT2_PATTERN, 1 << 20)
+    print(sum(encoder.encode("One pre-token after another, 3 \u00e9 \u4e2d. " * 9, "encode")))
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_instructions_can_be_limited():
+    """Identity: no result depends on the environment variable, and a name it does not know is refused."""
+
+    def run(value: str) -> str:
+        environment = os.environ | {"HOMESPUN_INSTRUCTIONS": value}
+        command = [sys.executable, "-c", INSTRUCTIONS]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    sums = {run(value) for value in ("portable", "avx2", "avx512")}
+    assert len(sums) == 1
+    assert sums.pop().strip().isdigit()
+    message = run("sse9")
+    assert "HOMESPUN_INSTRUCTIONS" in message
+    assert '"sse9"' in message

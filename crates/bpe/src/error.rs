@@ -20,6 +20,10 @@ pub enum BpeError {
         reason: String,
     },
 
+    /// The environment names instructions that this crate is not compiled for.
+    #[error("the environment variable {variable} is {value:?}; it is portable, avx2 or avx512, or unset to use all that the processor has")]
+    UnknownInstructions { variable: &'static str, value: String },
+
     /// A special token is the empty string, which would occur everywhere.
     #[error("special token {index} is the empty string; remove it")]
     EmptySpecialToken {

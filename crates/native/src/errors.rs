@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 pub fn to_py(py: Python<'_>, error: &BpeError) -> PyErr {
     let class = match innermost(error) {
         BpeError::InvalidPattern { .. }
+        | BpeError::UnknownInstructions { .. }
         | BpeError::EmptySpecialToken { .. }
         | BpeError::DuplicateSpecialToken { .. }
         | BpeError::TooManySpecialTokens { .. }

@@ -19,6 +19,7 @@ mod scalar;
 use std::ops::{ControlFlow, Range};
 
 use crate::error::BpeError;
+use crate::processor::check_limit;
 
 use custom::CustomPattern;
 use gpt2::Gpt2;
@@ -86,8 +87,10 @@ impl Splitter {
     ///
     /// # Errors
     ///
-    /// [`BpeError::InvalidPattern`].
+    /// [`BpeError::InvalidPattern`]; [`BpeError::UnknownInstructions`], as everything that runs on chosen instructions
+    /// has a splitter.
     pub fn new(pattern: &str) -> Result<Self, BpeError> {
+        check_limit()?;
         let kind = if GPT2_SPELLINGS.contains(&pattern) {
             Kind::Gpt2(Gpt2)
         } else if pattern == GPT4_PATTERN {
