@@ -6,7 +6,7 @@ somebody else: whatever is read from one is checked.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from pathlib import Path
@@ -98,6 +98,27 @@ class RunResult:
     num_parameters: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One process that trained the run: its beginning, or a resume."""
+
+    began: str
+    """UTC, such as 2026-11-27T18:04:43Z."""
+    steps_done: int
+    """Optimizer steps that the run had behind it."""
+    version: str
+    """Of homespun."""
+    commit: str | None
+    """Of the git working tree that it was started in; null outside of one."""
+    uncommitted_changes: bool
+    """Whether files that git tracks differed from that commit."""
+
+    def __str__(self) -> str:
+        changes = " with uncommitted changes" if self.uncommitted_changes else ""
+        commit = f", commit {self.commit}{changes}" if self.commit else ""
+        return f"{self.began}, after step {self.steps_done:,}: homespun {self.version}{commit}"
+
+
 class _Member:
     """The path of one file or folder of a run directory."""
 
@@ -115,7 +136,7 @@ class RunDirectory:
     root: Path
 
     recipe = _Member("recipe.yaml")  # resolved: every key, no "auto" left
-    environment = _Member("environment.json")  # versions, machine, device and precision, and why they were chosen
+    environment = _Member("environment.json")  # versions, machine, device and precision with reasons, sessions
     tokenizer = _Member("tokenizer")  # a copy, so that the directory can be used anywhere
     entropy = _Member("entropy.json")  # exact bits of the validation documents, where the corpus has them
     metrics = _Member("metrics.jsonl")  # one JSON object a line: a `MetricsRecord`, by its "kind"
@@ -133,6 +154,16 @@ class RunDirectory:
     def list_checkpoints(self) -> list[Path]:
         """Finished checkpoints, oldest first."""
         return _list_steps(self.checkpoints, ".safetensors")
+
+    def best_checkpoint(self) -> Path | None:
+        """The checkpoint that `best_step` names, or None where none of them has been validated.
+
+        Raises:
+            RunError: `metrics.jsonl` is damaged.
+        """
+        paths = {step_of(path): path for path in self.list_checkpoints()}
+        step = best_step(self.read_validations(), paths)
+        return None if step is None else paths[step]
 
     def list_samples(self) -> list[Path]:
         """Sample files, oldest first."""
@@ -155,6 +186,10 @@ class RunDirectory:
         records = [*self.iter_metrics()]
         validation = [record for record in records if isinstance(record, ValidationRecord)]
         return [record for record in records if isinstance(record, TrainRecord)], validation
+
+    def read_validations(self) -> list[ValidationRecord]:
+        """Return the validation records of `metrics.jsonl` in the order written; faster than `read_metrics`."""
+        return [record for record in self.iter_metrics(1000) if isinstance(record, ValidationRecord)]
 
     def iter_metrics(self, max_buckets: int | None = None) -> Iterator[MetricsRecord]:
         """Yield the records of `metrics.jsonl`; every line is checked, also those that are left out.
@@ -187,6 +222,21 @@ class RunDirectory:
             yield from (records[index] for index in sorted(records))
             begin, number = end, number + len(lines)
 
+    def read_sessions(self) -> list[Session]:
+        """Return the processes that trained the run, in order; none for a run of a version that did not record them.
+
+        Raises:
+            RunError: environment.json is no JSON object, or its sessions are none.
+        """
+        if not self.environment.exists():
+            return []
+        check_regular(self.environment)
+        try:
+            values = parse_json(self.environment.read_bytes())
+            return build_from_json(list[Session], values.get("sessions", []))
+        except (ValueError, AttributeError) as error:
+            raise RunError(f"{self.environment}: its sessions are damaged: {error}; delete the file") from error
+
     def read_entropy(self) -> CorpusEntropy | None:
         """The corpus's exact bits, or None for text whose source is unknown.
 
@@ -210,6 +260,23 @@ class RunDirectory:
             RunError: the file holds no result.
         """
         return read_json_record(self.result, RunResult) if self.result.exists() else None
+
+
+def best_step(validations: Iterable[ValidationRecord], saved: Collection[int]) -> int | None:
+    """Return which of the steps `saved` has the lowest validation loss; None where none has been validated.
+
+    Losses of different texts do not compare, so only those count that scored the text of the latest: the head of the
+    validation set, whose length may have changed when the run resumed. The last step is scored on the head, then on
+    the whole.
+    """
+    scored = [record for record in validations if record.step in saved and isfinite(record.loss)]
+    if not scored:
+        return None
+    latest = max(scored, key=lambda record: record.step)  # of equals the first: the head
+    comparable = [
+        record for record in scored if (record.num_tokens, record.num_bytes) == (latest.num_tokens, latest.num_bytes)
+    ]
+    return min(comparable, key=lambda record: record.loss).step
 
 
 def step_of(path: Path) -> int:

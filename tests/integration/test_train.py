@@ -6,7 +6,6 @@ import signal
 
 import pytest
 import torch
-import yaml
 
 from homespun.cli.main import main
 from homespun.errors import CheckpointError, DataError, MissingFileError, RunError, StorageError
@@ -17,67 +16,16 @@ from homespun.records import ChangeRecord, RunDirectory
 from homespun.runs.load import load_run
 from homespun.seeding import derive_seed
 from homespun.training.events import CheckpointSaved, StepTaken
-from homespun.training.loop import train
-from homespun.training.recorder import Recorder
 from homespun.training.run import open_run
 from refusals import refuses
-
-STORY = "Once there was a {0}. The {0} met a {1}, and they were friends.<|endoftext|>"
-CREATURES = ["fox", "bear", "frog", "goose", "snail", "mouse", "cat", "owl"]
+from tiny import figures, make_world
+from tiny import run_tiny as run
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """A recipe with all it needs: text, tokenizer, token data sets."""
-    root = tmp_path_factory.mktemp("world")
-    stories = [STORY.format(one, other) for one in CREATURES for other in CREATURES]
-    (root / "train.txt").write_text("".join(stories * 3))
-    (root / "valid.txt").write_text("".join(stories[5::7]))
-    recipe = {
-        "name": "tiny",
-        "source": {"corpus": "files", "train": str(root / "train.txt"), "valid": str(root / "valid.txt")},
-        "tokenizer": {"vocab_size": 280},
-        "data": {name: str(root / name) for name in ("tokenizer", "train", "valid")},
-        "model": {
-            "vocab_size": 280, "context_length": 16, "d_model": 16, "num_layers": 1, "num_heads": 2, "d_ff": 32,
-        },
-        "optim": {"lr": 0.01, "schedule": {"warmup_steps": 2}},
-        "training": {"num_steps": 12, "batch_size": 4},
-        "execution": {"micro_batch": 2, "device": "cpu"},
-        "logging": {
-            "log_every": 1, "validation_every": 4, "validation_tokens": 64, "checkpoint_every": 5,
-            "sampling": {"every": 6, "prompts": ["Once"], "max_new_tokens": 5},
-        },
-    }  # fmt: skip
-    path = root / "tiny.yaml"
-    path.write_text(yaml.safe_dump(recipe))
-    prepare(load_recipe(path))
-    return path
-
-
-def run(world, root, overrides=(), stop_after=None, listener=lambda event: None):
-    """Train at `root`, or as far as `stop_after` steps, and return how it ended."""
-    with open_run(load_recipe(world, overrides), root) as opened, Recorder(opened.directory) as recorder:
-        done = opened.steps_done
-
-        def listen(event):
-            nonlocal done
-            recorder(event)
-            listener(event)
-            if isinstance(event, StepTaken):
-                done = event.step
-
-        # The step in progress counts: the loop asks before it tells.
-        return train(opened, listen, lambda: stop_after is not None and done + 1 >= stop_after)
-
-
-def figures(root):
-    """What bit-exact resume promises of the records; times differ."""
-    train_records, validations = RunDirectory(root).read_metrics()
-    return (
-        [(r.step, r.tokens, r.loss, r.lr, r.grad_norm) for r in train_records],
-        [(r.step, r.loss, r.num_tokens, r.num_bytes, r.whole) for r in validations],
-    )
+    return make_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +40,7 @@ def test_a_run_leaves_what_records_say(whole):
     directory = RunDirectory(whole)
     train_records, validations = directory.read_metrics()
     assert [r.step for r in train_records] == list(range(1, 13))
-    assert [(r.step, r.whole) for r in validations] == [(4, False), (8, False), (12, True)]
+    assert [(r.step, r.whole) for r in validations] == [(4, False), (8, False), (12, False), (12, True)]
     assert [path.name for path in directory.list_checkpoints()] == [
         "step-000010.safetensors",
         "step-000012.safetensors",
@@ -106,6 +54,7 @@ def test_a_run_leaves_what_records_say(whole):
     environment = json.loads(directory.environment.read_text())
     assert environment["peak_flops"]["flops"] > 0
     assert environment["device"]["reason"]
+    assert [session.steps_done for session in directory.read_sessions()] == [0]
     assert "auto" not in directory.recipe.read_text()
 
 
@@ -123,6 +72,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(world, whole, tmp_path, stops)
         assert RunDirectory(root).list_checkpoints()[-1].stem == f"step-{stop:06d}"
     assert run(world, root) is not None
     assert figures(root) == figures(whole)
+    assert [session.steps_done for session in RunDirectory(root).read_sessions()] == [0, *stops]
     ours, theirs = (load_run(path, device="cpu").model.state_dict() for path in (root, whole))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     for step in (6, 12):

@@ -14,12 +14,14 @@ from homespun.records import (
     ChangeRecord,
     RunDirectory,
     RunResult,
+    Session,
     TrainRecord,
     ValidationRecord,
     parse_record,
     write_json_record,
 )
 from homespun.reporting import write_report
+from homespun.reporting.report import render_report
 from homespun.reporting.run import read_run
 from refusals import refuses
 
@@ -99,6 +101,26 @@ def test_report_is_self_contained_and_complete(run):
     assert page.tags.count("svg") == 3
     for shown in ("1,234", "0.4000", "+0.1000", "exact entropy of the documents", "name: a<b", "<script>alert(1)"):
         assert shown in text, shown
+
+
+def test_sessions_and_changes_are_listed(run):
+    """Oracle: the records. A commit is text from somebody else's file."""
+    sessions = [
+        Session(
+            began="2026-11-27T18:04:43Z", steps_done=0, version="0.1.0", commit="<8ee4270>", uncommitted_changes=True
+        ),
+        Session(began="2026-11-28T09:00:00Z", steps_done=1500, version="0.2.0", commit=None, uncommitted_changes=False),
+    ]
+    run.environment.write_text(json.dumps({"sessions": [asdict(session) for session in sessions]}))
+    with run.metrics.open("a") as file:
+        change = ChangeRecord(step=1500, key="execution.micro_batch", before="2", after="4")
+        file.write(json.dumps(asdict(change)) + "\n")
+    page = render_report([read_run(run.root)])
+    assert (
+        "<li>2026-11-27T18:04:43Z, after step 0: homespun 0.1.0, commit &lt;8ee4270&gt; with uncommitted changes</li>"
+        "<li>2026-11-28T09:00:00Z, after step 1,500: homespun 0.2.0</li>"
+    ) in page
+    assert "<li>step 1,500: execution.micro_batch: 2 -&gt; 4</li>" in page
 
 
 def test_report_is_a_function_of_the_runs(run, tmp_path):

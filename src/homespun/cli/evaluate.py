@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from homespun.cli.parsing import CommandParser, parse_positive
+from homespun.cli.parsing import CHECKPOINT_HELP, CommandParser, parse_positive
 
 _DESCRIPTION = """\
 Loss, perplexity and bits per byte of a run's model on held-out text. Every token is scored once, in windows of the
@@ -15,7 +15,7 @@ def build_parser() -> CommandParser:
     parser = CommandParser("homespun evaluate", _DESCRIPTION)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     parser.add_argument("--data", type=Path, metavar="DIR", help="a token data set (default: the run's validation set)")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: the latest checkpoint")
+    parser.add_argument("--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
     parser.add_argument("--max-tokens", type=parse_positive, metavar="N", help="score only the first N tokens")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from homespun.cli.parsing import CommandParser, parse_count, parse_positive, read_text
+from homespun.cli.parsing import CHECKPOINT_HELP, CommandParser, parse_count, parse_positive, read_text
 from homespun.errors import ConfigError
 
 _RULE = "-" * 72
@@ -49,7 +49,7 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--stop", action="append", default=[], metavar="TEXT", help="end before this text; may be given several times"
     )
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: the latest checkpoint")
+    parser.add_argument("--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     return parser
 

@@ -56,6 +56,9 @@ class CommandParser(argparse.ArgumentParser):
         return name + equals + value
 
 
+CHECKPOINT_HELP = 'a file, or "best": the one with the lowest validation loss (default: the latest)'
+
+
 def parse_size(text: str) -> int:
     """Bytes of a size such as 200MB, 1.5GiB or 4096.
 

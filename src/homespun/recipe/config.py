@@ -101,7 +101,7 @@ class LoggingConfig:
     """Optimizer steps between training records in metrics.jsonl."""
 
     validation_every: int = 250
-    """Optimizer steps between validations; the end of a run is validated on the whole set."""
+    """Optimizer steps between validations; the end of a run is also validated on the whole set."""
 
     validation_tokens: int = 65_536
     """Tokens at the head of the validation set that are scored while training."""
@@ -110,7 +110,7 @@ class LoggingConfig:
     """Optimizer steps between checkpoints; the end of a run has one too."""
 
     keep_checkpoints: int = 2
-    """Number of latest checkpoints kept on disk."""
+    """Number of latest checkpoints kept, besides the best: of the steps validated and saved, the one of least loss."""
 
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     """Text that the model generates while it trains."""

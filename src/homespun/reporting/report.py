@@ -109,10 +109,9 @@ def render_run(run: ReportedRun) -> str:
             f"<p>Last validation at step {final.step:,}, on {scored}: "
             f"{final.num_tokens:,} tokens, {final.num_bytes:,} bytes, separators counted.</p>"
         )
+    section += _list("Sessions:", [str(session) for session in run.sessions])
     changes = [f"step {change.step:,}: {change.key}: {change.before} -> {change.after}" for change in run.changes]
-    if changes:
-        items = "".join(f"<li>{escape(escape_unprintable(change))}</li>" for change in changes)
-        section.append(f"<p>Changes during the run:</p>\n<ul>{items}</ul>")
+    section += _list("Changes during the run:", changes)
     notes = list(run.notes)
     if not_shown := count_not_shown(run):
         notes.append(f"not drawn: {not_shown:,} values that are not finite or too large")
@@ -126,6 +125,12 @@ def render_run(run: ReportedRun) -> str:
     if run.environment:
         section.append(_folded("environment", f"<pre>{escape(run.environment)}</pre>"))
     return "\n".join(section)
+
+
+def _list(heading: str, items: Sequence[str]) -> list[str]:
+    """Return a heading with its items, or nothing where there are none."""
+    listed = "".join(f"<li>{escape(escape_unprintable(item))}</li>" for item in items)
+    return [f"<p>{heading}</p>\n<ul>{listed}</ul>"] if items else []
 
 
 def _folded(summary: str, body: str) -> str:

@@ -11,6 +11,7 @@ from homespun.records import (
     ChangeRecord,
     RunDirectory,
     RunResult,
+    Session,
     TrainRecord,
     ValidationRecord,
     check_regular,
@@ -37,6 +38,7 @@ class ReportedRun:
     """Of a long run only the records that its curves need."""
     validation: list[ValidationRecord]
     changes: list[ChangeRecord]
+    sessions: list[Session]
     entropy: CorpusEntropy | None
     result: RunResult | None
     samples: list[tuple[int, str]]
@@ -97,6 +99,7 @@ def read_run(root: Path) -> ReportedRun:
         train=train,
         validation=validation,
         changes=[record for record in records if isinstance(record, ChangeRecord)],
+        sessions=read_if_sound(directory.read_sessions) or [],
         entropy=read_if_sound(directory.read_entropy),
         result=read_if_sound(directory.read_result),
         samples=[(step, text) for step, text in texts if text is not None],

@@ -15,6 +15,9 @@ from homespun.runs.claim import record_changes
 from homespun.runs.device import choose_device
 from homespun.tokenizer.tokenizer import Tokenizer
 
+BEST = "best"
+"""Names a run's best checkpoint where a file could be named."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedRun:
@@ -44,12 +47,13 @@ def load_run(
 
     Args:
         root: A run directory.
-        checkpoint: One of its checkpoints; None for the latest.
+        checkpoint: One of its checkpoints; None for the latest, "best" for the one with the lowest validation loss.
         device: Where to put the model.
 
     Raises:
-        MissingFileError: there is no run, or it has no checkpoint yet.
+        MissingFileError: there is no run, or it has no such checkpoint yet.
         CheckpointError: the checkpoint is damaged.
+        RunError: the best is asked for, and the run's records are damaged.
         ConfigError: the device is not there.
     """
     directory = RunDirectory(Path(root))
@@ -57,7 +61,7 @@ def load_run(
     config = load_recipe(directory.recipe)
     chosen = choose_device(device).value
     model = TransformerLM(config.model)
-    step = load_model(_latest_checkpoint(directory) if checkpoint is None else Path(checkpoint), model)
+    step = load_model(_find_checkpoint(directory, checkpoint), model)
     tokenizer = Tokenizer.load(directory.tokenizer)
     return TrainedRun(
         directory=directory, config=config, model=model.to(chosen), tokenizer=tokenizer, step=step, device=chosen
@@ -88,6 +92,20 @@ def begin_with_weights(directory: RunDirectory, config: RunConfig, model: Transf
     found = f"{checkpoint}, sha256 {sha256_of_file(checkpoint)}"
     record_changes(directory, [ChangeRecord(step=0, key="weights", before=f"seed {config.seed}", after=found)])
     return f"weights from {found}"
+
+
+def _find_checkpoint(directory: RunDirectory, checkpoint: str | PathLike[str] | None) -> Path:
+    if checkpoint is None:
+        return _latest_checkpoint(directory)
+    if checkpoint != BEST:
+        return Path(checkpoint)
+    best = directory.best_checkpoint()
+    if best is None:
+        raise MissingFileError(
+            f"{directory.root}: no checkpoint of this run has been validated; logging.validation_every and "
+            "logging.checkpoint_every have no step in common yet; leave --checkpoint out for the latest"
+        )
+    return best
 
 
 def _latest_checkpoint(directory: RunDirectory) -> Path:

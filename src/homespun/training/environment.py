@@ -1,22 +1,26 @@
-"""Record what a run computes on: versions, machine, choices with their reasons, peak FLOP/s."""
+"""Record what a run computes on, and when: versions, machine, choices with reasons, peak FLOP/s, sessions."""
 
 import json
 import os
 import platform
+import subprocess
 from dataclasses import asdict
+from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from homespun.errors import RunError
 from homespun.files import write_text_atomically
-from homespun.records import RunDirectory
+from homespun.records import RunDirectory, Session
 from homespun.runs.device import Choice, device_name
 from homespun.training.peak import Peak, find_peak
 from homespun.typed_json import build_from_json, parse_json
 
 _PACKAGES = ("homespun", "torch", "numpy", "safetensors")
+_GIT_SECONDS = 10.0
 
 
 def keep_environment(directory: RunDirectory, device: Choice, precision: Choice) -> Peak:
@@ -36,6 +40,46 @@ def keep_environment(directory: RunDirectory, device: Choice, precision: Choice)
         return build_from_json(Peak, parse_json(path.read_bytes())["peak_flops"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: states no peak_flops ({error!r}); delete the file to measure it again") from error
+
+
+def record_session(directory: RunDirectory, steps_done: int) -> Session:
+    """Add this process to the sessions in environment.json, and return what was added."""
+    commit, changes = find_commit(Path())
+    session = Session(
+        began=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        steps_done=steps_done,
+        version=version("homespun"),
+        commit=commit,
+        uncommitted_changes=changes,
+    )
+    values = parse_json(directory.environment.read_bytes())
+    values["sessions"] = [asdict(each) for each in [*directory.read_sessions(), session]]
+    write_text_atomically(directory.environment, json.dumps(values, indent=2) + "\n")
+    return session
+
+
+def find_commit(folder: Path) -> tuple[str | None, bool]:
+    """Return the commit of the git working tree around `folder`, and whether tracked files differ from it.
+
+    (None, False) where there is no working tree, no commit or no git, or git takes longer than a few seconds.
+    """
+    command = ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+    try:
+        # Without locks: this only looks, and must not get in the way of a git command in another terminal.
+        found = subprocess.run(
+            command,
+            capture_output=True,
+            timeout=_GIT_SECONDS,
+            check=False,
+            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None, False
+    lines = found.stdout.decode(errors="replace").splitlines()
+    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), None)
+    if found.returncode or commit is None or commit == "(initial)":
+        return None, False
+    return commit, any(not line.startswith("#") for line in lines)
 
 
 def describe_environment(device: Choice, precision: Choice, peak: Peak) -> dict[str, Any]:

@@ -40,7 +40,10 @@ def train(run: Run, listener: Listener, stop_asked: StopAsked = never_stop) -> R
         if is_last or done % logging.log_every == 0:
             listener(StepLogged(record=meter.record_step(done, outcome, peak_memory_bytes(device))))
         if is_last or done % logging.validation_every == 0:
-            listener(Validated(record=meter.record_validation(done, run.validate(whole=is_last))))
+            head = run.validate(whole=False)
+            listener(Validated(record=head))
+            if is_last and not head.whole:
+                listener(Validated(record=run.validate(whole=True)))
         if logging.sampling.prompts and (is_last or done % logging.sampling.every == 0):
             listener(Sampled(step=done, texts=run.sample()))
         if is_last or is_stopping or done % logging.checkpoint_every == 0:

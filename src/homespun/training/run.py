@@ -3,27 +3,27 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from homespun.accounting.totals import count_parameters, training_flops
 from homespun.checkpoint.checkpoint import Checkpoint, save_checkpoint
 from homespun.data.sampler import WindowSampler
 from homespun.errors import CheckpointError, RunError
-from homespun.evaluation.evaluate import Evaluation, evaluate_dataset
+from homespun.evaluation.evaluate import evaluate_dataset
 from homespun.files import atomic_path, make_directory, storage_errors
 from homespun.generation.generate import decode_batch
 from homespun.generation.sampling import Sampling
 from homespun.locks import hold_lock
 from homespun.recipe.config import RunConfig
 from homespun.recipe.data import Fingerprints, RunData, open_data
-from homespun.records import RunDirectory, write_json_record
+from homespun.records import RunDirectory, ValidationRecord, best_step, step_of, write_json_record
 from homespun.runs.claim import claim_run_directory
 from homespun.runs.device import check_memory, resolve
 from homespun.runs.load import begin_with_weights
 from homespun.seeding import derive_seed
 from homespun.training.engine import Engine, StepOutcome
-from homespun.training.environment import keep_environment
+from homespun.training.environment import keep_environment, record_session
 from homespun.training.meter import Meter, MeterState
 from homespun.training.rng import RngState, undisturbed_rng
 from homespun.typed_json import build_from_json
@@ -71,6 +71,8 @@ class Run:
     meter: Meter
     explanation: list[str]
     """What was chosen for this machine and why, one line per choice."""
+    validations: list[ValidationRecord] = field(default_factory=list)
+    """All of the run so far: they decide which checkpoint is the best."""
     steps_done: int = 0
     samples_consumed: int = 0
 
@@ -91,10 +93,10 @@ class Run:
         self.samples_consumed += batch_size
         return outcome
 
-    def validate(self, *, whole: bool) -> Evaluation:
+    def validate(self, *, whole: bool) -> ValidationRecord:
         """Score the validation set, or the head of it that the recipe names."""
         with undisturbed_rng():
-            return evaluate_dataset(
+            evaluation = evaluate_dataset(
                 self.engine.model,
                 self.data.valid,
                 context_length=self.config.model.context_length,
@@ -102,6 +104,9 @@ class Run:
                 max_tokens=None if whole else self.config.logging.validation_tokens,
                 precision_context=self.engine.autocast,
             )
+        record = self.meter.record_validation(self.steps_done, evaluation)
+        self.validations.append(record)
+        return record
 
     def sample(self) -> list[str]:
         """Continue the recipe's prompts; the same step always gives the same text."""
@@ -123,7 +128,7 @@ class Run:
         return [prompt + text for prompt, text in zip(settings.prompts, texts, strict=True)]
 
     def save(self) -> Path:
-        """Save a checkpoint, remove those beyond `logging.keep_checkpoints`, and return the new one's path.
+        """Save a checkpoint, remove those that need not be kept, and return the new one's path.
 
         Raises:
             StorageError: the disk is full or refuses; the older checkpoints are still there.
@@ -143,10 +148,17 @@ class Run:
         return path
 
     def remove_old_checkpoints(self) -> None:
-        """Keep the latest `logging.keep_checkpoints` checkpoints."""
+        """Keep the latest `logging.keep_checkpoints` checkpoints, and the best.
+
+        No file names the best: a validation is recorded before the checkpoint of its step is saved, so the records and
+        the checkpoints that are there determine it after a kill too.
+        """
+        checkpoints = self.directory.list_checkpoints()
+        best = best_step(self.validations, {step_of(path) for path in checkpoints})
         with storage_errors(self.directory.checkpoints):
-            for old in self.directory.list_checkpoints()[: -self.config.logging.keep_checkpoints]:
-                old.unlink()
+            for old in checkpoints[: -self.config.logging.keep_checkpoints]:
+                if step_of(old) != best:
+                    old.unlink()
 
     def restore(self, path: Path) -> None:
         """Restore everything as it was when the checkpoint at `path` was saved, or change nothing.
@@ -166,6 +178,7 @@ class Run:
             )
         self.steps_done = checkpoint.load_into(self.engine.model, self.engine.optimizer)
         self.samples_consumed = state.samples_consumed
+        self.validations = self.directory.read_validations()
         self.meter.restore(state.meter)
         # Last: whatever is built or loaded above may draw from a generator.
         state.rng.restore()
@@ -221,6 +234,7 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
             run.explanation.append(begin_with_weights(directory, config, run.engine.model, data.tokenizer))
         # After restoring, which refuses data that have changed.
         _keep_data(directory, data)
+        run.explanation.append(f"session {record_session(directory, run.steps_done)}")
         yield run
 
 
