@@ -101,7 +101,7 @@ def print_speed() -> None:
     hardware = choose_precision("auto", "cpu")
     peaks = {precision: find_peak("cpu", precision) for precision in dict.fromkeys(("float32", hardware.value))}
     for precision, peak in peaks.items():
-        core = find_core_peak(precision)
+        core = find_core_peak(precision) if torch.get_num_threads() > 1 else None
         print_row(f"peak {precision}", f"{peak}; {core.flops / 1e12:.3g} on one" if core else peak)
     if "bfloat16" not in peaks:
         print_row("peak bfloat16", f"none: {hardware.reason}")
