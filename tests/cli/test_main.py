@@ -20,7 +20,7 @@ HOMESPUN = [sys.executable, "-m", "homespun"]
 def test_every_command_has_its_file_and_every_file_its_command():
     """Oracle: the files that define `main(arguments)`."""
     files = {
-        " ".join(path.relative_to(SOURCE).with_suffix("").parts)
+        " ".join(path.relative_to(SOURCE).with_suffix("").parts).replace("_", "-")
         for path in SOURCE.rglob("*.py")
         if "def main(arguments: list[str]) -> int:" in path.read_text(encoding="utf-8")
     }

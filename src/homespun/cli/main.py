@@ -30,6 +30,7 @@ COMMANDS = {
     "tokenizer verify": "compare its ids and merges with a reference and with other libraries",
     "prepare": "make what a recipe needs: text, tokenizer, token data sets",
     "train": "train a model by a recipe; resumes by itself",
+    "check-resume": "check that a recipe trains to the same bits, interrupted or not, on this machine",
     "evaluate": "loss, perplexity and bits per byte of a run on held-out text",
     "generate": "continue a prompt with a trained model",
     "estimate": "parameters, FLOPs, memory and days of a model, without running it",
@@ -97,7 +98,7 @@ def run_command(arguments: list[str]) -> int:
             raise ConfigError(f"{group} has no command {word!r}; the commands are {', '.join(known)}")
         name = f"{name} {word}".strip()
     try:
-        return import_module(f"homespun.cli.{name.replace(' ', '.')}").main(rest)
+        return import_module(f"homespun.cli.{name.replace(' ', '.').replace('-', '_')}").main(rest)
     except SystemExit as exit_:
         # argparse ends the process after --help; its output is not flushed yet.
         return int(exit_.code or 0)

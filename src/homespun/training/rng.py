@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from homespun.seeding import derive_seed
+
 _NUMPY_WORDS = 624
 
 
@@ -87,6 +89,16 @@ class RngState:
         # A run may resume on a machine with fewer devices, or none.
         states = self.cuda.split(",") if self.cuda and torch.cuda.is_available() else []
         return map(_from_hex, states[: torch.cuda.device_count()])
+
+
+def seed_generators(seed: int) -> None:
+    """Seed Python's and NumPy's generators for a run that begins; torch's are seeded where its weights are drawn.
+
+    These two begin in another state in each process, so what a run draws from them, and what its checkpoints hold,
+    would not be a function of its recipe.
+    """
+    random.seed(derive_seed(seed, "python"))
+    np.random.seed(derive_seed(seed, "numpy") % 2**32)  # noqa: NPY002
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from homespun.seeding import derive_seed
 from homespun.training.engine import Engine, StepOutcome
 from homespun.training.environment import keep_environment, record_session
 from homespun.training.meter import Meter, MeterState
-from homespun.training.rng import RngState, undisturbed_rng
+from homespun.training.rng import RngState, seed_generators, undisturbed_rng
 from homespun.typed_json import build_from_json
 
 
@@ -207,6 +207,7 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
     with hold_lock(root):
         directory, changes = claim_run_directory(root, config)
         peak = keep_environment(directory, device, precision)
+        seed_generators(config.seed)
         run = Run(
             config=config,
             directory=directory,
