@@ -105,4 +105,10 @@ impl<'a> Matrix<'a> {
     pub(super) fn line(&self, line: usize, from: usize, len: usize) -> &'a [f32] {
         &self.lines[line * self.stride + from..][..len]
     }
+
+    /// Elements from the beginning of a line on: it, and what follows it.
+    #[inline(always)]
+    pub(super) fn lines_from(&self, line: usize) -> &'a [f32] {
+        &self.lines[line * self.stride..]
+    }
 }

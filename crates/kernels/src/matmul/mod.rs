@@ -16,25 +16,28 @@ mod tile;
 
 pub use crate::arithmetic::Precision;
 pub use matrix::Matrix;
-pub(crate) use pack::{pack, Panels};
-use pack::{Pack, PanelWidth};
+pub(crate) use pack::pack;
+use pack::{pack_shared, PanelWidth};
 pub(crate) use product::Product;
 
 use crate::level::Level;
 use crate::pool::Pool;
 use crate::vector::MAX_TILE_ROWS;
 
-/// Words of the inner dimension between two visits of a tile: 16 KiB of a panel of 16 columns.
+/// Words of the inner dimension between two visits of a tile: 16 KiB of a panel of 16 columns, 32 KiB of one of 32.
 const INNER_BLOCK: usize = 256;
 
-/// Words of the right matrix packed at a time where the product is small enough to be passed over again: 2 MiB.
-const SLAB_WORDS: usize = 1 << 19;
+/// Words of the right matrix packed at a time where the product is small enough to be passed over again: 1 MiB.
+const SLAB_WORDS: usize = 1 << 18;
 
 /// Words of the right matrix packed at a time at the most: 32 MiB.
 const MOST_SLAB_WORDS: usize = 1 << 23;
 
+/// What one thread computes at a time: some hundred microseconds, so that a core that is busy elsewhere gets fewer.
+const PIECE_FLOPS: usize = 1 << 26;
+
 /// Rows of the product that one thread computes at a time, at the most.
-const MOST_PIECE_ROWS: usize = 96;
+const MOST_PIECE_ROWS: usize = 192;
 
 /// What a product begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,24 +69,16 @@ pub fn multiply(pool: &Pool, precision: Precision, a: Matrix<'_>, b: Matrix<'_>,
     let most = if num_rows < inner { SLAB_WORDS } else { MOST_SLAB_WORDS };
     let slab = (most / padded_columns).next_multiple_of(INNER_BLOCK);
     let slab = slab.min(inner.div_ceil(steps));
-    let share = num_rows.div_ceil(8 * pool.num_threads());
+    let flops = 2 * num_rows * num_columns * (slab * steps).min(inner);
+    let pieces_a_thread = (flops / pool.num_threads() / PIECE_FLOPS).clamp(1, 8);
+    let share = num_rows.div_ceil(pieces_a_thread * pool.num_threads());
     let piece_rows = share.next_multiple_of(MAX_TILE_ROWS).min(MOST_PIECE_ROWS);
     pool.with_scratch(slab * padded_columns, |packed| {
         for from in (0..inner).step_by(slab * steps) {
             let block = from..(from + slab * steps).min(inner);
-            let len = block.len().div_ceil(steps);
-            let packed = &mut packed[..len * padded_columns];
-            let panels = packed.chunks_mut(len * width).enumerate();
-            pool.for_each(panels, |(panel, packed)| {
-                let columns = panel * width..((panel + 1) * width).min(num_columns);
-                let columns = b.part(block.clone(), columns);
-                level.run_product(precision, Pack { columns, packed });
-            });
-            let panels = Panels {
-                words: packed,
-                len,
-                precision,
-            };
+            let right = b.part(block.clone(), 0..num_columns);
+            let packed = &mut packed[..block.len().div_ceil(steps) * padded_columns];
+            let panels = pack_shared(pool, precision, level, right, packed);
             let start = if from == 0 { start } else { Start::Sum };
             let pieces = c.chunks_mut(piece_rows * num_columns).enumerate();
             pool.for_each(pieces, |(piece, c)| {

@@ -4,7 +4,11 @@ use super::matrix::Matrix;
 use super::{Precision, INNER_BLOCK};
 use crate::arithmetic::Arithmetic;
 use crate::level::{Level, ProductWork};
+use crate::pool::Pool;
 use crate::vector::{Vector, MAX_LEN};
+
+/// Rows of the right matrix, as words, that one thread packs at a time where it lies by rows.
+const PACKED_ROWS: usize = 64;
 
 /// A packed right matrix: panel after panel, each of `len` rows of words as wide as a tile.
 #[derive(Clone, Copy)]
@@ -39,10 +43,8 @@ pub(crate) fn pack_as<'a>(precision: Precision, level: Level, b: Matrix<'_>, pac
     if packed.len() < size {
         packed.resize(size, 0.0);
     }
-    for (panel, packed) in packed[..size].chunks_mut((len * width).max(1)).enumerate() {
-        let columns = b.part(0..b.num_rows(), panel * width..((panel + 1) * width).min(num_columns));
-        level.run_product(precision, Pack { columns, packed });
-    }
+    let panels = packed[..size].chunks_mut((len * width).max(1)).collect();
+    level.run_product(precision, Pack { columns: b, panels });
     Panels {
         words: &packed[..size],
         len,
@@ -50,11 +52,50 @@ pub(crate) fn pack_as<'a>(precision: Precision, level: Level, b: Matrix<'_>, pac
     }
 }
 
-/// Packs at most as many columns as a tile has, so that the words of each row follow each other; columns that are lacking
-/// are zeros.
+/// Packs a matrix into memory of its size, on all threads.
+pub(super) fn pack_shared<'a>(
+    pool: &Pool,
+    precision: Precision,
+    level: Level,
+    b: Matrix<'_>,
+    packed: &'a mut [f32],
+) -> Panels<'a> {
+    let (width, num_columns) = (level.run_product(precision, PanelWidth), b.num_columns());
+    let (steps, len) = (precision.steps(), b.num_rows().div_ceil(precision.steps()));
+    let panels = packed.chunks_mut(len * width);
+    let mut works = Vec::new();
+    if b.is_by_rows {
+        // Rows of all panels at a time: memory is read in its order.
+        works.extend((0..b.num_rows()).step_by(PACKED_ROWS * steps).map(|first| Pack {
+            columns: b.part(first..(first + PACKED_ROWS * steps).min(b.num_rows()), 0..num_columns),
+            panels: Vec::new(),
+        }));
+        for panel in panels {
+            let rows = panel.chunks_mut(PACKED_ROWS * width);
+            works
+                .iter_mut()
+                .zip(rows)
+                .for_each(|(work, rows)| work.panels.push(rows));
+        }
+    } else {
+        works.extend((0..num_columns).step_by(width).zip(panels).map(|(first, panel)| Pack {
+            columns: b.part(0..b.num_rows(), first..(first + width).min(num_columns)),
+            panels: vec![panel],
+        }));
+    }
+    pool.for_each(works, |work| level.run_product(precision, work));
+    Panels {
+        words: packed,
+        len,
+        precision,
+    }
+}
+
+/// Packs columns, those of each tile into a panel, so that the words of each row follow each other; columns that the last
+/// panel lacks are zeros.
 pub(super) struct Pack<'a> {
     pub columns: Matrix<'a>,
-    pub packed: &'a mut [f32],
+    pub panels: Vec<&'a mut [f32]>,
 }
 
 impl ProductWork for Pack<'_> {
@@ -62,27 +103,36 @@ impl ProductWork for Pack<'_> {
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
-        let Self { columns, packed } = self;
+        let Self { columns, mut panels } = self;
         let (width, len, num_columns) = (2 * A::V::LEN, columns.num_rows(), columns.num_columns());
         if columns.is_by_rows {
-            for (k, words) in packed.chunks_exact_mut(width).enumerate() {
-                let [first, second] = lines::<A>(columns, k * A::STEPS, 0, num_columns);
-                for (place, words) in (0..).step_by(A::V::LEN).zip(words.chunks_exact_mut(A::V::LEN)) {
-                    join::<A>(first, second, place).store(words);
+            for k in 0..len.div_ceil(A::STEPS) {
+                let [first, second] = lines::<A>(columns, k * A::STEPS, num_columns);
+                for (panel, words) in panels.iter_mut().enumerate() {
+                    let words = &mut words[k * width..][..width];
+                    for (place, words) in (panel * width..)
+                        .step_by(A::V::LEN)
+                        .zip(words.chunks_exact_mut(A::V::LEN))
+                    {
+                        join::<A>(first, second, place).store(words);
+                    }
                 }
             }
             return;
         }
-        if num_columns < width {
-            packed.fill(0.0);
-        }
         let mut words = [0.0; INNER_BLOCK];
         let block = INNER_BLOCK * A::STEPS;
-        for column in 0..num_columns {
-            for (from, packed) in (0..len).step_by(block).zip(packed.chunks_mut(width * INNER_BLOCK)) {
-                pack_line::<A>(columns.line(column, from, block.min(len - from)), &mut words);
-                for (row, word) in packed.chunks_exact_mut(width).zip(&words) {
-                    row[column] = *word;
+        for (first_column, panel) in (0..num_columns).step_by(width).zip(panels) {
+            if num_columns - first_column < width {
+                panel.fill(0.0);
+            }
+            for (from, packed) in (0..len).step_by(block).zip(panel.chunks_mut(width * INNER_BLOCK)) {
+                for column in 0..width.min(num_columns - first_column) {
+                    let line = columns.line(first_column + column, from, block.min(len - from));
+                    pack_line::<A>(line, &mut words);
+                    for (row, word) in packed.chunks_exact_mut(width).zip(&words) {
+                        row[column] = *word;
+                    }
                 }
             }
         }
@@ -113,30 +163,40 @@ fn pack_line<A: Arithmetic>(line: &[f32], words: &mut [f32; INNER_BLOCK]) {
     }
 }
 
-/// Packs rows of `a`, which lies by columns, from an inner index on, so that the words of each tile's rows at an inner
-/// index follow each other. What follows the last of them is overwritten, up to a register.
+/// Packs rows of `a`, which lies by columns, from an inner index on, so that the words of a tile's rows at an inner index
+/// follow each other. The next tile's begin [`tile_words`] later.
 #[inline(always)]
 pub(super) fn pack_rows<A: Arithmetic>(a: Matrix<'_>, from: usize, len: usize, packed: &mut [f32]) {
-    let (group, num_words) = (A::V::TILE_ROWS, len.div_ceil(A::STEPS));
-    for (number, first_row) in (0..a.num_rows()).step_by(group).enumerate() {
-        let packed = &mut packed[number * group * num_words..];
-        for k in 0..num_words {
-            // More rows than the tile has: their words are overwritten by the next ones.
-            let [first, second] = lines::<A>(a, from + k * A::STEPS, first_row, a.num_rows() - first_row);
-            join::<A>(first, second, 0).store(&mut packed[k * group..]);
+    let (rows, last) = (A::V::TILE_ROWS, from + len - 1);
+    for k in 0..len.div_ceil(A::STEPS) {
+        let first = a.lines_from(from + k * A::STEPS);
+        let second = if A::STEPS == 2 && from + k * A::STEPS < last {
+            a.lines_from(from + k * A::STEPS + 1)
+        } else {
+            &[]
+        };
+        let tiles = packed.chunks_exact_mut(tile_words::<A>());
+        for (place, packed) in (0..a.num_rows()).step_by(rows).zip(tiles) {
+            // A register is longer than a tile has rows: its last words are overwritten by the next ones.
+            join::<A>(first, second, place).store(&mut packed[k * rows..]);
         }
     }
 }
 
+/// The words of a packed tile's rows, and some more, which the last register overwrites.
+pub(super) const fn tile_words<A: Arithmetic>() -> usize {
+    A::V::TILE_ROWS * INNER_BLOCK + MAX_LEN
+}
+
 /// The lines of a matrix that the words of an inner index join; the second is empty where there is none.
 #[inline(always)]
-fn lines<'a, A: Arithmetic>(matrix: Matrix<'a>, line: usize, from: usize, len: usize) -> [&'a [f32]; 2] {
+fn lines<'a, A: Arithmetic>(matrix: Matrix<'a>, line: usize, len: usize) -> [&'a [f32]; 2] {
     let second = if A::STEPS == 2 && line + 1 < matrix.num_lines {
-        matrix.line(line + 1, from, len)
+        matrix.line(line + 1, 0, len)
     } else {
         &[]
     };
-    [matrix.line(line, from, len), second]
+    [matrix.line(line, 0, len), second]
 }
 
 /// A register of words of two lines, from a place on.

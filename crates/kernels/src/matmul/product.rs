@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 
 use super::matrix::Matrix;
-use super::pack::{pack_lines, pack_rows, Panels};
+use super::pack::{pack_lines, pack_rows, tile_words, Panels};
 use super::tile::{add_tile, Lines, PackedLines, PackedRows};
 use super::{Start, INNER_BLOCK};
 use crate::arithmetic::{Arithmetic, Float32};
 use crate::level::{ProductWork, Work};
-use crate::vector::{Vector, MAX_LEN, MAX_TILE_ROWS};
+use crate::vector::{Vector, MAX_TILE_ROWS};
 
 thread_local! {
     /// Rows of a left matrix, packed.
@@ -62,7 +62,7 @@ impl Product<'_> {
         } = self;
         let (width, tile_rows) = (2 * A::V::LEN, A::V::TILE_ROWS);
         let (num_rows, inner) = (a.num_rows(), a.num_columns());
-        let size = num_rows.next_multiple_of(tile_rows) * INNER_BLOCK + MAX_LEN;
+        let size = num_rows.div_ceil(tile_rows) * tile_words::<A>();
         let reads_lines = a.is_by_rows && A::STEPS == 1;
         if !reads_lines && packed_rows.len() < size {
             packed_rows.resize(size, 0.0);
@@ -83,16 +83,16 @@ impl Product<'_> {
                     let size = (tile_rows.min(num_rows - row), width.min(num_columns - first_column));
                     let c = &mut c[row * stride + first_column..];
                     if !a.is_by_rows {
-                        let rows = &packed_rows[row * num_words..][..tile_rows * num_words];
-                        add_tile::<A>(&PackedRows(rows), right, c, stride, size, start);
+                        let rows = &packed_rows[row / tile_rows * tile_words::<A>()..][..tile_rows * num_words];
+                        add_tile::<A>(PackedRows(rows), right, c, stride, size, start);
                     } else if reads_lines {
                         // Rows beyond the last are computed as the last, and not stored.
                         let line = |r: usize| a.line((row + r).min(num_rows - 1), from, len);
                         let lines: [&[f32]; MAX_TILE_ROWS] = std::array::from_fn(line);
-                        add_tile::<A>(&Lines(lines), right, c, stride, size, start);
+                        add_tile::<A>(Lines(lines), right, c, stride, size, start);
                     } else {
                         let lines = &packed_rows.as_chunks().0[row..][..tile_rows];
-                        add_tile::<A>(&PackedLines(lines), right, c, stride, size, start);
+                        add_tile::<A>(PackedLines(lines), right, c, stride, size, start);
                     }
                 }
             }

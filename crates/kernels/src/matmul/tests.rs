@@ -175,6 +175,22 @@ fn a_product_may_be_added_in_pieces_of_its_inner_dimension() {
     }
 }
 
+// Oracle: the definition. The right matrix does not fit the memory that it is packed into at a time.
+#[test]
+fn a_long_product_is_passed_over_again() {
+    let (m, k, n) = (3, 6001, 200);
+    let (left, right) = (numbers(m * k, 1), numbers(k * n, 2));
+    for precision in [Precision::Float32, Precision::Bfloat16] {
+        for is_by_rows in [false, true] {
+            let (a, b) = (Matrix::by_rows(&left, m, k), shaped(&right, k, n, is_by_rows));
+            let (mut found, mut expected) = (vec![0.5; m * n], vec![0.5; m * n]);
+            multiply(&Pool::new(2), precision, a, b, &mut found, Start::Sum);
+            multiply_by_definition(precision, a, b, &mut expected, Start::Sum);
+            assert_eq!(found, expected, "{precision:?}");
+        }
+    }
+}
+
 // Oracle: the definition. What was packed has more rows than the left matrix has columns.
 #[test]
 fn one_thread_multiplies_what_was_packed() {

@@ -5,38 +5,61 @@ use crate::arithmetic::Arithmetic;
 use crate::vector::{Vector, MAX_TILE_ROWS};
 
 /// Rows of a left matrix, as words.
-pub(super) trait Left {
-    /// Returns the words of some rows at a place of the inner dimension.
-    fn at<V: Vector>(&self, row: usize, k: usize) -> f32;
+pub(super) trait Left: Copy {
+    /// Returns the first words of each row: the loop is known not to leave them, and checks nothing.
+    fn first(self, len: usize) -> Self;
+
+    /// Returns the words of the rows at a place of the inner dimension.
+    fn at<V: Vector>(&self, k: usize) -> impl Fn(usize) -> f32;
 }
 
 /// Rows as they lie in a matrix by rows.
+#[derive(Clone, Copy)]
 pub(super) struct Lines<'a>(pub [&'a [f32]; MAX_TILE_ROWS]);
 
 impl Left for Lines<'_> {
     #[inline(always)]
-    fn at<V: Vector>(&self, row: usize, k: usize) -> f32 {
-        self.0[row][k]
+    fn first(self, len: usize) -> Self {
+        Self(self.0.map(|line| &line[..len]))
+    }
+
+    #[inline(always)]
+    fn at<V: Vector>(&self, k: usize) -> impl Fn(usize) -> f32 {
+        move |row| self.0[row][k]
     }
 }
 
 /// Rows that were packed one after the other.
+#[derive(Clone, Copy)]
 pub(super) struct PackedLines<'a>(pub &'a [[f32; INNER_BLOCK]]);
 
 impl Left for PackedLines<'_> {
     #[inline(always)]
-    fn at<V: Vector>(&self, row: usize, k: usize) -> f32 {
-        self.0[row][k]
+    fn first(self, _: usize) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn at<V: Vector>(&self, k: usize) -> impl Fn(usize) -> f32 {
+        let rows = &self.0[..V::TILE_ROWS];
+        move |row| rows[row][k]
     }
 }
 
 /// Rows whose words at a place of the inner dimension were packed together.
+#[derive(Clone, Copy)]
 pub(super) struct PackedRows<'a>(pub &'a [f32]);
 
 impl Left for PackedRows<'_> {
     #[inline(always)]
-    fn at<V: Vector>(&self, row: usize, k: usize) -> f32 {
-        self.0[k * V::TILE_ROWS + row]
+    fn first(self, _: usize) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn at<V: Vector>(&self, k: usize) -> impl Fn(usize) -> f32 {
+        let words = &self.0[k * V::TILE_ROWS..][..V::TILE_ROWS];
+        move |row| words[row]
     }
 }
 
@@ -44,7 +67,7 @@ impl Left for PackedRows<'_> {
 /// `c` begins at its first element.
 #[inline(always)]
 pub(super) fn add_tile<A: Arithmetic>(
-    left: &impl Left,
+    left: impl Left,
     right: &[f32],
     c: &mut [f32],
     stride: usize,
@@ -66,7 +89,7 @@ pub(super) fn add_tile<A: Arithmetic>(
 }
 
 #[inline(always)]
-fn add_whole_tile<A: Arithmetic>(left: &impl Left, right: &[f32], c: &mut [f32], stride: usize, start: Start) {
+fn add_whole_tile<A: Arithmetic>(left: impl Left, right: &[f32], c: &mut [f32], stride: usize, start: Start) {
     let (rows, len) = (A::V::TILE_ROWS, A::V::LEN);
     let mut sums = [[A::V::splat(0.0); 2]; MAX_TILE_ROWS];
     if start == Start::Sum {
@@ -75,10 +98,14 @@ fn add_whole_tile<A: Arithmetic>(left: &impl Left, right: &[f32], c: &mut [f32],
             *sums = [A::V::load(c), A::V::load(&c[len..])];
         }
     }
-    for (k, right) in right.chunks_exact(2 * len).enumerate().take(INNER_BLOCK) {
+    let num_words = (right.len() / (2 * len)).min(INNER_BLOCK);
+    let left = left.first(num_words);
+    for k in 0..num_words {
+        let right = &right[k * 2 * len..][..2 * len];
         let right = [A::V::load(right), A::V::load(&right[len..])];
+        let words = left.at::<A::V>(k);
         for (r, sums) in sums.iter_mut().enumerate().take(rows) {
-            let left = A::V::splat(left.at::<A::V>(r, k));
+            let left = A::V::splat(words(r));
             *sums = [A::mul_add(left, right[0], sums[0]), A::mul_add(left, right[1], sums[1])];
         }
     }
