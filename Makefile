@@ -102,7 +102,7 @@ clean: ## remove .venv and the Rust build
 	@touch $@
 
 .venv/.dev: .venv/.train
-	$(BIN)/python tools/requirements.py train scale dev | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
+	$(BIN)/python tools/requirements.py train track scale dev | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
 	@touch $@
 
 # Build the extension with a Cargo profile, into src/homespun; the package itself is installed once.

@@ -1,6 +1,6 @@
 """Print the packages that the project needs, one a line: its own and those of the extras named as arguments.
 
-    python tools/requirements.py train scale dev | pip install -r /dev/stdin -c constraints.txt
+    python tools/requirements.py train track scale dev | pip install -r /dev/stdin -c constraints.txt
 
 So that packages and the Rust build are separate steps of the Makefile, each with its own stamp and time.
 """

@@ -62,6 +62,7 @@ class ClusterError(HomespunError, RuntimeError):
 
 EXTRAS = {
     "train": ("torch", "einops", "jaxtyping", "safetensors"),
+    "track": ("tensorboard", "wandb"),
     "scale": ("fsspec", "pyarrow", "ray"),
     "bench": ("tiktoken", "tokenizers", "regex", "rustbpe", "bpeasy", "gigatoken", "rs-bpe"),
 }

@@ -115,7 +115,7 @@ class Session:
 
     def __str__(self) -> str:
         changes = " with uncommitted changes" if self.uncommitted_changes else ""
-        commit = f", commit {self.commit}{changes}" if self.commit else ""
+        commit = f", commit {self.commit[:10]}{changes}" if self.commit else ""
         return f"{self.began}, after step {self.steps_done:,}: homespun {self.version}{commit}"
 
 
@@ -144,6 +144,8 @@ class RunDirectory:
     samples = _Member("samples")  # step-000500.txt
     result = _Member("result.json")  # a `RunResult`; its existence says that the run has finished
     report = _Member("report.html")
+    tensorboard = _Member("tensorboard")  # event files, where logging.track has it
+    wandb = _Member("wandb")  # files of Weights & Biases, where logging.track has it
 
     def checkpoint_at(self, step: int) -> Path:
         return self.checkpoints / f"step-{step:06d}.safetensors"

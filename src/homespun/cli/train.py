@@ -46,15 +46,20 @@ def train_with_console(config: RunConfig, root: Path) -> bool:
     from homespun.training.loop import train
     from homespun.training.recorder import Recorder
     from homespun.training.run import open_run
+    from homespun.training.tracking.trackers import Trackers
 
     with open_run(config, root) as run:
         console = TrainingConsole(run.config.training.num_steps, run.steps_done)
         for line in run.explanation:
             console.print_line(line)
-        with Recorder(run.directory) as record, console:
+        trackers = Trackers(run.directory, run.config, run.steps_done)
+        with Recorder(run.directory) as record, trackers as track, console:
+            for line in track.explanation:
+                console.print_line(line)
 
             def listen(event: Event) -> None:
                 record(event)
+                track(event)
                 console(event)
 
             with stop_on_interrupt(console.tell_stopping) as stop_asked:

@@ -18,6 +18,7 @@ from homespun.tokenizer.config import TokenizerConfig
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Tracker = Literal["tensorboard", "wandb"]
 _MAX_NAME_BYTES = 200
 """Below the 255 of common file systems: names of files made from it must fit too."""
 
@@ -112,10 +113,17 @@ class LoggingConfig:
     keep_checkpoints: int = 2
     """Number of latest checkpoints kept, besides the best: of the steps validated and saved, the one of least loss."""
 
+    track: list[Tracker] = field(default_factory=list)
+    """Experiment trackers, besides metrics.jsonl: tensorboard, wandb (offline where you are not logged in)."""
+
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     """Text that the model generates while it trains."""
 
     def __post_init__(self) -> None:
+        for tracker in self.track:
+            check_choice("logging.track", tracker, get_args(Tracker))
+        if len(set(self.track)) < len(self.track):
+            raise ConfigError(f"logging.track = {self.track} names a tracker twice")
         for name in ("log_every", "validation_every", "validation_tokens", "checkpoint_every", "keep_checkpoints"):
             check_at_least(f"logging.{name}", getattr(self, name), 1)
 

@@ -26,6 +26,7 @@ from homespun.training.engine import Engine, StepOutcome
 from homespun.training.environment import keep_environment, record_session
 from homespun.training.meter import Meter, MeterState
 from homespun.training.rng import RngState, seed_generators, undisturbed_rng
+from homespun.training.tracking.trackers import check_trackers
 from homespun.typed_json import build_from_json
 
 
@@ -192,6 +193,7 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
 
     Raises:
         BusyError: another process is writing to the run directory.
+        MissingPackageError: a tracker that the recipe names is not installed.
         ConfigError: the recipe asks for a device that is not there, or a context longer than the data.
         RunError: the directory has another run, a finished one, or no run; or the run's data have changed.
         MissingFileError: tokenizer or token data sets are not there yet.
@@ -199,6 +201,7 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
         CheckpointError: the newest checkpoint is damaged.
         StorageError: the run directory cannot be written to.
     """
+    check_trackers(config.logging.track)
     config, device, precision = resolve(config)
     check_memory(config)
     # Before the directory is claimed, so that a run without data writes nothing.

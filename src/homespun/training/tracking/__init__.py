@@ -1,0 +1,1 @@
+"""Experiment trackers: a run's events to TensorBoard and Weights & Biases, in the run directory."""
