@@ -11,14 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from homespun.data.sampler import WindowSampler
 from homespun.errors import ConfigError, RunError
 from homespun.files import storage_errors
+from homespun.model.ops import OPERATIONS, choose_backend
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.recipe.config import RunConfig
 from homespun.recipe.data import open_data
 from homespun.records import RunDirectory, step_of
-from homespun.runs.device import check_memory, resolve
+from homespun.runs.device import autocast, check_memory, resolve
 from homespun.seeding import derive_seed
 from homespun.training.compare_runs import Difference, find_difference, with_first_tensor
 from homespun.training.session import Kill, RunFiles, run_session
@@ -96,11 +99,20 @@ class Promise:
 def promise_of(config: RunConfig) -> Promise:
     """Return what is promised of the bits of a resolved run."""
     device = config.execution.device
-    if device == "cpu":
-        text = "the same bits whatever interrupts the run; for other micro-batches and threads the same up to rounding"
-        return Promise(resume=True, execution=False, text=text)
-    text = f"no bits on {device}, whose kernels may add in another order at each call; the same figures up to rounding"
-    return Promise(resume=False, execution=False, text=text)
+    if device != "cpu":
+        text = f"no bits on {device}, whose kernels may add in another order at each call; the same up to rounding"
+        return Promise(resume=False, execution=False, text=text)
+    with autocast(device, config.execution.precision):
+        backends = {choose_backend(operation, torch.zeros(1)).name for operation in OPERATIONS}
+    if backends == {"native"} and not config.execution.compile:
+        text = "the same bits whatever interrupts the run, for any micro-batch and number of threads"
+        return Promise(resume=True, execution=True, text=text)
+    computed = "compiled" if config.execution.compile else f"in {config.execution.precision}"
+    text = (
+        "the same bits whatever interrupts the run; for another micro-batch or number of threads the same up to "
+        f"rounding, since torch's kernels are used where a model is computed {computed}"
+    )
+    return Promise(resume=True, execution=False, text=text)
 
 
 class ResumeCheck:
@@ -214,7 +226,10 @@ class ResumeCheck:
         sampling = replace(config.logging.sampling, every=every, max_new_tokens=_SAMPLED_TOKENS)
         tokens = min(config.logging.validation_tokens, _VALIDATED_WINDOWS * config.model.context_length)
         looking = _logging(config, validation_every=every, validation_tokens=tokens, sampling=sampling)
-        yield variant(f"with validations and samples every {every} steps", PlannedSession(stop=n, config=looking))
+        yield variant(
+            f"with validations and samples every {every} step{'s' if every > 1 else ''}",
+            PlannedSession(stop=n, config=looking),
+        )
         saving = _logging(config, checkpoint_every=max(1, n // 6))
         killed = [PlannedSession(stop=n, config=saving, is_killed=True)] * _NUM_KILLS
         yield variant("killed and resumed", *killed, PlannedSession(stop=n, config=saving))
@@ -302,6 +317,7 @@ def _logging(config: RunConfig, **values: Any) -> RunConfig:
         "log_every": 1,
         "validation_every": _NEVER,
         "checkpoint_every": _NEVER,
+        "track": [],
         "sampling": replace(config.logging.sampling, every=_NEVER),
     }
     return replace(config, logging=replace(config.logging, **(rare | values)))
