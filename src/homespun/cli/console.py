@@ -1,18 +1,18 @@
-"""Show a training run: on a terminal a progress bar with ETA, elsewhere a line every ten seconds."""
+"""Show a training run: on a terminal a live display, elsewhere a line every ten seconds."""
 
 import os
 import sys
 import time
+from collections import deque
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
-from homespun.cli.progress import new_bar
+from homespun.cli.live import LiveDisplay
+from homespun.records import TrainRecord
 from homespun.training.events import CheckpointSaved, Event, RunFinished, Sampled, StepLogged, StepTaken, Validated
 
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
 _SECONDS_BETWEEN_LINES = 10.0
+_SMOOTHED_STEPS = 50
+"""Steps over which the displayed loss is averaged: one batch's loss is noise."""
 
 
 class TrainingConsole(ExitStack):
@@ -27,39 +27,39 @@ class TrainingConsole(ExitStack):
         super().__init__()
         self._num_steps = num_steps
         self._steps_done = steps_done
-        self._bar: tuple[Progress, TaskID] | None = None
+        self._live: LiveDisplay | None = None
+        self._losses: deque[float] = deque(maxlen=_SMOOTHED_STEPS)
         self._last_line = float("-inf")
 
     def __enter__(self) -> "TrainingConsole":
         if sys.stderr.isatty():
-            # Imported here: a run without a terminal need not load the progress bar.
-            from rich.progress import MofNCompleteColumn, TextColumn
-
-            progress = new_bar(MofNCompleteColumn(), TextColumn("{task.fields[status]}"))
-            task = progress.add_task("training", total=self._num_steps, completed=self._steps_done, status="")
-            self.enter_context(progress)
-            self._bar = (progress, task)
+            self._live = self.enter_context(LiveDisplay(self._num_steps, self._steps_done))
         return self
 
     def __call__(self, event: Event) -> None:
         match event:
             case StepTaken(step=step, loss=loss, tokens_per_second=rate):
-                if self._bar is not None:
-                    progress, task = self._bar
-                    progress.update(task, completed=step, status=f"loss {loss:.3f}, {rate:,.0f} tokens/s")
+                self._losses.append(loss)
+                if self._live is not None:
+                    smoothed = sum(self._losses) / len(self._losses)
+                    self._live.show_step(step, loss=f"{smoothed:.4f} (last {loss:.4f})", speed=f"{rate:,.0f} tokens/s")
                 if step == self._num_steps:
                     self.print_line(f"step {step:,}: scoring the whole validation set")
             case StepLogged(record=record):
-                # On a terminal the bar shows it.
-                if self._bar is None and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+                if self._live is not None:
+                    self._live.show(lr=f"{record.lr:.2e}", MFU=f"{record.mfu:.1%}", memory=_memory(record))
+                elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
                     self._last_line = time.monotonic()
                     self.print_line(
                         f"step {record.step:,} of {self._num_steps:,}: loss {record.loss:.4f}, lr {record.lr:.2e}, "
                         f"gradient norm {record.grad_norm:.2f}, {record.tokens_per_second:,.0f} tokens/s, "
-                        f"MFU {record.mfu:.1%}, {self._remaining(record.step, record.seconds)}"
+                        f"MFU {record.mfu:.1%}, memory {_memory(record)}, "
+                        f"{self._remaining(record.step, record.seconds)}"
                     )
             case Validated(record=record):
                 scored = "whole set" if record.whole else f"first {record.num_tokens:,} tokens"
+                if self._live is not None:
+                    self._live.show(validation=f"{record.loss:.4f} at step {record.step:,}")
                 self.print_line(
                     f"step {record.step:,}: validation loss {record.loss:.4f}, perplexity {record.perplexity:.2f}, "
                     f"{record.bits_per_byte:.4f} bits per byte ({scored})"
@@ -75,17 +75,26 @@ class TrainingConsole(ExitStack):
                 )
 
     def print_line(self, line: str) -> None:
-        """Print one line, above the bar where there is one."""
-        if self._bar is not None:
-            self._bar[0].console.print(line, markup=False, highlight=False)
+        """Print one line, above the live display where there is one."""
+        if self._live is not None:
+            self._live.print_line(line)
         else:
             print(line, file=sys.stderr, flush=True)
 
     def tell_stopping(self) -> None:
         """Confirm the first Ctrl-C."""
-        # Straight to the descriptor: a signal may come in the middle of a print, which must not be entered twice.
-        os.write(2, b"\nstopping after this step, with a checkpoint; Ctrl-C again stops at once and saves nothing\n")
+        message = "stopping after this step, with a checkpoint; Ctrl-C again stops at once and saves nothing"
+        if self._live is not None:
+            # Drawn by the display's own thread: a signal may come in the middle of a print, which must not be entered
+            # twice.
+            self._live.note = message
+        else:
+            os.write(2, f"\n{message}\n".encode())
 
     def _remaining(self, step: int, seconds: float) -> str:
         minutes = seconds / step * (self._num_steps - step) / 60
         return f"about {minutes:.0f} min left" if minutes >= 1 else "less than a minute left"
+
+
+def _memory(record: TrainRecord) -> str:
+    return f"{record.memory_bytes / 1e9:.2f} GB" if record.memory_bytes else "unknown"

@@ -4,12 +4,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from homespun.progress import ProgressCallback, ignore_progress
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 _PATIENCE_SECONDS = 2.0
 
@@ -26,10 +22,20 @@ def progress_bar(description: str, unit: str) -> Iterator[ProgressCallback]:
         yield ignore_progress
         return
     # Imported here: a command without a terminal need not load the progress bar.
-    from rich.progress import DownloadColumn, MofNCompleteColumn, TextColumn, TransferSpeedColumn
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     amount = (DownloadColumn(), TransferSpeedColumn()) if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))
-    bar = new_bar(*amount, transient=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task(description, total=None)
     began = time.monotonic()
     running = False
@@ -46,12 +52,3 @@ def progress_bar(description: str, unit: str) -> Iterator[ProgressCallback]:
     finally:
         if running:
             bar.stop()
-
-
-def new_bar(*amount: object, transient: bool = False) -> "Progress":
-    """Return a bar on standard error: description, bar, `amount`, time remaining."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=transient)  # type: ignore[arg-type]
