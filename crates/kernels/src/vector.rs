@@ -11,6 +11,17 @@ pub(crate) const MAX_LEN: usize = 16;
 /// Rows of the largest tile.
 pub(crate) const MAX_TILE_ROWS: usize = 12;
 
+/// Fetches `values` into the cache: they will be read soon, and the processor does not foresee it.
+#[inline(always)]
+pub(crate) fn prefetch(values: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks(16) {
+        // SAFETY: any address may be prefetched; nothing is read.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    let _ = values;
+}
+
 /// A register of numbers. Its functions are used within [`crate::level::Level::run`] alone, on a processor that has the
 /// instructions.
 pub(crate) trait Vector: Copy {

@@ -279,6 +279,43 @@ fn losses_and_their_gradients() {
     }
 }
 
+// Oracle: float32. The rounding of factors changes results by some 2**-9 of the greatest.
+#[test]
+fn losses_in_bfloat16() {
+    let (num_tokens, width, num_entries) = (301, 20, 400);
+    let (hidden, weight) = (numbers(num_tokens * width, 1), numbers(num_entries * width, 2));
+    let targets: Vec<i64> = (0..num_tokens).map(|token| (token * 7 % num_entries) as i64).collect();
+    let [rounded, exact] = [Precision::Bfloat16, Precision::Float32].map(|precision| {
+        everywhere(|pool| {
+            let (mut losses, mut dhidden) = (vec![0.0; num_tokens], vec![0.0; hidden.len()]);
+            let mut dweight = vec![0.0; weight.len()];
+            let gradients = Gradients {
+                dhidden: &mut dhidden,
+                dweight: &mut dweight,
+                scale: 1.0,
+            };
+            cross_entropy(
+                pool,
+                precision,
+                &hidden,
+                &weight,
+                &targets,
+                &mut losses,
+                Some(gradients),
+            );
+            vec![losses, dhidden, dweight]
+        })
+    });
+    for (rounded, exact) in rounded.iter().zip(&exact) {
+        let greatest = exact.iter().fold(0.0f32, |greatest, value| greatest.max(value.abs()));
+        let error = rounded
+            .iter()
+            .zip(exact)
+            .fold(0.0f32, |error, (a, b)| error.max((a - b).abs()));
+        assert!(0.0 < error && error < greatest / 256.0, "{error} of {greatest}");
+    }
+}
+
 #[test]
 fn rows_are_added_token_by_token() {
     let (num_rows, width) = (23, 6);

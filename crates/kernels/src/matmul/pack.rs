@@ -5,10 +5,14 @@ use super::{Precision, INNER_BLOCK};
 use crate::arithmetic::Arithmetic;
 use crate::level::{Level, ProductWork};
 use crate::pool::Pool;
-use crate::vector::{Vector, MAX_LEN};
+use crate::vector::{prefetch, Vector, MAX_LEN};
 
 /// Rows of the right matrix, as words, that one thread packs at a time where it lies by rows.
 const PACKED_ROWS: usize = 64;
+
+/// How many rows of words ahead of the one that is packed are fetched, where each reads a line or two that lie apart in
+/// memory. 12 help as much as 4 (docs/LOG.md, 2026-11-27).
+const AHEAD: usize = 4;
 
 /// A packed right matrix: panel after panel, each of `len` rows of words as wide as a tile.
 #[derive(Clone, Copy)]
@@ -107,15 +111,12 @@ impl ProductWork for Pack<'_> {
         let (width, len, num_columns) = (2 * A::V::LEN, columns.num_rows(), columns.num_columns());
         if columns.is_by_rows {
             for k in 0..len.div_ceil(A::STEPS) {
-                let [first, second] = lines::<A>(columns, k * A::STEPS, num_columns);
-                for (panel, words) in panels.iter_mut().enumerate() {
+                let lines = lines::<A>(k, len, num_columns, |line| columns.line(line, 0, num_columns));
+                for (first_column, words) in (0..num_columns).step_by(width).zip(&mut panels) {
                     let words = &mut words[k * width..][..width];
-                    for (place, words) in (panel * width..)
-                        .step_by(A::V::LEN)
-                        .zip(words.chunks_exact_mut(A::V::LEN))
-                    {
-                        join::<A>(first, second, place).store(words);
-                    }
+                    let is_whole = num_columns - first_column >= width && !lines[1].is_empty();
+                    join::<A>(lines, first_column, is_whole).store(words);
+                    join::<A>(lines, first_column + A::V::LEN, is_whole).store(&mut words[A::V::LEN..]);
                 }
             }
             return;
@@ -167,18 +168,14 @@ fn pack_line<A: Arithmetic>(line: &[f32], words: &mut [f32; INNER_BLOCK]) {
 /// follow each other. The next tile's begin [`tile_words`] later.
 #[inline(always)]
 pub(super) fn pack_rows<A: Arithmetic>(a: Matrix<'_>, from: usize, len: usize, packed: &mut [f32]) {
-    let (rows, last) = (A::V::TILE_ROWS, from + len - 1);
+    let rows = A::V::TILE_ROWS;
     for k in 0..len.div_ceil(A::STEPS) {
-        let first = a.lines_from(from + k * A::STEPS);
-        let second = if A::STEPS == 2 && from + k * A::STEPS < last {
-            a.lines_from(from + k * A::STEPS + 1)
-        } else {
-            &[]
-        };
+        let lines = lines::<A>(k, len, a.num_rows(), |line| a.lines_from(from + line));
+        let is_whole = lines.iter().all(|line| line.len() >= a.num_rows() + MAX_LEN);
         let tiles = packed.chunks_exact_mut(tile_words::<A>());
-        for (place, packed) in (0..a.num_rows()).step_by(rows).zip(tiles) {
+        for (row, packed) in (0..a.num_rows()).step_by(rows).zip(tiles) {
             // A register is longer than a tile has rows: its last words are overwritten by the next ones.
-            join::<A>(first, second, place).store(&mut packed[k * rows..]);
+            join::<A>(lines, row, is_whole).store(&mut packed[k * rows..]);
         }
     }
 }
@@ -188,20 +185,32 @@ pub(super) const fn tile_words<A: Arithmetic>() -> usize {
     A::V::TILE_ROWS * INNER_BLOCK + MAX_LEN
 }
 
-/// The lines of a matrix that the words of an inner index join; the second is empty where there is none.
+/// The lines, of `num_lines`, that row `k` of words joins; the second is empty where it is lacking, and the first again
+/// where words hold one number. Fetches the beginnings of later ones.
 #[inline(always)]
-fn lines<'a, A: Arithmetic>(matrix: Matrix<'a>, line: usize, len: usize) -> [&'a [f32]; 2] {
-    let second = if A::STEPS == 2 && line + 1 < matrix.num_lines {
-        matrix.line(line + 1, 0, len)
-    } else {
-        &[]
-    };
-    [matrix.line(line, 0, len), second]
+fn lines<'a, A: Arithmetic>(
+    k: usize,
+    num_lines: usize,
+    num_columns: usize,
+    line: impl Fn(usize) -> &'a [f32],
+) -> [&'a [f32]; 2] {
+    for later in (k + AHEAD) * A::STEPS..num_lines.min((k + AHEAD + 1) * A::STEPS) {
+        prefetch(&line(later)[..num_columns]);
+    }
+    let first = k * A::STEPS;
+    match A::STEPS {
+        1 => [line(first); 2],
+        _ if first + 1 < num_lines => [line(first), line(first + 1)],
+        _ => [line(first), &[]],
+    }
 }
 
-/// A register of words of two lines, from a place on.
+/// A register of words of two lines, from a place on; zeros where they are too short, which they are not if they are whole.
 #[inline(always)]
-fn join<A: Arithmetic>(first: &[f32], second: &[f32], place: usize) -> A::V {
+fn join<A: Arithmetic>([first, second]: [&[f32]; 2], place: usize, is_whole: bool) -> A::V {
+    if is_whole {
+        return A::join(A::V::load(&first[place..]), A::V::load(&second[place..]));
+    }
     let load = |line: &[f32]| A::V::load_some(&line[place.min(line.len())..]);
     A::join(load(first), load(second))
 }
