@@ -18,6 +18,7 @@ CREATURES = ["fox", "bear", "frog", "goose", "snail", "mouse", "cat", "owl"]
 
 def make_world(root: Path) -> Path:
     """Make text, tokenizer and token data sets at `root`, and return the recipe that needs them."""
+    root.mkdir(exist_ok=True)
     stories = [STORY.format(one, other) for one in CREATURES for other in CREATURES]
     (root / "train.txt").write_text("".join(stories * 3))
     (root / "valid.txt").write_text("".join(stories[5::7]))
