@@ -7,6 +7,7 @@ that both compute the same bits therefore needs processes too.
 import hashlib
 import json
 import multiprocessing
+import random
 import signal
 import sys
 import time
@@ -16,6 +17,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -175,6 +177,7 @@ def _train_until(config: RunConfig, files: RunFiles, stop: int, threads: int | N
                 if isinstance(event, StepTaken):
                     with storage_errors(files.hashes), files.hashes.open("a", encoding="utf-8") as file:
                         file.write(_hashes(event.step, run.engine))
+                    _draw(run.config.execution.device)
                     reports.send(event.step)
 
             reports.send(run.steps_done)
@@ -184,6 +187,14 @@ def _train_until(config: RunConfig, files: RunFiles, stop: int, threads: int | N
         reports.send(error)
     else:
         reports.send(None)
+
+
+def _draw(device: str) -> None:
+    """Draw from every generator, as dropout would: otherwise it would not matter whether a resume restores them."""
+    random.random()
+    np.random.random()  # noqa: NPY002
+    torch.rand(1)
+    torch.rand(1, device=device)
 
 
 def _hashes(step: int, engine: Engine) -> str:
