@@ -24,7 +24,7 @@ class LiveDisplay(ExitStack):
         self._console = Console(stderr=True)
         self._num_steps = num_steps
         self._figures: dict[str, str] = {}
-        columns = (TextColumn("training"), BarColumn(bar_width=None), TimeRemainingColumn())
+        columns = (TextColumn("training"), BarColumn(bar_width=None), TimeRemainingColumn(), TextColumn("left"))
         self._progress = Progress(*columns, console=self._console, expand=True)
         self._task = self._progress.add_task("", total=num_steps, completed=steps_done)
 
