@@ -74,10 +74,16 @@ def contents(root):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_kill_at_any_file_operation_changes_nothing_in_the_end(recipe, tmp_path):
-    """Oracle: a run that nobody killed: files, losses, tokenizer, samples."""
-    config, root = load_recipe(recipe), tmp_path / "run"
+    """Oracle: a run that nobody killed: files, losses, tokenizer, samples. The second step undoes what the first had.
+
+    So the best checkpoint is not among the latest, and has to be kept.
+    """
+    worse = ["--optim.lr=5", "--optim.schedule.warmup_steps=1", "--logging.validation_every=1"]
+    config, root = load_recipe(recipe, worse), tmp_path / "run"
     run(config, root)
     expected, num_kills = contents(root), 0
+    assert {RunDirectory(root).checkpoint_at(step).relative_to(root) for step in (1, 2)} <= expected[0]
+    assert RunDirectory(root).best_checkpoint() == RunDirectory(root).checkpoint_at(1)
     shutil.rmtree(root)
     for point in each_kill(root, lambda: run(config, root)):
         run(config, root)
