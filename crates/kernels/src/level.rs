@@ -178,6 +178,13 @@ mod tests {
             Level::Avx2.is_supported(),
             is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
         );
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(
+            Level::Avx512Bf16.is_supported(),
+            Level::Avx512.is_supported()
+                && is_x86_feature_detected!("avx512bf16")
+                && is_x86_feature_detected!("avx512bw")
+        );
         assert!(Level::current().is_supported());
         for level in Level::ALL.into_iter().filter(|level| !level.is_supported()) {
             assert!(std::panic::catch_unwind(|| level.force()).is_err());
