@@ -39,8 +39,10 @@ __all__ = [
     "merges_as_json",
     "read_counts",
     "read_counts_header",
+    "release_buffers",
     "split",
     "tokens_as_json",
+    "uninitialized",
     "verify_counts",
 ]
 
@@ -251,6 +253,47 @@ class Kernels:
         dk: _Floats,
         dv: _Floats,
     ) -> None: ...
+    def sums_of_squares(self, arrays: Sequence[_Floats]) -> list[float]: ...
+    def fill_zero(self, arrays: Sequence[_Floats]) -> None: ...
+    def adamw(
+        self,
+        state: Sequence[tuple[_Floats, _Floats, _Floats, _Floats, int]],
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float,
+        gradient_scale: float,
+    ) -> None:
+        """A step of AdamW for parameters, each with its gradient, both moments, and the number of its steps."""
+
+    @staticmethod
+    def block_saved_len(x: _Floats, d_ff: int, num_heads: int) -> int: ...
+    def block(
+        self,
+        parameters: Sequence[_Floats],
+        angles: tuple[_Floats, _Floats] | None,
+        num_heads: int,
+        eps: float,
+        bfloat16: bool,
+        x: _Floats,
+        saved: _Floats,
+        y: _Floats,
+    ) -> None:
+        """A block of a Transformer; parameters are `ln1, q_proj, k_proj, v_proj, output_proj, ln2, w1, w3, w2`."""
+    def block_backward(
+        self,
+        parameters: Sequence[_Floats],
+        angles: tuple[_Floats, _Floats] | None,
+        num_heads: int,
+        eps: float,
+        bfloat16: bool,
+        x: _Floats,
+        saved: _Floats,
+        dy: _Floats,
+        gradients: Sequence[_Floats],
+        dx: _Floats,
+    ) -> None:
+        """The gradient of a block's input; those of the parameters are added to `gradients`."""
     def head_loss(
         self,
         hidden: _Floats,
@@ -266,6 +309,12 @@ class Kernels:
 
         `dweight` is added to. With `bfloat16` the factors of products are rounded to it.
         """
+
+def uninitialized(len: int) -> _Floats:
+    """An array of float32 numbers, whatever they are, whose memory is used again once nothing refers to it."""
+
+def release_buffers() -> None:
+    """Return to the system what memory of such arrays is free."""
 
 def instruction_level() -> str:
     """The instructions that operations use: one of `instruction_levels`."""

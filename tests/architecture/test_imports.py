@@ -14,6 +14,7 @@ RANKS = (
         "config",
         "entropy",
         "files",
+        "kernels",
         "lazy",
         "locks",
         "progress",
@@ -41,6 +42,7 @@ WITHIN_RANK = {
     ("records", "typed_json"),
     ("locks", "files"),
     ("cluster", "progress"),
+    ("kernels", "_native"),
 }
 ONLY = {
     "reporting": {"entropy", "errors", "records", "files"},

@@ -66,7 +66,7 @@ def test_the_tests_told_exist_and_are_run():
             assert f"def {name}(" in (ROOT / modules[0]).read_text(encoding="utf-8"), match["test"]
             continue
         path = ROOT.joinpath(*Path(match["file"]).parts[:2], "src", *modules[:-1])
-        file = next(file for file in (path.with_suffix(".rs"), path / "mod.rs") if file.exists())
+        file = next(file for file in (path / "tests.rs", path.with_suffix(".rs"), path / "mod.rs") if file.exists())
         assert f"fn {name}(" in file.read_text(encoding="utf-8"), match["test"]
         assert match["test"].startswith(tuple(filters)), match["test"]
 

@@ -29,11 +29,22 @@ def attention_inputs(num_queries, num_keys):
     return tuple(drawn(2, num, 3, 6).transpose(1, 2) for num in (num_queries, num_keys, num_keys))
 
 
+def block_inputs(num_positions, *, rotates):
+    angles = 10 * torch.rand(num_positions, 2)
+    matrices = [drawn(*shape) / 3 for shape in ((12, 12),) * 4 + ((20, 12), (20, 12), (12, 20))]
+    norms = [1 + drawn(12) / 3 for _ in range(2)]
+    parameters = (norms[0], *matrices[:4], norms[1], *matrices[4:])
+    cos, sin = (angles.cos(), angles.sin()) if rotates else (None, None)
+    return drawn(3, num_positions, 12), *parameters, cos, sin, 3, 1e-5
+
+
 def rotation_inputs(*table):
     angles = 10 * torch.rand(*table)
     return drawn(2, 3, 5, 8), angles.cos(), angles.sin()
 
 
+# Of those that combine others, one after another.
+NUM_OPERATIONS = {"block": 4}
 # Arguments of each operation: those in float64 are given in the dtype under test and differentiated. A new operation
 # needs an entry.
 INPUTS = {
@@ -44,7 +55,12 @@ INPUTS = {
         lambda t=t, s=s: attention_inputs(t, s)
         for t, s in ((1, 1), (4, 4), (5, 5), (8, 8), (11, 11), (1, 7), (3, 7), (5, 11), (8, 9), (20, 90))
     ],
-    "linear_cross_entropy": [lambda n=n: (drawn(n, 5), drawn(11, 5), torch.randint(11, (n,))) for n in (1, 3, 7)],
+    "linear_cross_entropy": [
+        lambda n=n, r=r: (drawn(n, 5), drawn(11, 5), torch.randint(11, (n,)), *r)
+        for n in (1, 3, 7)
+        for r in ((), ("sum",))
+    ],
+    "block": [lambda n=n, r=r: block_inputs(n, rotates=r) for n in (1, 20, 70) for r in (True, False)],
     "silu_gate": [lambda: (drawn(3, 5), drawn(3, 5)), lambda: (drawn(5), drawn(5))],
     "rotate_pairs": [lambda: rotation_inputs(5, 4), lambda: rotation_inputs(2, 1, 5, 4)],
 }
@@ -79,7 +95,7 @@ def is_given(x):
 
 def run(function, inputs, dtype, device):
     """Return the value, the value without gradients, and the gradients for a random gradient of the value."""
-    arguments = [x if isinstance(x, float) else x.to(device, dtype if is_given(x) else x.dtype) for x in inputs]
+    arguments = [x.to(device, dtype if is_given(x) else x.dtype) if isinstance(x, torch.Tensor) else x for x in inputs]
     with torch.no_grad():
         alone = function(*arguments)
     leaves = [x.requires_grad_() for x, given in zip(arguments, inputs, strict=True) if is_given(given)]
@@ -103,7 +119,7 @@ def test_backend_equals_the_reference(backend, operation, dtype, device):
             found = run(getattr(ops, operation), inputs, dtype, device)
         exact = run(getattr(reference, operation), inputs, torch.float64, "cpu")
         for actual, expected in zip(found, exact, strict=True):
-            atol = TOLERANCES[dtype] * max(1.0, expected.abs().max().item())
+            atol = TOLERANCES[dtype] * NUM_OPERATIONS.get(operation, 1) * max(1.0, expected.abs().max().item())
             torch.testing.assert_close(actual.double().cpu(), expected, rtol=0, atol=atol)
 
 
@@ -129,7 +145,8 @@ def test_a_choice_of_backends_ends_with_its_block():
         with use_backends("eager"):
             assert ops.choose_backend("silu_gate", x).name == "eager"
         assert ops.choose_backend("silu_gate", x).name == "reference"
-    assert ops.choose_backend("silu_gate", x).name == "eager"
+    assert ops.choose_backend("silu_gate", x).name == "native"
+    assert ops.choose_backend("silu_gate", x.double()).name == "eager"
     with refuses(ConfigError, "backend", "'fast'", "eager", "reference"), use_backends("fast"):
         pass
 
@@ -144,7 +161,7 @@ def test_linear_cross_entropy_multiplies_in_the_dtype_of_autocast():
     """Oracle: the reference under the same autocast, whose products round alike; the sums are float32 in both."""
     hidden, weight = (torch.randn(rows, 16, requires_grad=True) for rows in (64, 32))
     targets = torch.randint(32, (64,))
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16), use_backends("eager"):
         actual = ops.linear_cross_entropy(hidden, weight, targets)
         expected = reference.linear_cross_entropy(hidden, weight, targets)
     assert actual.dtype == torch.float32
@@ -154,6 +171,23 @@ def test_linear_cross_entropy_multiplies_in_the_dtype_of_autocast():
     ):
         assert ours.dtype == torch.float32
         torch.testing.assert_close(ours, plain, rtol=0, atol=1e-2 * plain.abs().max().item())
+
+
+@pytest.mark.parametrize("operation", ["linear", "linear_cross_entropy"])
+def test_native_products_round_their_factors_under_autocast(operation):
+    """Oracle: the reference in float64 with factors that bfloat16 has; gradients are rounded once."""
+    backend = next(backend for backend in BACKENDS if backend.name == "native")
+    x, weight = (torch.randn(rows, 16).bfloat16().float().requires_grad_() for rows in (64, 32))
+    rest = (torch.randint(32, (64,)),) if operation == "linear_cross_entropy" else ()
+    with torch.autocast("cpu", torch.bfloat16), use_backends("native"):
+        if not backend.implements(operation, x):
+            pytest.skip("no instructions for bfloat16 products")
+        actual = getattr(ops, operation)(x, weight, *rest)
+    expected = getattr(reference, operation)(x.double(), weight.double(), *rest)
+    torch.testing.assert_close(actual.double(), expected, rtol=1e-6, atol=1e-6)
+    found, exact = (torch.autograd.grad(y.square().sum(), (x, weight)) for y in (actual, expected))
+    for ours, theirs in zip(found, exact, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=2e-2 * theirs.abs().max().item())
 
 
 def test_native_results_have_the_same_bits_for_any_number_of_threads():

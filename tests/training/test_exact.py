@@ -45,11 +45,6 @@ OPTIMIZERS = {
 }
 
 
-inexact = pytest.mark.xfail(
-    strict=True, reason="micro-batches are summed in float32, in an order that depends on their size"
-)
-
-
 def config_of(model, micro_batch=BATCH_SIZE, optim=OPTIMIZERS["adamw"]):
     return RunConfig(
         name="exact",
@@ -94,7 +89,6 @@ def assert_same_bits(expected, found):
     assert our_figures == their_figures
 
 
-@inexact
 @pytest.mark.parametrize("micro_batch", [4, 2, 1])
 @pytest.mark.parametrize("model", MODELS)
 def test_micro_batches(model, micro_batch):
@@ -107,7 +101,6 @@ def test_threads(model, num_threads):
     assert_same_bits(train(config_of(MODELS[model])), train(config_of(MODELS[model]), num_threads))
 
 
-@inexact
 @pytest.mark.parametrize("optim", OPTIMIZERS)
 def test_optimizers(optim):
     """The gradient and its norm decide the update: the same bits in, the same bits out, in another number of calls."""
@@ -115,7 +108,6 @@ def test_optimizers(optim):
     assert_same_bits(expected, train(config_of(TINY, 2, OPTIMIZERS[optim]), num_threads=3))
 
 
-@inexact
 @pytest.mark.property
 @settings(max_examples=20)
 @given(

@@ -23,10 +23,11 @@ pub fn silu_gate(pool: &Pool, a: &[f32], b: &[f32], out: &mut [f32]) {
     );
 }
 
-struct Forward<'a> {
-    a: &'a [f32],
-    b: &'a [f32],
-    out: &'a mut [f32],
+/// Computes a gate.
+pub(crate) struct Forward<'a> {
+    pub a: &'a [f32],
+    pub b: &'a [f32],
+    pub out: &'a mut [f32],
 }
 
 impl Work for Forward<'_> {
@@ -83,4 +84,29 @@ impl Work for Backward<'_> {
 fn sigmoid<V: Vector>(a: V) -> V {
     let one = V::splat(1.0);
     one.div(one.add(V::splat(0.0).sub(a).exp()))
+}
+
+/// Computes a gate again, and its gradients.
+pub(crate) struct ForwardBackward<'a> {
+    pub dout: &'a [f32],
+    pub a: &'a [f32],
+    pub b: &'a [f32],
+    pub out: &'a mut [f32],
+    pub da: &'a mut [f32],
+    pub db: &'a mut [f32],
+}
+
+impl Work for ForwardBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let outputs = [self.out, self.da, self.db];
+        rows::map::<V, 3, 3>([self.dout, self.a, self.b], outputs, |[dout, a, b]| {
+            let sigmoid = sigmoid(a);
+            let silu = a.mul(sigmoid);
+            let slope = silu.mul_add(V::splat(1.0).sub(sigmoid), sigmoid);
+            [silu.mul(b), slope.mul(b).mul(dout), silu.mul(dout)]
+        });
+    }
 }

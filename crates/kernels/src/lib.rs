@@ -5,6 +5,7 @@
 
 mod arithmetic;
 pub mod attention;
+pub mod block;
 pub mod embedding;
 pub mod gate;
 pub mod level;
@@ -12,6 +13,7 @@ pub mod loss;
 pub mod matmul;
 pub mod memory;
 pub mod norm;
+pub mod optimizer;
 pub mod peak;
 pub mod pool;
 mod processor;

@@ -1,6 +1,7 @@
 //! Root mean square normalization: `y = x / rms(x) * weight`. Zhang & Sennrich 2019, arXiv:1910.07467, eq. 4.
 
 use crate::level::{Level, Work};
+use crate::matmul::Start;
 use crate::pool::Pool;
 use crate::rows;
 use crate::vector::Vector;
@@ -9,7 +10,7 @@ use crate::vector::Vector;
 const PIECE_ROWS: usize = 32;
 
 /// Columns that a thread takes at a time for the weight's gradient: four cache lines.
-const PIECE_COLUMNS: usize = 64;
+pub(crate) const PIECE_COLUMNS: usize = 64;
 
 /// Computes `y` and each row's 1 / sqrt(mean(x^2) + eps), which the backward pass takes.
 ///
@@ -38,12 +39,13 @@ pub fn rms_norm(pool: &Pool, x: &[f32], weight: &[f32], eps: f32, y: &mut [f32],
     );
 }
 
-struct Forward<'a> {
-    x: &'a [f32],
-    weight: &'a [f32],
-    eps: f32,
-    y: &'a mut [f32],
-    inverse_rms: &'a mut [f32],
+/// Normalizes rows.
+pub(crate) struct Forward<'a> {
+    pub x: &'a [f32],
+    pub weight: &'a [f32],
+    pub eps: f32,
+    pub y: &'a mut [f32],
+    pub inverse_rms: &'a mut [f32],
 }
 
 impl Work for Forward<'_> {
@@ -56,6 +58,28 @@ impl Work for Forward<'_> {
         for ((x, y), inverse) in rows.zip(self.inverse_rms) {
             let squares = rows::sum::<V, 1>([x], |sum, [x]| x.mul_add(x, sum));
             *inverse = 1.0 / (squares / width as f32 + self.eps).sqrt();
+            let factor = V::splat(*inverse);
+            rows::map::<V, 2, 1>([x, self.weight], [y], |[x, weight]| [x.mul(factor).mul(weight)]);
+        }
+    }
+}
+
+/// Computes again what rows were normalized to.
+pub(crate) struct Again<'a> {
+    pub x: &'a [f32],
+    pub weight: &'a [f32],
+    pub inverse_rms: &'a [f32],
+    pub y: &'a mut [f32],
+}
+
+impl Work for Again<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let width = self.weight.len();
+        let rows = self.x.chunks_exact(width).zip(self.y.chunks_exact_mut(width));
+        for ((x, y), inverse) in rows.zip(self.inverse_rms) {
             let factor = V::splat(*inverse);
             rows::map::<V, 2, 1>([x, self.weight], [y], |[x, weight]| [x.mul(factor).mul(weight)]);
         }
@@ -92,6 +116,7 @@ pub fn rms_norm_backward(
             weight,
             inverse_rms,
             dx,
+            start: Start::Zero,
         });
     });
     pool.for_each(dweight.chunks_mut(PIECE_COLUMNS).enumerate(), |(piece, dweight)| {
@@ -106,12 +131,14 @@ pub fn rms_norm_backward(
     });
 }
 
-struct Backward<'a> {
-    dy: &'a [f32],
-    x: &'a [f32],
-    weight: &'a [f32],
-    inverse_rms: &'a [f32],
-    dx: &'a mut [f32],
+/// Computes the gradient of rows, or adds it to `dx`.
+pub(crate) struct Backward<'a> {
+    pub dy: &'a [f32],
+    pub x: &'a [f32],
+    pub weight: &'a [f32],
+    pub inverse_rms: &'a [f32],
+    pub dx: &'a mut [f32],
+    pub start: Start,
 }
 
 impl Work for Backward<'_> {
@@ -128,20 +155,24 @@ impl Work for Backward<'_> {
             });
             let factor = V::splat(*inverse);
             let slope = V::splat(-(product / width as f32) * inverse * inverse * inverse);
-            rows::map::<V, 3, 1>([dy, x, self.weight], [dx], |[dy, x, weight]| {
-                [dy.mul(weight).mul_add(factor, x.mul(slope))]
+            if self.start == Start::Zero {
+                dx.fill(0.0);
+            }
+            rows::update::<V, 3>(dx, [dy, x, self.weight], |dx, [dy, x, weight]| {
+                dx.add(dy.mul(weight).mul_add(factor, x.mul(slope)))
             });
         }
     }
 }
 
-struct WeightGradient<'a> {
-    dy: &'a [f32],
-    x: &'a [f32],
-    inverse_rms: &'a [f32],
-    width: usize,
-    first: usize,
-    dweight: &'a mut [f32],
+/// Adds to a part of the weight's gradient, from column `first` on, row by row.
+pub(crate) struct WeightGradient<'a> {
+    pub dy: &'a [f32],
+    pub x: &'a [f32],
+    pub inverse_rms: &'a [f32],
+    pub width: usize,
+    pub first: usize,
+    pub dweight: &'a mut [f32],
 }
 
 impl Work for WeightGradient<'_> {

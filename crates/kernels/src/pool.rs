@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+/// A piece of work of its own kind.
+pub(crate) type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
+
 /// Threads that work together with the caller's.
 pub struct Pool {
     shared: Arc<Shared>,

@@ -25,33 +25,46 @@ pub fn rotate(pool: &Pool, x: &[f32], cos: &[f32], sin: &[f32], num_positions: u
     }
     assert_eq!(x.len() % width, 0, "rows of vectors");
     let level = Level::current();
+    let angles = Angles {
+        cos,
+        sin,
+        num_positions,
+    };
     let pieces = x
         .chunks(PIECE_ROWS * width)
         .zip(y.chunks_mut(PIECE_ROWS * width))
         .enumerate();
     pool.for_each(pieces, |(piece, (x, y))| {
+        y.copy_from_slice(x);
         level.run(Rotate {
-            x,
-            cos,
-            sin,
-            pairs,
+            x: y,
+            angles,
             num_heads,
             first_row: piece * PIECE_ROWS,
-            num_positions,
-            y,
+            is_forward: true,
         });
     });
 }
 
-struct Rotate<'a> {
-    x: &'a [f32],
-    cos: &'a [f32],
-    sin: &'a [f32],
-    pairs: usize,
-    num_heads: usize,
-    first_row: usize,
-    num_positions: usize,
-    y: &'a mut [f32],
+/// The angles of each position, one a pair of channels.
+#[derive(Clone, Copy, Debug)]
+pub struct Angles<'a> {
+    /// Their cosines, by position.
+    pub cos: &'a [f32],
+    /// Their sines.
+    pub sin: &'a [f32],
+    /// Positions that they are there for.
+    pub num_positions: usize,
+}
+
+/// Rotates vectors in place; backward, by the opposite angles.
+pub(crate) struct Rotate<'a> {
+    pub x: &'a mut [f32],
+    pub angles: Angles<'a>,
+    pub num_heads: usize,
+    /// The position of the first row is this modulo the number of positions.
+    pub first_row: usize,
+    pub is_forward: bool,
 }
 
 impl Work for Rotate<'_> {
@@ -59,17 +72,22 @@ impl Work for Rotate<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let vectors = self
-            .x
-            .chunks_exact(2 * self.pairs)
-            .zip(self.y.chunks_exact_mut(2 * self.pairs));
-        for (vector, (x, y)) in vectors.enumerate() {
-            let position = (self.first_row + vector / self.num_heads) % self.num_positions;
-            let angles = position * self.pairs..(position + 1) * self.pairs;
-            let angles = self.cos[angles.clone()].iter().zip(&self.sin[angles]);
-            let pairs = x.as_chunks::<2>().0.iter().zip(y.as_chunks_mut::<2>().0);
-            for ((cos, sin), ([x0, x1], y)) in angles.zip(pairs) {
-                *y = [x0 * cos - x1 * sin, x0 * sin + x1 * cos];
+        let Angles {
+            cos,
+            sin,
+            num_positions,
+        } = self.angles;
+        let pairs = cos.len() / num_positions;
+        let direction = if self.is_forward { 1.0 } else { -1.0 };
+        for (row, heads) in self.x.chunks_exact_mut(self.num_heads * 2 * pairs).enumerate() {
+            let position = (self.first_row + row) % num_positions;
+            let angles = position * pairs..(position + 1) * pairs;
+            let (cos, sin) = (&cos[angles.clone()], &sin[angles]);
+            for x in heads.chunks_exact_mut(2 * pairs) {
+                for ((cos, sin), x) in cos.iter().zip(sin).zip(x.as_chunks_mut::<2>().0) {
+                    let sin = direction * sin;
+                    *x = [x[0] * cos - x[1] * sin, x[0] * sin + x[1] * cos];
+                }
             }
         }
     }

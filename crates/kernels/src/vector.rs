@@ -77,6 +77,9 @@ pub(crate) trait Vector: Copy {
     /// Returns `self / other`.
     fn div(self, other: Self) -> Self;
 
+    /// Returns the square root.
+    fn sqrt(self) -> Self;
+
     /// Returns the greater of both, and `other` where either is not a number.
     fn max(self, other: Self) -> Self;
 
@@ -165,6 +168,11 @@ impl Vector for [f32; 8] {
     }
 
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        std::array::from_fn(|i| self[i].sqrt())
+    }
+
+    #[inline(always)]
     fn max(self, other: Self) -> Self {
         std::array::from_fn(|i| if self[i] > other[i] { self[i] } else { other[i] })
     }
@@ -206,6 +214,7 @@ impl Vector for [f32; 8] {
 macro_rules! vector {
     (
         $register:ty, $len:literal, $rows:literal, $load:ident, $store:ident, $splat:ident, $mul_add:ident,
+        $sqrt:ident,
         $($operation:ident = $instruction:ident),*; $to_bits:ident, $of_bits:ident, $shift:ident, $add_bits:ident,
         $shift_right:ident, $flush:expr
     ) => {
@@ -237,6 +246,12 @@ macro_rules! vector {
             fn mul_add(self, factor: Self, summand: Self) -> Self {
                 // SAFETY: the processor has the instruction.
                 unsafe { $mul_add(self, factor, summand) }
+            }
+
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                // SAFETY: the processor has the instruction.
+                unsafe { $sqrt(self) }
             }
 
             $(
@@ -282,6 +297,7 @@ vector!(
     _mm256_storeu_ps,
     _mm256_set1_ps,
     _mm256_fmadd_ps,
+    _mm256_sqrt_ps,
     add = _mm256_add_ps, sub = _mm256_sub_ps, mul = _mm256_mul_ps, div = _mm256_div_ps, max = _mm256_max_ps,
     min = _mm256_min_ps; _mm256_castps_si256, _mm256_castsi256_ps, _mm256_slli_epi32, _mm256_add_epi32,
     _mm256_srli_epi32, |numbers| {
@@ -304,6 +320,7 @@ vector!(
     _mm512_storeu_ps,
     _mm512_set1_ps,
     _mm512_fmadd_ps,
+    _mm512_sqrt_ps,
     add = _mm512_add_ps, sub = _mm512_sub_ps, mul = _mm512_mul_ps, div = _mm512_div_ps, max = _mm512_max_ps,
     min = _mm512_min_ps; _mm512_castps_si512, _mm512_castsi512_ps, _mm512_slli_epi32, _mm512_add_epi32,
     _mm512_srli_epi32, |numbers| {
@@ -318,80 +335,4 @@ vector!(
 );
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::level::{Level, Work};
-
-    /// What each function of a vector gives for `[a, b, c]`, the first numbers of each.
-    struct Compute<'a>([&'a [f32]; 3]);
-
-    impl Work for Compute<'_> {
-        type Output = Vec<Vec<f32>>;
-
-        #[inline(always)]
-        fn run<V: Vector>(self) -> Vec<Vec<f32>> {
-            let [a, b, c] = self.0.map(V::load_some);
-            let shifted = V::splat(ROUNDER - 3.0);
-            let results = [
-                a.add(b),
-                a.sub(b),
-                a.mul(b),
-                a.div(b),
-                a.max(b),
-                a.min(b),
-                a.mul_add(b, c),
-                a.scale(shifted),
-                a.exp(),
-            ];
-            let store = |result: V| {
-                let mut numbers = vec![0.0; 8];
-                result.store_some(&mut numbers[..5]);
-                numbers
-            };
-            results.map(store).to_vec()
-        }
-    }
-
-    // Oracle: arithmetic of single numbers, and float64's exponential.
-    #[test]
-    fn vectors_compute_what_numbers_do() {
-        let numbers = [
-            [1.5, -2.0, 1e-3, 7.25, f32::NAN, 9.0, 9.0, 9.0],
-            [0.5, 3.0, -4.0, 1e6, 2.0, 9.0, 9.0, 9.0],
-            [1e-8; 8],
-        ];
-        let [a, b, c] = numbers;
-        for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
-            let found = level.run(Compute([&a[..5], &b[..5], &c[..5]]));
-            for i in 0..4 {
-                let expected = [
-                    a[i] + b[i],
-                    a[i] - b[i],
-                    a[i] * b[i],
-                    a[i] / b[i],
-                    a[i].max(b[i]),
-                    a[i].min(b[i]),
-                    a[i].mul_add(b[i], c[i]),
-                    a[i] / 8.0,
-                ];
-                let results: Vec<f32> = found.iter().map(|result| result[i]).collect();
-                assert_eq!(results[..8], expected, "{level:?}");
-                let exp = f64::from(a[i]).exp();
-                assert!(
-                    (f64::from(results[8]) - exp).abs() <= 2.4e-7 * exp,
-                    "{level:?}: exp({}) = {}",
-                    a[i],
-                    results[8]
-                );
-            }
-            // Not a number: maximum and minimum give the other, the rest gives none.
-            let results: Vec<f32> = found.iter().map(|result| result[4]).collect();
-            assert!(results[4] == b[4] && results[5] == b[4], "{level:?}");
-            assert!([0, 1, 2, 3, 6, 8].iter().all(|&i| results[i].is_nan()), "{level:?}");
-            assert!(
-                found.iter().all(|result| result[5..] == [0.0; 3]),
-                "nothing is written beyond the end"
-            );
-        }
-    }
-}
+mod tests;

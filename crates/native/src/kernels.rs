@@ -2,16 +2,15 @@
 
 use homespun_kernels::attention::{attention, attention_backward, Saved, Shape};
 use homespun_kernels::loss::{cross_entropy, Gradients};
-use homespun_kernels::matmul::{multiply, Matrix, Precision, Start};
+use homespun_kernels::matmul::{multiply, Precision, Start};
+use homespun_kernels::optimizer::{AdamW, Parameter};
 use homespun_kernels::pool::Pool;
-use homespun_kernels::{embedding, gate, norm, rope};
-use numpy::{PyReadonlyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyIndexError, PyValueError};
+use homespun_kernels::{embedding, gate, norm, optimizer, rope};
+use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
 
-type Numbers<'py> = PyReadonlyArrayDyn<'py, f32>;
-type Output<'py> = PyReadwriteArrayDyn<'py, f32>;
-type Indices<'py> = PyReadonlyArrayDyn<'py, i64>;
+use crate::arrays::{check, check_indices, matrix, misfit, Indices, Numbers, Output};
+use crate::block;
 
 /// Operations, whose work a number of threads shares.
 #[pyclass(frozen, module = "homespun._native")]
@@ -201,6 +200,131 @@ impl Kernels {
         Ok(())
     }
 
+    /// Returns the sum of the squares of each array, in float64.
+    fn sums_of_squares(&self, py: Python<'_>, arrays: Vec<Numbers<'_>>) -> PyResult<Vec<f64>> {
+        let slices = arrays
+            .iter()
+            .map(|array| Ok(array.as_slice()?))
+            .collect::<PyResult<Vec<_>>>()?;
+        Ok(py.detach(|| optimizer::sums_of_squares(&self.pool, &slices)))
+    }
+
+    /// Sets all numbers of the arrays to zero.
+    fn fill_zero(&self, py: Python<'_>, mut arrays: Vec<Output<'_>>) -> PyResult<()> {
+        let slices = arrays
+            .iter_mut()
+            .map(|array| Ok(array.as_slice_mut()?))
+            .collect::<PyResult<Vec<_>>>()?;
+        py.detach(|| optimizer::fill_zero(&self.pool, slices));
+        Ok(())
+    }
+
+    /// Takes a step of AdamW: `state` has the parameter, its gradient, both moments, and the number of its steps.
+    #[expect(clippy::too_many_arguments, reason = "parameters and the settings of a step")]
+    fn adamw(
+        &self,
+        py: Python<'_>,
+        mut state: Vec<(Output<'_>, Numbers<'_>, Output<'_>, Output<'_>, i32)>,
+        lr: f64,
+        betas: (f64, f64),
+        eps: f64,
+        weight_decay: f64,
+        gradient_scale: f64,
+    ) -> PyResult<()> {
+        let mut parameters = Vec::new();
+        for (values, gradient, mean, square, num_steps) in &mut state {
+            check([gradient.len(), mean.len(), square.len()] == [values.len(); 3])?;
+            parameters.push(Parameter {
+                values: values.as_slice_mut()?,
+                gradient: gradient.as_slice()?,
+                mean: mean.as_slice_mut()?,
+                square: square.as_slice_mut()?,
+                num_steps: *num_steps,
+            });
+        }
+        let adamw = AdamW {
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            gradient_scale,
+        };
+        py.detach(|| adamw.step(&self.pool, parameters));
+        Ok(())
+    }
+
+    /// Returns how many numbers `block` keeps of `x`, (sequence, position, channel).
+    #[staticmethod]
+    fn block_saved_len(x: Numbers<'_>, d_ff: usize, num_heads: usize) -> PyResult<usize> {
+        block::saved_len(&x, d_ff, num_heads)
+    }
+
+    /// Computes a block of a Transformer, and fills `saved` for the backward pass. Parameters: `ln1, q_proj, k_proj,
+    /// v_proj, output_proj, ln2, w1, w3, w2`; angles: cosines and sines of each position and pair of channels.
+    #[expect(clippy::too_many_arguments, reason = "a block, what it is given, and its results")]
+    fn block(
+        &self,
+        py: Python<'_>,
+        parameters: block::Parameters<'_>,
+        angles: Option<(Numbers<'_>, Numbers<'_>)>,
+        num_heads: usize,
+        eps: f32,
+        bfloat16: bool,
+        x: Numbers<'_>,
+        mut saved: Output<'_>,
+        mut y: Output<'_>,
+    ) -> PyResult<()> {
+        let angles = angles.as_ref();
+        let precision = precision(bfloat16);
+        let settings = block::Settings {
+            num_heads,
+            eps,
+            precision,
+            angles,
+        };
+        block::forward(py, &self.pool, &parameters, &settings, &x, &mut saved, &mut y)
+    }
+
+    /// Computes the gradient of a block's input, and adds those of its parameters to `gradients`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what the forward pass was given and gave, and the results"
+    )]
+    fn block_backward(
+        &self,
+        py: Python<'_>,
+        parameters: block::Parameters<'_>,
+        angles: Option<(Numbers<'_>, Numbers<'_>)>,
+        num_heads: usize,
+        eps: f32,
+        bfloat16: bool,
+        x: Numbers<'_>,
+        saved: Numbers<'_>,
+        dy: Numbers<'_>,
+        mut gradients: block::ParameterGradients<'_>,
+        mut dx: Output<'_>,
+    ) -> PyResult<()> {
+        let angles = angles.as_ref();
+        let precision = precision(bfloat16);
+        let settings = block::Settings {
+            num_heads,
+            eps,
+            precision,
+            angles,
+        };
+        block::backward(
+            py,
+            &self.pool,
+            &parameters,
+            &settings,
+            &x,
+            &saved,
+            &dy,
+            &mut gradients,
+            &mut dx,
+        )
+    }
+
     /// Computes the loss of each target; where gradients are asked for, that of `hidden`, and adds the weight's to
     /// `dweight`, for losses whose own gradient is `scale`; factors are rounded to bfloat16 or not.
     #[pyo3(signature = (hidden, weight, targets, losses, scale, dhidden, dweight, bfloat16 = false))]
@@ -258,16 +382,6 @@ fn precision(bfloat16: bool) -> Precision {
     }
 }
 
-/// The rows of an array, whose last dimension is that of the columns.
-fn matrix<'a>(array: &'a Numbers<'_>, is_transposed: bool) -> PyResult<Matrix<'a>> {
-    check(array.ndim() > 0)?;
-    let num_columns = array.shape()[array.ndim() - 1];
-    let elements = array.as_slice()?;
-    let num_rows: usize = array.shape()[..array.ndim() - 1].iter().product();
-    let matrix = Matrix::by_rows(elements, num_rows, num_columns);
-    Ok(if is_transposed { matrix.transposed() } else { matrix })
-}
-
 fn attention_shape(q: &Numbers<'_>, k: &Numbers<'_>) -> PyResult<Shape> {
     let (&[num_sequences, num_queries, num_heads, head_width], &[_, num_keys, ..]) = (q.shape(), k.shape()) else {
         return Err(misfit());
@@ -280,25 +394,4 @@ fn attention_shape(q: &Numbers<'_>, k: &Numbers<'_>) -> PyResult<Shape> {
         num_heads,
         head_width,
     })
-}
-
-fn check(fits: bool) -> PyResult<()> {
-    if fits {
-        Ok(())
-    } else {
-        Err(misfit())
-    }
-}
-
-fn misfit() -> PyErr {
-    PyValueError::new_err("the shapes of the arrays do not fit")
-}
-
-fn check_indices(indices: &[i64], end: usize) -> PyResult<()> {
-    match indices.iter().find(|index| !(0..end as i64).contains(index)) {
-        None => Ok(()),
-        Some(index) => Err(PyIndexError::new_err(format!(
-            "index {index} is out of range: there are {end} rows"
-        ))),
-    }
 }

@@ -3,6 +3,9 @@
 //! Nothing is decided here. Arguments are converted, the interpreter is released while Rust works, and each
 //! [`homespun_bpe::BpeError`] becomes one of `homespun.errors`. `src/homespun/_native.pyi` is the interface.
 
+mod arrays;
+mod block;
+mod buffers;
 mod corpus;
 mod counter;
 mod counts;
@@ -21,6 +24,8 @@ mod working;
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::buffers::{release_buffers, uninitialized};
     #[pymodule_export]
     use super::corpus::{encode_documents, encode_text_files};
     #[pymodule_export]

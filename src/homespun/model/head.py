@@ -6,16 +6,18 @@ from torch import Tensor, nn
 
 from homespun.model import ops
 from homespun.model.layers import Embedding, Linear
-from homespun.model.ops.reference import token_losses
+from homespun.model.ops.reference import Reduction, token_losses
 from homespun.shapes import HiddenBTD, TokensBT
 
 
 class Head(Linear):
     """The output head: hidden states to logits, or to losses without holding all logits at once."""
 
-    def loss(self, hidden: Float[Tensor, "*B D"], targets: Int[Tensor, "*B"]) -> Float[Tensor, ""]:
-        """Return the mean negative log-likelihood of `targets`, in nats; what training minimizes."""
-        return ops.linear_cross_entropy(hidden.flatten(0, -2), self.weight, targets.flatten())
+    def loss(
+        self, hidden: Float[Tensor, "*B D"], targets: Int[Tensor, "*B"], reduction: Reduction = "mean"
+    ) -> Float[Tensor, ""]:
+        """Return the mean negative log-likelihood of `targets`, in nats, which training minimizes, or their sum."""
+        return ops.linear_cross_entropy(hidden.flatten(0, -2), self.weight, targets.flatten(), reduction)
 
     @torch.no_grad()
     def token_losses(self, hidden_BTD: HiddenBTD, targets_BT: TokensBT) -> Float[Tensor, "B T"]:

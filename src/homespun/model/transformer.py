@@ -5,10 +5,21 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from homespun.errors import DataError
-from homespun.model.attention import KeyValueStore, build_attention
+from homespun.model import ops
+from homespun.model.attention import CausalMultiHeadSelfAttention, KeyValueStore, build_attention
 from homespun.model.config import ModelConfig
 from homespun.model.head import Head, TiedHead
-from homespun.model.layers import Embedding, Identity, build_feed_forward, build_norm, linear_std
+from homespun.model.layers import (
+    Embedding,
+    Identity,
+    Linear,
+    RMSNorm,
+    SwiGLU,
+    build_feed_forward,
+    build_norm,
+    linear_std,
+)
+from homespun.model.ops.reference import Reduction
 from homespun.model.rope import RotaryPositionalEmbedding, build_rope
 from homespun.shapes import Device, Dtype, HiddenBTD, LogitsBTV, TokensBT
 
@@ -43,11 +54,44 @@ class TransformerBlock(nn.Module):
         token_positions: Int[Tensor, "*#B T"] | None = None,
         cache: KeyValueStore | None = None,
     ) -> HiddenBTD:
+        if token_positions is None and cache is None and ops.is_fused("block", x) and self._is_standard():
+            return self._fused(x)
         if self.norms_after_sum:
             x = self.ln1(x + self.attn(x, token_positions, cache))
             return self.ln2(x + self.ffn(x))
         x = x + self.attn(self.ln1(x), token_positions, cache)
         return x + self.ffn(self.ln2(x))
+
+    def _is_standard(self) -> bool:
+        """Whether one operation is what the layers would compute: none was replaced, and nobody listens to one."""
+        attn, ffn = self.attn, self.ffn
+        layers = (self.ln1, attn, attn.q_proj, attn.k_proj, attn.v_proj, attn.output_proj, attn.q_norm, self.ln2, ffn)
+        return (
+            not self.norms_after_sum
+            and tuple(map(type, layers)) == _STANDARD_LAYERS
+            and bool(self.ln1.eps == self.ln2.eps)
+            and all(parameter.requires_grad for parameter in self.parameters())
+            and not any(map(_has_hooks, self.children()))
+            and not any(map(_has_hooks, (*attn.children(), *ffn.children())))
+        )
+
+    def _fused(self, x: HiddenBTD) -> HiddenBTD:
+        attn, ln1, ln2, ffn, rope = self.attn, self.ln1, self.ln2, self.ffn, self.attn.rope
+        assert isinstance(ln1, RMSNorm), "a standard block"
+        assert isinstance(ln2, RMSNorm), "a standard block"
+        assert isinstance(ffn, SwiGLU), "a standard block"
+        cos, sin = (None, None) if rope is None else (rope.cos_Tk[: x.shape[1]], rope.sin_Tk[: x.shape[1]])
+        projections = (attn.q_proj.weight, attn.k_proj.weight, attn.v_proj.weight, attn.output_proj.weight)
+        network = (ffn.w1.weight, ffn.w3.weight, ffn.w2.weight)
+        return ops.block(x, ln1.weight, *projections, ln2.weight, *network, cos, sin, attn.num_heads, ln1.eps)
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    # Private, but there is no public way to ask.
+    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
+
+
+_STANDARD_LAYERS = (RMSNorm, CausalMultiHeadSelfAttention, Linear, Linear, Linear, Linear, Identity, RMSNorm, SwiGLU)
 
 
 class TransformerLM(nn.Module):
@@ -117,12 +161,17 @@ class TransformerLM(nn.Module):
 
 
 class TrainingLoss(nn.Module):
-    """The model as training calls it: compilation, sharding and hooks wrap this module and see every forward pass."""
+    """The model as training calls it: compilation, sharding and hooks wrap this module and see every forward pass.
 
-    def __init__(self, model: TransformerLM) -> None:
+    Args:
+        reduction: Over the tokens: "mean", or "sum", for a batch that is divided.
+    """
+
+    def __init__(self, model: TransformerLM, reduction: Reduction = "mean") -> None:
         super().__init__()
         self.model = model
+        self.reduction: Reduction = reduction
 
     def forward(self, token_ids_BT: TokensBT, targets_BT: TokensBT) -> Float[Tensor, ""]:
-        """Return the mean negative log-likelihood of `targets_BT`, in nats."""
-        return self.model.lm_head.loss(self.model.hidden(token_ids_BT), targets_BT)
+        """Return the negative log-likelihood of `targets_BT`, in nats: the mean over tokens, or the sum."""
+        return self.model.lm_head.loss(self.model.hidden(token_ids_BT), targets_BT, self.reduction)

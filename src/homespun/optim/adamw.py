@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from homespun.kernels import as_array, is_for_kernels, kernels
 from homespun.optim.optimizer import GroupedOptimizer
 
 
@@ -22,7 +23,8 @@ class AdamW(GroupedOptimizer):
         p -= lr / (1 - beta1**t) * m / (sqrt(v) / sqrt(1 - beta2**t) + eps)
 
     with t = 1 in a parameter's first step. The moments m and v are at least float32, whatever the parameter's dtype.
-    The operations and their order are PyTorch's, so that results equal `torch.optim.AdamW`.
+    The operations and their order are PyTorch's, so that results equal `torch.optim.AdamW`; to some roundings on the
+    CPU in float32, where kernels of our own take the step in one pass.
 
     Settings are those of `AdamWConfig`, with PyTorch's defaults; a group of parameters may have its own.
 
@@ -54,15 +56,28 @@ def initial_state(parameter: Tensor) -> dict[str, Tensor]:
 
 
 def update(
-    parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    states: list[dict[str, Tensor]],
+    group: Mapping[str, Any],
+    gradient_scale: float = 1.0,
 ) -> None:
     """Take one step of AdamW."""
     lr, (beta1, beta2) = group["lr"], group["betas"]
     means = [state["exp_avg"] for state in states]
     squares = [state["exp_avg_sq"] for state in states]
+    if is_for_kernels(*parameters, *gradients, *means, *squares):
+        # In one pass: each number is read and written once, on all threads.
+        counts = [int(state["step"].add_(1)) for state in states]
+        arrays = ([as_array(x) for x in tensors] for tensors in (parameters, gradients, means, squares))
+        state = [*zip(*arrays, counts, strict=True)]
+        kernels().adamw(state, lr, (beta1, beta2), group["eps"], group["weight_decay"], gradient_scale)
+        return
     # `to` returns the same tensor where the dtype is the moments' already: only narrower parameters are copied.
     values = [parameter.to(mean.dtype) for parameter, mean in zip(parameters, means, strict=True)]
     gradients = [gradient.to(mean.dtype) for gradient, mean in zip(gradients, means, strict=True)]
+    if gradient_scale != 1.0:
+        gradients = [*torch._foreach_mul(gradients, gradient_scale)]
     counts = [int(state["step"].add_(1)) for state in states]
 
     torch._foreach_mul_(values, 1 - lr * group["weight_decay"])

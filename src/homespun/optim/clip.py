@@ -4,10 +4,13 @@
 # torch._foreach_* are private by name only: one launch for many tensors, and there is no public way to ask for it.
 
 from collections.abc import Iterable, Sequence
+from math import sqrt
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from homespun.kernels import as_array, is_for_kernels, kernels
 
 
 @torch.no_grad()
@@ -29,7 +32,9 @@ def clip_gradients(params: Iterable[Tensor], max_norm: float, eps: float = 1e-6)
     """
     params = list(params)
     norm = torch.linalg.vector_norm(gradient_norms(params))
-    scale_gradients(params, norm, max_norm, eps)
+    gradients = [p.grad for p in params if p.grad is not None]
+    if gradients and max_norm != float("inf"):
+        torch._foreach_mul_(gradients, (max_norm / (norm + eps)).clamp(max=1.0))
     return norm
 
 
@@ -42,15 +47,15 @@ def gradient_norms(params: Sequence[Tensor]) -> Float[Tensor, " P"]:
     gradients = [p.grad for p in params if p.grad is not None]
     if not gradients:
         return torch.zeros(len(params))
+    if is_for_kernels(*gradients):
+        sums = iter(kernels().sums_of_squares([as_array(gradient) for gradient in gradients]))
+        return torch.tensor([0.0 if p.grad is None else sqrt(next(sums)) for p in params])
     wide = torch.promote_types(gradients[0].dtype, torch.float32)
     found = iter(torch._foreach_norm(gradients, dtype=wide))
     zero = gradients[0].new_zeros((), dtype=wide)
     return torch.stack([zero if p.grad is None else next(found) for p in params])
 
 
-@torch.no_grad()
-def scale_gradients(params: Iterable[Tensor], norm: Float[Tensor, ""], max_norm: float, eps: float = 1e-6) -> None:
-    """Clip as `clip_gradients` does, by a joint norm that is known already."""
-    gradients = [p.grad for p in params if p.grad is not None]
-    if gradients and max_norm != float("inf"):
-        torch._foreach_mul_(gradients, (max_norm / (norm + eps)).clamp(max=1.0))
+def clip_factor(norm: float, max_norm: float, eps: float = 1e-6) -> float:
+    """Return what `clip_gradients` multiplies gradients of that joint norm by."""
+    return min(1.0, max_norm / (norm + eps))

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from homespun.errors import ConfigError
+from homespun.kernels import as_array, empty, is_for_kernels, kernels
 from homespun.optim.optimizer import GroupedOptimizer
 
 _A, _B, _C = 3.4445, -4.7750, 2.0315
@@ -64,7 +65,11 @@ def initial_state(parameter: Tensor) -> dict[str, Tensor]:
 
 
 def update(
-    parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    states: list[dict[str, Tensor]],
+    group: Mapping[str, Any],
+    gradient_scale: float = 1.0,
 ) -> None:
     """Take one step of Muon."""
     lr, momentum = group["lr"], group["momentum"]
@@ -74,7 +79,7 @@ def update(
     for indices in by_shape.values():
         alike = [parameters[index] for index in indices]
         means = [states[index]["momentum"] for index in indices]
-        wide = [gradients[index].to(means[0].dtype) for index in indices]
+        wide = [gradients[index].to(means[0].dtype) * gradient_scale for index in indices]
         torch._foreach_lerp_(means, wide, 1 - momentum)
         directions = torch._foreach_lerp(wide, means, momentum)
         # Matrices of one shape are orthogonalized by one batched product: a model has many, and small ones are slow.
@@ -100,8 +105,19 @@ def orthogonalize(matrices: Float[Tensor, "n rows columns"], num_steps: int = 5)
     # Of X X^T and X^T X the smaller is multiplied.
     is_tall = x.shape[-2] > x.shape[-1]
     if is_tall:
-        x = x.mT
+        x = x.mT.contiguous()
     for _ in range(num_steps):
-        gram = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C), x, beta=_A)
+        gram = _products(x, x, transposes_right=True)
+        x = _A * x + _products(_B * gram + _C * _products(gram, gram), x)
     return (x.mT if is_tall else x).to(matrices.dtype)
+
+
+def _products(left: Tensor, right: Tensor, *, transposes_right: bool = False) -> Tensor:
+    """Return the product of each pair of matrices, or with the transposed right one."""
+    if not is_for_kernels(left) or not is_for_kernels(right):
+        return left @ (right.mT if transposes_right else right)
+    products = empty(*left.shape[:-1], right.shape[-2 if transposes_right else -1])
+    for arrays in zip(*map(as_array, (left, right, products)), strict=True):
+        a, b, product = arrays
+        kernels().multiply(a, False, b, transposes_right, product, False)
+    return products

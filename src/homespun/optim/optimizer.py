@@ -30,8 +30,9 @@ class UpdateRule(Protocol):
         gradients: list[Tensor],
         states: list[dict[str, Tensor]],
         group: Mapping[str, Any],
+        gradient_scale: float,
     ) -> None:
-        """Take one step, in place."""
+        """Take one step, in place, by `gradient_scale` times the gradients, which are left as they are."""
 
 
 class GroupedOptimizer(Optimizer):
@@ -46,13 +47,19 @@ class GroupedOptimizer(Optimizer):
             check_group(group)
 
     @overload
-    def step(self, closure: None = None) -> None: ...
+    def step(self, closure: None = None, *, gradient_scale: float = 1.0) -> None: ...
     @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
+    def step(self, closure: Callable[[], float], *, gradient_scale: float = 1.0) -> float: ...
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Update every parameter that has a gradient; `closure` computes the gradients and returns the loss."""
+    def step(self, closure: Callable[[], float] | None = None, *, gradient_scale: float = 1.0) -> float | None:
+        """Update every parameter that has a gradient.
+
+        Args:
+            closure: Computes the gradients and returns the loss.
+            gradient_scale: By which gradients are multiplied first: clipping, and the mean of a sum, cost no pass over
+                them of their own.
+        """
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -65,7 +72,7 @@ class GroupedOptimizer(Optimizer):
                     if not state:
                         state.update(rule.initial_state(parameter))
                 gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-                rule.update(parameters, gradients, states, group)
+                rule.update(parameters, gradients, states, group, gradient_scale)
         return loss
 
 

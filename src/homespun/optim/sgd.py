@@ -26,9 +26,13 @@ def initial_state(parameter: Tensor) -> dict[str, Tensor]:
 
 
 def update(
-    parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]], group: Mapping[str, Any]
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    states: list[dict[str, Tensor]],
+    group: Mapping[str, Any],
+    gradient_scale: float = 1.0,
 ) -> None:
     """Take one step of SGD."""
     for parameter, gradient, state in zip(parameters, gradients, states, strict=True):
-        parameter.add_(gradient, alpha=-group["lr"] / sqrt(int(state["step"]) + 1))
+        parameter.add_(gradient, alpha=-group["lr"] * gradient_scale / sqrt(int(state["step"]) + 1))
         state["step"].add_(1)

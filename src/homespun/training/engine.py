@@ -11,8 +11,10 @@ from torch import Tensor
 
 from homespun.accounting.totals import parameter_components
 from homespun.errors import TrainingError
+from homespun.kernels import as_array, is_for_kernels, kernels
+from homespun.model.ops.gradients import GradientSums
 from homespun.model.transformer import TrainingLoss, TransformerLM
-from homespun.optim.clip import gradient_norms, scale_gradients
+from homespun.optim.clip import clip_factor, gradient_norms
 from homespun.optim.optimizer import GroupedOptimizer, build_optimizer, set_learning_rates
 from homespun.optim.schedule import Schedule
 from homespun.recipe.config import RunConfig
@@ -44,7 +46,7 @@ class Engine:
 
     model: TransformerLM
     loss: torch.nn.Module
-    """(inputs, targets) -> mean nats per token: the model's `TrainingLoss`, compiled or not."""
+    """(inputs, targets) -> the sum of the tokens' nats: the model's `TrainingLoss`, compiled or not."""
     optimizer: GroupedOptimizer
     schedule: Schedule
     num_steps: int
@@ -61,6 +63,7 @@ class Engine:
         self._components = list(dict.fromkeys(components))
         members = [[each == component for each in components] for component in self._components]
         self._members_GP = torch.tensor(members, device=self.device)
+        self._sums = GradientSums()
 
     @classmethod
     def build(cls, config: RunConfig) -> "Engine":
@@ -70,7 +73,7 @@ class Engine:
         model = TransformerLM(config.model)
         torch.manual_seed(derive_seed(config.seed, "training"))
         model = model.to(config.execution.device)
-        loss = TrainingLoss(model)
+        loss = TrainingLoss(model, reduction="sum")
         if config.execution.compile:
             loss.compile()
         return cls(
@@ -88,8 +91,8 @@ class Engine:
     def step(self, step: int, inputs: Int[np.ndarray, "B T"], targets: Int[np.ndarray, "B T"]) -> StepOutcome:
         """Update the model once by the gradient of its mean loss over a batch.
 
-        The gradient is summed over micro-batches, each weighted by its share of the batch: their size bounds memory
-        and changes the result by rounding alone.
+        The gradient is summed over micro-batches, whose size bounds memory. It changes no bit where every operation
+        runs on the kernels, and else the result by rounding alone.
 
         Args:
             step: Counted from 0; the schedule's argument.
@@ -100,21 +103,18 @@ class Engine:
             TrainingError: loss or gradient is not finite; the parameters are as before the step.
         """
         inputs_BT, targets_BT = (torch.from_numpy(ids).to(self.device) for ids in (inputs, targets))
-        loss = self._accumulate(inputs_BT, targets_BT)
-        loss, grad_norm, grad_norms = self._clip(loss)
+        mean = 1 / targets.size
+        loss, grad_norm, grad_norms = self._measure(self._accumulate(inputs_BT, targets_BT), mean)
         set_learning_rates(self.optimizer, self.schedule.scale(step, self.num_steps))
         outcome = StepOutcome(
             loss=loss, grad_norm=grad_norm, grad_norms=grad_norms, lr=self.optimizer.param_groups[0]["lr"]
         )
         if not (isfinite(loss) and isfinite(grad_norm)):
-            # Clipping by a norm that is NaN has made every gradient NaN: compute them again, to see where it began.
-            self.optimizer.zero_grad()
-            self._accumulate(inputs_BT, targets_BT)
             message = self._diagnose(step, outcome)
-            self.optimizer.zero_grad()
+            self._forget_gradients()
             raise TrainingError(message)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        self.optimizer.step(gradient_scale=mean * clip_factor(grad_norm, self.max_grad_norm))
+        self._forget_gradients()
         return outcome
 
     def autocast(self) -> AbstractContextManager[object]:
@@ -122,26 +122,33 @@ class Engine:
         return autocast(self.device, self.precision)
 
     def _accumulate(self, inputs_BT: TokensBT, targets_BT: TokensBT) -> Tensor:
-        """Add the gradient of the batch's mean loss to the parameters', and return that loss."""
+        """Add the gradient of the sum of the tokens' losses to the parameters', and return that sum."""
         losses = []
         for inputs, targets in zip(inputs_BT.split(self.micro_batch), targets_BT.split(self.micro_batch), strict=True):
-            with self.autocast():
-                loss = self.loss(inputs, targets) * (inputs.shape[0] / inputs_BT.shape[0])
-            loss.backward()
+            with self._sums.collect():
+                with self.autocast():
+                    loss = self.loss(inputs, targets)
+                loss.backward()
             losses.append(loss.detach())
+        self._sums.finish()
         return torch.stack(losses).sum()
 
-    def _clip(self, loss: Tensor) -> tuple[float, float, dict[str, float]]:
-        """Clip the gradients; return the loss, the global norm before, and that of each component."""
-        parameters = list(self.model.parameters())
-        norms_P = gradient_norms(parameters)
-        norm = torch.linalg.vector_norm(norms_P)
-        scale_gradients(parameters, norm, self.max_grad_norm)
+    def _forget_gradients(self) -> None:
+        """Begin the next batch's sums. Their memory is kept where kernels add to it."""
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        if is_for_kernels(*gradients):
+            kernels().fill_zero([as_array(gradient) for gradient in gradients])
+        else:
+            self.optimizer.zero_grad()
+
+    def _measure(self, loss: Tensor, mean: float) -> tuple[float, float, dict[str, float]]:
+        """Return the mean loss, the global norm of its gradient, and that of each component."""
+        norms_P = gradient_norms(list(self.model.parameters()))
         norms_GP = torch.where(self._members_GP, norms_P, 0.0)
-        norms = torch.cat((norm[None], torch.linalg.vector_norm(norms_GP, dim=1)))
+        norms = torch.cat((torch.linalg.vector_norm(norms_P)[None], torch.linalg.vector_norm(norms_GP, dim=1)))
         # The step's only wait for the device. Before the update: what is not finite must not reach the weights.
-        found, grad_norm, *grad_norms = torch.cat((loss[None], norms.to(loss.device, loss.dtype))).tolist()
-        return found, grad_norm, dict(zip(self._components, grad_norms, strict=True))
+        total, norm, *rest = (mean * x for x in torch.cat((loss[None], norms.to(loss))).tolist())
+        return total, norm, dict(zip(self._components, rest, strict=True))
 
     def _diagnose(self, step: int, outcome: StepOutcome) -> str:
         weights = [("weights", name, p) for name, p in self.model.named_parameters()]

@@ -75,7 +75,7 @@ pub fn attention_backward(
 }
 
 /// Computes the gradients of one head of one sequence.
-fn backward(
+pub(crate) fn backward(
     level: Level,
     shape: Shape,
     head: usize,

@@ -8,8 +8,10 @@ mod backward;
 mod forward;
 mod shape;
 
+pub(crate) use backward::backward;
 pub use backward::{attention_backward, Saved};
 pub use forward::attention;
+pub(crate) use shape::with_buffers;
 pub use shape::Shape;
 
 /// Queries whose scores are computed at a time.

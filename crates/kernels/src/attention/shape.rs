@@ -52,7 +52,7 @@ impl Shape {
 
 /// Intermediate results of a thread, kept for the next block.
 #[derive(Default)]
-pub(super) struct Buffers {
+pub(crate) struct Buffers {
     pub keys: Vec<f32>,
     pub values: Vec<f32>,
     pub queries: Vec<f32>,
@@ -65,7 +65,7 @@ thread_local! {
     static BUFFERS: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
 }
 
-pub(super) fn with_buffers(work: impl FnOnce(&mut Buffers)) {
+pub(crate) fn with_buffers(work: impl FnOnce(&mut Buffers)) {
     let mut buffers = BUFFERS.take().unwrap_or_default();
     work(&mut buffers);
     BUFFERS.set(Some(buffers));

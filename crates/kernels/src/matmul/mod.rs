@@ -16,9 +16,9 @@ mod tile;
 
 pub use crate::arithmetic::Precision;
 pub use matrix::Matrix;
-pub(crate) use pack::pack;
-use pack::{pack_shared, PanelWidth};
-pub(crate) use product::Product;
+use pack::PanelWidth;
+pub(crate) use pack::{pack, pack_shared, packed_len, padded_columns, Panels};
+pub(crate) use product::{multiply_rows, Product};
 
 use crate::level::Level;
 use crate::pool::Pool;
@@ -78,7 +78,7 @@ pub fn multiply(pool: &Pool, precision: Precision, a: Matrix<'_>, b: Matrix<'_>,
             let block = from..(from + slab * steps).min(inner);
             let right = b.part(block.clone(), 0..num_columns);
             let packed = &mut packed[..block.len().div_ceil(steps) * padded_columns];
-            let panels = pack_shared(pool, precision, level, right, packed);
+            let [panels] = pack_shared(pool, precision, level, [right], packed);
             let start = if from == 0 { start } else { Start::Sum };
             let pieces = c.chunks_mut(piece_rows * num_columns).enumerate();
             pool.for_each(pieces, |(piece, c)| {

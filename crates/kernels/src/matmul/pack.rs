@@ -56,43 +56,65 @@ pub(crate) fn pack_as<'a>(precision: Precision, level: Level, b: Matrix<'_>, pac
     }
 }
 
-/// Packs a matrix into memory of its size, on all threads.
-pub(super) fn pack_shared<'a>(
+/// Returns how many columns are packed where there are `num_columns`.
+pub(crate) fn padded_columns(level: Level, num_columns: usize) -> usize {
+    num_columns.next_multiple_of(level.run_product(Precision::Float32, PanelWidth))
+}
+
+/// Returns the words that a matrix takes when it is packed.
+pub(crate) fn packed_len(precision: Precision, level: Level, b: Matrix<'_>) -> usize {
+    b.num_rows().div_ceil(precision.steps()) * padded_columns(level, b.num_columns())
+}
+
+/// Packs some matrices, one after another, into memory for all of them, on all threads.
+pub(crate) fn pack_shared<'a, const N: usize>(
     pool: &Pool,
     precision: Precision,
     level: Level,
-    b: Matrix<'_>,
-    packed: &'a mut [f32],
-) -> Panels<'a> {
-    let (width, num_columns) = (level.run_product(precision, PanelWidth), b.num_columns());
-    let (steps, len) = (precision.steps(), b.num_rows().div_ceil(precision.steps()));
-    let panels = packed.chunks_mut(len * width);
-    let mut works = Vec::new();
-    if b.is_by_rows {
-        // Rows of all panels at a time: memory is read in its order.
-        works.extend((0..b.num_rows()).step_by(PACKED_ROWS * steps).map(|first| Pack {
-            columns: b.part(first..(first + PACKED_ROWS * steps).min(b.num_rows()), 0..num_columns),
-            panels: Vec::new(),
-        }));
-        for panel in panels {
-            let rows = panel.chunks_mut(PACKED_ROWS * width);
-            works
-                .iter_mut()
-                .zip(rows)
-                .for_each(|(work, rows)| work.panels.push(rows));
-        }
-    } else {
-        works.extend((0..num_columns).step_by(width).zip(panels).map(|(first, panel)| Pack {
-            columns: b.part(0..b.num_rows(), first..(first + width).min(num_columns)),
-            panels: vec![panel],
-        }));
+    matrices: [Matrix<'_>; N],
+    memory: &'a mut [f32],
+) -> [Panels<'a>; N] {
+    let (mut works, mut rest) = (Vec::new(), &mut *memory);
+    for b in matrices {
+        let packed = rest.split_off_mut(..packed_len(precision, level, b));
+        works.extend(pieces(precision, level, b, packed.expect("memory for all")));
     }
     pool.for_each(works, |work| level.run_product(precision, work));
-    Panels {
-        words: packed,
-        len,
+    let mut rest = &*memory;
+    matrices.map(|b| Panels {
+        words: rest
+            .split_off(..packed_len(precision, level, b))
+            .expect("memory for all"),
+        len: b.num_rows().div_ceil(precision.steps()),
         precision,
+    })
+}
+
+/// Divides the packing of a matrix.
+fn pieces<'a>(precision: Precision, level: Level, b: Matrix<'a>, packed: &'a mut [f32]) -> Vec<Pack<'a>> {
+    let (width, num_columns) = (level.run_product(precision, PanelWidth), b.num_columns());
+    let (steps, len) = (precision.steps(), b.num_rows().div_ceil(precision.steps()));
+    let panels = packed.chunks_mut((len * width).max(1));
+    if !b.is_by_rows {
+        let pieces = (0..num_columns).step_by(width).zip(panels).map(|(first, panel)| Pack {
+            columns: b.part(0..b.num_rows(), first..(first + width).min(num_columns)),
+            panels: vec![panel],
+        });
+        return pieces.collect();
     }
+    // Rows of all panels at a time: memory is read in its order.
+    let rows = (0..b.num_rows()).step_by(PACKED_ROWS * steps);
+    let pieces = rows.map(|first| Pack {
+        columns: b.part(first..(first + PACKED_ROWS * steps).min(b.num_rows()), 0..num_columns),
+        panels: Vec::new(),
+    });
+    let mut pieces: Vec<_> = pieces.collect();
+    for panel in panels {
+        for (piece, rows) in pieces.iter_mut().zip(panel.chunks_mut(PACKED_ROWS * width)) {
+            piece.panels.push(rows);
+        }
+    }
+    pieces
 }
 
 /// Packs columns, those of each tile into a panel, so that the words of each row follow each other; columns that the last

@@ -7,7 +7,7 @@ use super::pack::{pack_lines, pack_rows, tile_words, Panels};
 use super::tile::{add_tile, Lines, PackedLines, PackedRows};
 use super::{Start, INNER_BLOCK};
 use crate::arithmetic::{Arithmetic, Float32};
-use crate::level::{ProductWork, Work};
+use crate::level::{Level, ProductWork, Work};
 use crate::vector::{Vector, MAX_TILE_ROWS};
 
 thread_local! {
@@ -25,6 +25,21 @@ pub(crate) struct Product<'a> {
     pub stride: usize,
     pub num_columns: usize,
     pub start: Start,
+}
+
+/// Multiplies rows of `inner` numbers by a packed matrix, on this thread.
+pub(crate) fn multiply_rows(level: Level, x: &[f32], inner: usize, panels: Panels<'_>, y: &mut [f32], start: Start) {
+    let num_rows = x.len() / inner;
+    let num_columns = y.len() / num_rows;
+    let product = Product {
+        a: Matrix::by_rows(x, num_rows, inner),
+        panels,
+        c: y,
+        stride: num_columns,
+        num_columns,
+        start,
+    };
+    level.run_product(panels.precision, product);
 }
 
 impl ProductWork for Product<'_> {

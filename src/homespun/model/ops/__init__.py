@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from homespun.config import check_choice
+from homespun.kernels import BFLOAT16_IN_HARDWARE
 from homespun.model.ops import eager, native, reference
 
 P = ParamSpec("P")
@@ -35,17 +36,19 @@ class Backend:
     """The device types on which each operation is used; `EVERY_DEVICE` for all."""
 
     dtypes: frozenset[torch.dtype] | None = None
-    """The types of numbers that it computes with, outside autocast; None: all."""
+    """The types of numbers that it computes with; None: all."""
 
-    by_default: bool = True
-    """Whether it is used where no other choice is made."""
+    follows_autocast: bool = True
+    """Whether it multiplies matrices in the type that torch.autocast asks for."""
 
     traceable: bool = False
     """Whether torch.compile can trace it, or has it registered as a custom operator."""
 
     def implements(self, operation: str, x: Tensor) -> bool:
         """Whether it has `operation` for tensors like `x`."""
-        if self.dtypes is not None and (x.dtype not in self.dtypes or torch.is_autocast_enabled(x.device.type)):
+        if self.dtypes is not None and x.dtype not in self.dtypes:
+            return False
+        if not self.follows_autocast and torch.is_autocast_enabled(x.device.type):
             return False
         devices = self.operations.get(operation)
         return devices == EVERY_DEVICE or (devices is not None and x.device.type in devices)
@@ -59,6 +62,7 @@ OPERATIONS = (
     "causal_attention",
     "silu_gate",
     "linear_cross_entropy",
+    "block",
 )
 
 BACKENDS = (
@@ -67,9 +71,7 @@ BACKENDS = (
         module=native,
         operations=dict.fromkeys(OPERATIONS, CPU),
         dtypes=frozenset({torch.float32}),
-        # On several threads it is no faster than `eager` yet: torch's own threads, which do what it does not, spin
-        # beside it.
-        by_default=False,
+        follows_autocast=BFLOAT16_IN_HARDWARE,
     ),
     Backend(
         name="eager",
@@ -91,9 +93,7 @@ BACKENDS = (
 """Fastest first; the reference, which implements every operation on every device, is last."""
 
 # A context variable, not a global: a choice ends with its block and does not reach other threads.
-_order: ContextVar[tuple[Backend, ...]] = ContextVar(
-    "backends", default=tuple(backend for backend in BACKENDS if backend.by_default)
-)
+_order: ContextVar[tuple[Backend, ...]] = ContextVar("backends", default=BACKENDS)
 
 
 @contextmanager
@@ -125,6 +125,11 @@ def choose_backend(operation: str, x: Tensor) -> Backend:
     )
 
 
+def is_fused(operation: str, x: Tensor) -> bool:
+    """Whether a backend does in one call what `operation` combines; if not, its parts are called one by one."""
+    return choose_backend(operation, x).name != "reference"
+
+
 def _dispatched(definition: Callable[P, Tensor]) -> Callable[P, Tensor]:
     """Return the operation that `definition` defines, run by the backend that its first argument selects."""
     operation = definition.__name__
@@ -145,3 +150,4 @@ causal_attention = _dispatched(reference.causal_attention)
 linear_cross_entropy = _dispatched(reference.linear_cross_entropy)
 silu_gate = _dispatched(reference.silu_gate)
 rotate_pairs = _dispatched(reference.rotate_pairs)
+block = _dispatched(reference.block)

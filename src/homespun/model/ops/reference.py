@@ -8,12 +8,16 @@ d_in, d_out widths of a matrix's input and output
 """
 
 from math import sqrt
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from homespun.shapes import Device
+from homespun.shapes import Device, HiddenBTD
+
+Reduction = Literal["mean", "sum"]
+"""Of the losses of tokens."""
 
 
 def widen(x: Tensor) -> Tensor:
@@ -143,10 +147,45 @@ def cross_entropy(logits: Float[Tensor, "*B V"], targets: Int[Tensor, "*B"]) -> 
 
 
 def linear_cross_entropy(
-    hidden_ND: Float[Tensor, "N D"], weight_VD: Float[Tensor, "V D"], targets_N: Int[Tensor, " N"]
+    hidden_ND: Float[Tensor, "N D"],
+    weight_VD: Float[Tensor, "V D"],
+    targets_N: Int[Tensor, " N"],
+    reduction: Reduction = "mean",
 ) -> Float[Tensor, ""]:
-    """Return the cross-entropy of the logits `hidden @ weight.T`, in nats."""
-    return cross_entropy(hidden_ND @ weight_VD.T, targets_N)
+    """Return the cross-entropy of the logits `hidden @ weight.T`, in nats: the mean over tokens, or the sum."""
+    losses_N = token_losses(hidden_ND @ weight_VD.T, targets_N)
+    return losses_N.sum() if reduction == "sum" else losses_N.mean()
+
+
+def block(
+    x_BTD: HiddenBTD,
+    ln1: Float[Tensor, " D"],
+    q_proj: Float[Tensor, "D D"],
+    k_proj: Float[Tensor, "D D"],
+    v_proj: Float[Tensor, "D D"],
+    output_proj: Float[Tensor, "D D"],
+    ln2: Float[Tensor, " D"],
+    w1: Float[Tensor, "F D"],
+    w3: Float[Tensor, "F D"],
+    w2: Float[Tensor, "D F"],
+    cos: Float[Tensor, "T k"] | None,
+    sin: Float[Tensor, "T k"] | None,
+    num_heads: int,
+    eps: float,
+) -> HiddenBTD:
+    """Return the residual stream after a block: attention and a SwiGLU network, each behind a norm.
+
+    Queries and keys are rotated by the angles, where they are given.
+    """
+    normed_BTD = rms_norm(x_BTD, ln1, eps)
+    q_BHTK, k_BHTK, v_BHTK = (
+        linear(normed_BTD, weight).unflatten(-1, (num_heads, -1)).transpose(1, 2) for weight in (q_proj, k_proj, v_proj)
+    )
+    if cos is not None and sin is not None:
+        q_BHTK, k_BHTK = rotate_pairs(q_BHTK, cos, sin), rotate_pairs(k_BHTK, cos, sin)
+    x_BTD = x_BTD + linear(causal_attention(q_BHTK, k_BHTK, v_BHTK).transpose(1, 2).flatten(2), output_proj)
+    normed_BTD = rms_norm(x_BTD, ln2, eps)
+    return x_BTD + linear(silu_gate(linear(normed_BTD, w1), linear(normed_BTD, w3)), w2)
 
 
 def perplexity(losses: Float[Tensor, "*B"]) -> Float[Tensor, ""]:

@@ -14,28 +14,38 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from homespun.model.ops.reference import widen
+from homespun.model.ops.reference import Reduction, widen
 
 BYTES_PER_TILE = 16 * 2**20
 """Logits held at once, in float32: about half of a processor's last-level cache."""
 
 
 def linear_cross_entropy(
-    hidden_ND: Float[Tensor, "N D"], weight_VD: Float[Tensor, "V D"], targets_N: Int[Tensor, " N"]
+    hidden_ND: Float[Tensor, "N D"],
+    weight_VD: Float[Tensor, "V D"],
+    targets_N: Int[Tensor, " N"],
+    reduction: Reduction = "mean",
 ) -> Float[Tensor, ""]:
-    """Return the cross-entropy of the logits `hidden @ weight.T`, in nats.
+    """Return the cross-entropy of the logits `hidden @ weight.T`, in nats: the mean over tokens, or the sum.
 
     Gradients are computed along with the loss and only scaled in the backward pass, unless gradients are off.
     """
     device_type = hidden_ND.device.type
     dtype = torch.get_autocast_dtype(device_type) if torch.is_autocast_enabled(device_type) else hidden_ND.dtype
-    return _LinearCrossEntropy.apply(hidden_ND, weight_VD, targets_N, dtype, torch.is_grad_enabled())
+    count = hidden_ND.shape[0] if reduction == "mean" else 1
+    return _LinearCrossEntropy.apply(hidden_ND, weight_VD, targets_N, dtype, count, torch.is_grad_enabled())
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, dtype: torch.dtype, with_gradients: bool
+        ctx: Any,
+        hidden_ND: Tensor,
+        weight_VD: Tensor,
+        targets_N: Tensor,
+        dtype: torch.dtype,
+        count: int,
+        with_gradients: bool,
     ) -> Tensor:
         num_tokens, vocab_size = hidden_ND.shape[0], weight_VD.shape[0]
         x_ND, w_VD = hidden_ND.to(dtype), weight_VD.to(dtype)
@@ -54,21 +64,21 @@ class _LinearCrossEntropy(torch.autograd.Function):
             sum_R1 = exp_RV.sum(dim=-1, keepdim=True)
             losses.append((sum_R1.log() - chosen_R1).sum())
             if with_gradients:
-                # d loss / d logits = (softmax - one_hot(target)) / N
-                grad_RV = exp_RV.mul_(1 / (sum_R1 * num_tokens))
-                grad_RV.scatter_add_(-1, target_R1, torch.full_like(sum_R1, -1 / num_tokens))
+                # d loss / d logits = (softmax - one_hot(target)) / count
+                grad_RV = exp_RV.mul_(1 / (sum_R1 * count))
+                grad_RV.scatter_add_(-1, target_R1, torch.full_like(sum_R1, -1 / count))
                 grad_RV = grad_RV.to(dtype)
                 torch.mm(grad_RV, w_VD, out=dx_ND[tile])
                 # addmm_ needs one dtype; a 16-bit product is added to the float32 sum.
                 dw_VD.addmm_(grad_RV.T, x_ND[tile]) if dtype == dw_VD.dtype else dw_VD.add_(grad_RV.T @ x_ND[tile])
         if with_gradients:
             ctx.save_for_backward(dx_ND.to(hidden_ND.dtype), dw_VD.to(weight_VD.dtype))
-        return torch.stack(losses).sum() / num_tokens
+        return torch.stack(losses).sum() / count
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride] # the decorator hides its parameters
         ctx: Any, grad: Tensor
-    ) -> tuple[Tensor, Tensor, None, None, None]:
+    ) -> tuple[Tensor, Tensor, None, None, None, None]:
         dx_ND, dw_VD = ctx.saved_tensors
-        return dx_ND * grad, dw_VD * grad, None, None, None
+        return dx_ND * grad, dw_VD * grad, None, None, None, None

@@ -1,0 +1,163 @@
+//! A whole block of a Transformer: attention and a SwiGLU network, each behind a norm, each added to the residual stream.
+//!
+//! The same operations as one by one, but what is computed of some rows stays in the cache until the next operation takes
+//! it, nothing is kept for the backward pass that is cheap to compute again, and threads meet three times in the forward
+//! pass. Threads claim rows; each row's results, and each sum over rows, have an order of their own, so that neither the
+//! number of threads nor the number of sequences in a call changes a bit.
+
+mod backward;
+mod forward;
+
+use std::cell::Cell;
+
+pub use backward::{block_backward, Gradients};
+pub use forward::block;
+
+use crate::attention::Shape;
+use crate::matmul::Precision;
+use crate::rope::Angles;
+
+/// Rows that a thread takes at a time: whole tiles of every level.
+const PIECE_ROWS: usize = 48;
+
+/// The sizes of a block and of what it is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Sequences.
+    pub num_sequences: usize,
+    /// Positions of each.
+    pub num_positions: usize,
+    /// Heads of the attention.
+    pub num_heads: usize,
+    /// Channels of the residual stream.
+    pub d_model: usize,
+    /// Inner channels of the feed-forward network.
+    pub d_ff: usize,
+}
+
+impl Sizes {
+    fn num_rows(&self) -> usize {
+        self.num_sequences * self.num_positions
+    }
+
+    fn attention(&self, num_sequences: usize) -> Shape {
+        Shape {
+            num_sequences,
+            num_queries: self.num_positions,
+            num_keys: self.num_positions,
+            num_heads: self.num_heads,
+            head_width: self.d_model / self.num_heads,
+        }
+    }
+
+    /// Returns how many numbers a forward pass keeps for the backward pass.
+    #[must_use]
+    pub fn saved_len(&self) -> usize {
+        self.num_rows() * (2 + self.num_heads + 5 * self.d_model + 2 * self.d_ff)
+    }
+
+    fn check(&self, weights: &Weights<'_>, activations: &[&[f32]], saved_len: usize) {
+        let (d, f) = (self.d_model, self.d_ff);
+        assert!(
+            self.num_heads > 0 && d.is_multiple_of(self.num_heads),
+            "heads of equal width"
+        );
+        let matrices = [weights.q_proj, weights.k_proj, weights.v_proj, weights.output_proj];
+        assert!(
+            matrices.iter().all(|weight| weight.len() == d * d),
+            "matrices of attention"
+        );
+        let matrices = [weights.w1, weights.w3, weights.w2];
+        assert!(
+            matrices.iter().all(|weight| weight.len() == d * f),
+            "matrices of a network"
+        );
+        assert!(
+            [weights.ln1, weights.ln2].iter().all(|weight| weight.len() == d),
+            "norms"
+        );
+        assert!(
+            activations.iter().all(|x| x.len() == self.num_rows() * d),
+            "activations"
+        );
+        assert_eq!(saved_len, self.saved_len(), "what is kept");
+        if let Some(angles) = weights.angles {
+            let len = angles.num_positions * (d / self.num_heads / 2);
+            assert_eq!([angles.cos.len(), angles.sin.len()], [len; 2], "angles");
+            assert!(
+                angles.num_positions == self.num_positions && (d / self.num_heads).is_multiple_of(2),
+                "an angle for each position and pair"
+            );
+        }
+    }
+}
+
+/// The parameters of a block, by the names of its layers; matrices are a row an output.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the layers' names")]
+pub struct Weights<'a> {
+    pub ln1: &'a [f32],
+    pub q_proj: &'a [f32],
+    pub k_proj: &'a [f32],
+    pub v_proj: &'a [f32],
+    pub output_proj: &'a [f32],
+    pub ln2: &'a [f32],
+    pub w1: &'a [f32],
+    pub w3: &'a [f32],
+    pub w2: &'a [f32],
+    /// Added to the mean squares of the norms.
+    pub eps: f32,
+    /// Of the products with matrices.
+    pub precision: Precision,
+    /// By which queries and keys are rotated.
+    pub angles: Option<Angles<'a>>,
+}
+
+/// What a forward pass keeps for the backward pass, a row a position.
+struct Saved<S> {
+    inverse_rms1: S,
+    inverse_rms2: S,
+    logsumexp: S,
+    q: S,
+    k: S,
+    v: S,
+    attended: S,
+    /// The residual stream between attention and feed-forward network.
+    middle: S,
+    a: S,
+    b: S,
+}
+
+impl Sizes {
+    /// Divides the memory of what is kept, by a function that takes the next so many numbers of it.
+    fn divide<S>(&self, mut take: impl FnMut(usize) -> S) -> Saved<S> {
+        let rows = self.num_rows();
+        let (wide, inner) = (rows * self.d_model, rows * self.d_ff);
+        Saved {
+            inverse_rms1: take(rows),
+            inverse_rms2: take(rows),
+            logsumexp: take(rows * self.num_heads),
+            q: take(wide),
+            k: take(wide),
+            v: take(wide),
+            attended: take(wide),
+            middle: take(wide),
+            a: take(inner),
+            b: take(inner),
+        }
+    }
+}
+
+thread_local! {
+    static ROWS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
+
+/// Calls `work` with memory of this thread for `len` numbers, which it must write before it reads.
+fn with_rows(len: usize, work: impl FnOnce(&mut [f32])) {
+    let mut rows = ROWS.take();
+    if rows.len() < len {
+        rows.resize(len, 0.0);
+    }
+    work(&mut rows[..len]);
+    ROWS.set(rows);
+}

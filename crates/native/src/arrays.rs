@@ -1,0 +1,41 @@
+//! Arrays as arguments of the kernels: their memory, and whether their shapes fit.
+
+use homespun_kernels::matmul::Matrix;
+use numpy::{PyReadonlyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::prelude::*;
+
+pub(crate) type Numbers<'py> = PyReadonlyArrayDyn<'py, f32>;
+pub(crate) type Output<'py> = PyReadwriteArrayDyn<'py, f32>;
+pub(crate) type Indices<'py> = PyReadonlyArrayDyn<'py, i64>;
+
+/// The rows of an array, whose last dimension is that of the columns.
+pub(crate) fn matrix<'a>(array: &'a Numbers<'_>, is_transposed: bool) -> PyResult<Matrix<'a>> {
+    check(array.ndim() > 0)?;
+    let num_columns = array.shape()[array.ndim() - 1];
+    let elements = array.as_slice()?;
+    let num_rows: usize = array.shape()[..array.ndim() - 1].iter().product();
+    let matrix = Matrix::by_rows(elements, num_rows, num_columns);
+    Ok(if is_transposed { matrix.transposed() } else { matrix })
+}
+
+pub(crate) fn check(fits: bool) -> PyResult<()> {
+    if fits {
+        Ok(())
+    } else {
+        Err(misfit())
+    }
+}
+
+pub(crate) fn misfit() -> PyErr {
+    PyValueError::new_err("the shapes of the arrays do not fit")
+}
+
+pub(crate) fn check_indices(indices: &[i64], end: usize) -> PyResult<()> {
+    match indices.iter().find(|index| !(0..end as i64).contains(index)) {
+        None => Ok(()),
+        Some(index) => Err(PyIndexError::new_err(format!(
+            "index {index} is out of range: there are {end} rows"
+        ))),
+    }
+}
