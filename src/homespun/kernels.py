@@ -39,7 +39,12 @@ def kernel_threads(num_threads: int | None = None) -> Iterator[None]:
 def kernels() -> _native.Kernels:
     """Return the kernels of this process: on the threads of `kernel_threads`, or else on as many as torch uses."""
     # Of this process: a fork has no threads but its own.
-    return _kernels_of(_num_threads or torch.get_num_threads(), os.getpid())
+    return _kernels_of(num_threads(), os.getpid())
+
+
+def num_threads() -> int:
+    """Return on how many threads kernels run."""
+    return _num_threads or torch.get_num_threads()
 
 
 @cache
@@ -52,8 +57,8 @@ def is_for_kernels(*tensors: Tensor) -> bool:
     return all(x.device.type == "cpu" and x.dtype == torch.float32 and x.is_contiguous() for x in tensors)
 
 
-BFLOAT16_IN_HARDWARE = _native.instruction_level() == "avx512bf16"
-"""Whether kernels multiply bfloat16 numbers by instructions for them; elsewhere by slower ones, with the same bits."""
+BFLOAT16_IN_HARDWARE = _native.instruction_level() == "avx512bf16" and not torch.cpu.get_capabilities().get("amx_bf16")
+"""Whether kernels multiply bfloat16 numbers by the fastest instructions there are; AMX, which is faster, is torch's."""
 
 
 def uses_bfloat16() -> bool:

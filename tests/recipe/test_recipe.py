@@ -65,6 +65,8 @@ def test_json_recipe_equals_yaml(recipe, tmp_path):
         (["--lr", "1"], ["--lr", "nearest is optim.lr"]),
         (["--training.num_step=3"], ["nearest is training.num_steps"]),
         (["--training.micro_batch=3"], ["nearest is execution.micro_batch"]),
+        (["--execution.threads=0"], ["execution.threads = 0", "at least 1"]),
+        (["--execution.threads=100000"], ["execution.threads = 100,000", "at most 1,024"]),
         (["--training.sampling.every=3"], ["nearest is logging.sampling.every"]),
         (["--optim.lr", "fast"], ["optim.lr: expected a number, got 'fast'"]),
         (["--optim.lr", "[1"], ["--optim.lr", "'[1'"]),

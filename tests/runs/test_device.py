@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from homespun.errors import ConfigError
-from homespun.runs.device import autocast, choose_device, choose_precision
+from homespun.kernels import num_threads
+from homespun.runs.device import autocast, choose_device, choose_precision, compute_threads
 
 
 @pytest.fixture
@@ -55,3 +56,16 @@ def test_products_have_the_precision(precision, dtype):
     matrix = torch.eye(4)
     with autocast("cpu", precision), nullcontext():
         assert (matrix @ matrix).dtype == dtype
+
+
+@pytest.mark.parametrize("compiles", [False, True])
+def test_threads_are_those_asked_for_and_torchs_come_back(compiles):
+    """Oracle: torch's own number, 1 where the kernels do the work."""
+    before = torch.get_num_threads()
+    with compute_threads("cpu", "float32", 3, compiles=compiles) as found:
+        assert found == 3
+        assert torch.get_num_threads() == (3 if compiles else 1)
+        assert num_threads() == 3
+    assert (torch.get_num_threads(), num_threads()) == (before, before)
+    with compute_threads("cpu", "float32", compiles=compiles) as found:
+        assert found == before

@@ -29,21 +29,22 @@ def main(arguments: list[str]) -> int:
     # Imported here: a wrong command line does not wait for torch.
     from homespun.evaluation.evaluate import evaluate_dataset
     from homespun.recipe.data import open_dataset
-    from homespun.runs.device import autocast, choose_precision
+    from homespun.runs.device import autocast, choose_precision, compute_threads
     from homespun.runs.load import load_run
 
     run = load_run(options.run, options.checkpoint, options.device)
     precision = choose_precision(options.precision, run.device)
     directory = options.data or run.config.data.valid
     dataset = open_dataset("--data", directory, run.tokenizer, run.config.model.vocab_size)
-    evaluation = evaluate_dataset(
-        run.model,
-        dataset,
-        context_length=run.config.model.context_length,
-        batch_size=run.config.execution.micro_batch,
-        max_tokens=options.max_tokens,
-        precision_context=lambda: autocast(run.device, precision.value),
-    )
+    with compute_threads(run.device, precision.value):
+        evaluation = evaluate_dataset(
+            run.model,
+            dataset,
+            context_length=run.config.model.context_length,
+            batch_size=run.config.execution.micro_batch,
+            max_tokens=options.max_tokens,
+            precision_context=lambda: autocast(run.device, precision.value),
+        )
     figures = {
         "step": run.step,
         "data": str(directory),

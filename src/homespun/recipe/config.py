@@ -19,6 +19,7 @@ from homespun.tokenizer.config import TokenizerConfig
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Tracker = Literal["tensorboard", "wandb"]
+_MAX_THREADS = 1024
 _MAX_NAME_BYTES = 200
 """Below the 255 of common file systems: names of files made from it must fit too."""
 
@@ -56,11 +57,21 @@ class ExecutionConfig:
     precision: Precision = "auto"
     """Format of matrix products; weights are float32 always. "auto" takes bfloat16 where hardware speeds it up."""
 
+    threads: int | None = None
+    """CPU threads that compute; null: as many as torch takes by itself, one a core or OMP_NUM_THREADS."""
+
     compile: bool = False
     """Whether torch.compile fuses the model's kernels: a minute at the start, faster steps after."""
 
     def __post_init__(self) -> None:
         check_at_least("execution.micro_batch", self.micro_batch, 1)
+        if self.threads is not None:
+            check_at_least("execution.threads", self.threads, 1)
+            if self.threads > _MAX_THREADS:
+                raise ConfigError(
+                    f"execution.threads = {self.threads:,} must be at most {_MAX_THREADS:,}; more threads than cores "
+                    "make nothing faster"
+                )
         check_choice("execution.device", self.device, get_args(Device))
         check_choice("execution.precision", self.precision, get_args(Precision))
 

@@ -2,7 +2,8 @@
 
 import os
 import platform
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from homespun.accounting.totals import parameter_shapes
 from homespun.errors import ConfigError
+from homespun.kernels import BFLOAT16_IN_HARDWARE, kernel_threads, num_threads
 from homespun.recipe.config import Device, Precision, RunConfig
 
 _BYTES_PER_ID = 8
@@ -100,6 +102,26 @@ def resolve(config: RunConfig) -> tuple[RunConfig, Choice, Choice]:
 def autocast(device: str, precision: str) -> AbstractContextManager[object]:
     """The context in which forward passes run: matrix products in `precision`, the rest in float32."""
     return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+@contextmanager
+def compute_threads(
+    device: str, precision: str, threads: int | None = None, *, compiles: bool = False
+) -> Iterator[int]:
+    """Compute on `threads` CPU threads within the block, by default on as many as torch uses; yield their number.
+
+    Where the kernels do what there is to do, torch has one thread: those that it has beside spin in the kernels' way.
+    """
+    if device == "cpu" and not compiles and (precision == "float32" or BFLOAT16_IN_HARDWARE):
+        with kernel_threads(threads):
+            yield num_threads()
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield threads or before
+    finally:
+        torch.set_num_threads(before)
 
 
 def check_memory(config: RunConfig) -> None:

@@ -10,10 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from homespun.errors import RunError
 from homespun.files import write_text_atomically
+from homespun.kernels import num_threads
 from homespun.records import RunDirectory, Session
 from homespun.runs.device import Choice, device_name
 from homespun.training.peak import Peak, find_peak
@@ -91,7 +90,7 @@ def describe_environment(device: Choice, precision: Choice, peak: Peak) -> dict[
         "machine": {
             "cpu": device_name("cpu"),
             "num_cpus": os.cpu_count() or 1,
-            "num_threads": torch.get_num_threads(),
+            "num_threads": num_threads(),
             "device": device_name(device.value),
         },
         "device": asdict(device),

@@ -8,6 +8,7 @@ import torch
 
 from homespun import _native
 from homespun.accounting.machines import find_machine
+from homespun.kernels import num_threads
 from homespun.runs.device import device_name
 
 _PRODUCT_SIZE = 1024
@@ -31,14 +32,14 @@ class Peak:
 def find_peak(device: str, precision: str) -> Peak:
     """The peak of `device`: from the makers' data sheets where it is in the table, else measured.
 
-    A CPU's name does not determine its clock and cores, so its multiply-adds are timed, on as many threads as torch
-    uses. What is in no table and has units that they do not use is given the best of a few large products.
+    A CPU's name does not determine its clock and cores, so its multiply-adds are timed, on as many threads as kernels
+    run on. What is in no table and has units that they do not use is given the best of a few large products.
     """
     machine = find_machine(device_name(device)) if device == "cuda" else None
     if machine is not None and precision in machine.peak_flops:
         return Peak(flops=machine.peak(precision), reason=f"data sheet of {machine.name}")
     if device == "cpu" and _multiplies_in_registers(precision):
-        return _measure_multiply_adds(precision, torch.get_num_threads())
+        return _measure_multiply_adds(precision, num_threads())
     size = f"{_PRODUCT_SIZE:,} x {_PRODUCT_SIZE:,}"
     return Peak(
         flops=_time_product(device, precision),

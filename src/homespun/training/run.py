@@ -19,7 +19,7 @@ from homespun.recipe.config import RunConfig
 from homespun.recipe.data import Fingerprints, RunData, open_data
 from homespun.records import RunDirectory, ValidationRecord, best_step, step_of, write_json_record
 from homespun.runs.claim import claim_run_directory
-from homespun.runs.device import check_memory, resolve
+from homespun.runs.device import check_memory, compute_threads, resolve
 from homespun.runs.load import begin_with_weights
 from homespun.seeding import derive_seed
 from homespun.training.engine import Engine, StepOutcome
@@ -207,7 +207,9 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
     # Before the directory is claimed, so that a run without data writes nothing.
     data = open_data(config)
     sampler = WindowSampler(data.train, config.model.context_length, derive_seed(config.seed, "data"))
-    with hold_lock(root):
+    execution = config.execution
+    threads = compute_threads(execution.device, execution.precision, execution.threads, compiles=execution.compile)
+    with hold_lock(root), threads as num_threads:
         directory, changes = claim_run_directory(root, config)
         peak = keep_environment(directory, device, precision)
         seed_generators(config.seed)
@@ -226,6 +228,7 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
                 f"device {device}",
                 f"precision {precision}",
                 f"peak {peak}",
+                f"threads {num_threads}",
                 *(f"changed {change.key}: {change.before} -> {change.after}" for change in changes),
             ],
         )
