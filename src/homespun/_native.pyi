@@ -239,7 +239,9 @@ class Kernels:
     def silu_gate_backward(self, dout: _Floats, a: _Floats, b: _Floats, da: _Floats, db: _Floats) -> None: ...
     def rotate(self, x: _Floats, cos: _Floats, sin: _Floats, y: _Floats) -> None:
         """Rotate channel pairs of `x`, (sequence, position, head, channel), by angles (position, pair)."""
-    def attention(self, q: _Floats, k: _Floats, v: _Floats, out: _Floats, logsumexp: _Floats) -> None:
+    def attention(
+        self, q: _Floats, k: _Floats, v: _Floats, out: _Floats, logsumexp: _Floats, bfloat16: bool = False
+    ) -> None:
         """All are (sequence, position, head, channel), `logsumexp` without the last."""
     def attention_backward(
         self,
@@ -252,6 +254,7 @@ class Kernels:
         dq: _Floats,
         dk: _Floats,
         dv: _Floats,
+        bfloat16: bool = False,
     ) -> None: ...
     def sums_of_squares(self, arrays: Sequence[_Floats]) -> list[float]: ...
     def fill_zero(self, arrays: Sequence[_Floats]) -> None: ...

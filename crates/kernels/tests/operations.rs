@@ -4,6 +4,7 @@ use homespun_kernels::attention::{attention, attention_backward, Saved, Shape};
 use homespun_kernels::level::Level;
 use homespun_kernels::loss::{cross_entropy, Gradients};
 use homespun_kernels::matmul::Precision;
+use homespun_kernels::optimizer::{fill_zero, sums_of_squares, AdamW, Parameter};
 use homespun_kernels::pool::Pool;
 use homespun_kernels::{embedding, gate, norm, rope};
 
@@ -205,7 +206,7 @@ fn attentions_and_their_gradients() {
         let (q, k, v, dout) = (numbers(nq, 1), numbers(nk, 2), numbers(nk, 3), numbers(nq, 4));
         let results = everywhere(|pool| {
             let (mut out, mut logsumexp) = (vec![0.0; nq], vec![0.0; 2 * num_queries * 3]);
-            attention(pool, shape, &q, &k, &v, &mut out, &mut logsumexp);
+            attention(pool, Precision::Float32, shape, &q, &k, &v, &mut out, &mut logsumexp);
             let (mut dq, mut dk, mut dv) = (vec![f32::NAN; nq], vec![f32::NAN; nk], vec![f32::NAN; nk]);
             let saved = Saved {
                 q: &q,
@@ -214,7 +215,7 @@ fn attentions_and_their_gradients() {
                 out: &out,
                 logsumexp: &logsumexp,
             };
-            attention_backward(pool, shape, &dout, saved, &mut dq, &mut dk, &mut dv);
+            attention_backward(pool, Precision::Float32, shape, &dout, saved, &mut dq, &mut dk, &mut dv);
             vec![out, dq, dk, dv]
         });
         let expected = attention_by_definition(shape, &wide(&q), &wide(&k), &wide(&v), &wide(&dout));
@@ -333,4 +334,51 @@ fn rows_are_added_token_by_token() {
         }
     }
     assert_eq!(results[0], expected);
+}
+
+#[test]
+fn norms_of_gradients_and_steps_of_adamw() {
+    let adamw = AdamW {
+        lr: 1e-2,
+        betas: (0.9, 0.95),
+        eps: 1e-8,
+        weight_decay: 0.1,
+        gradient_scale: 0.5,
+    };
+    for len in [1, 100, 40_000] {
+        let (values, gradient) = (numbers(len, 1), numbers(len, 2));
+        let (mean, square) = (numbers(len, 3), gradient.iter().map(|g| g * g).collect::<Vec<_>>());
+        let results = everywhere(|pool| {
+            let (mut values, mut mean, mut square) = (values.clone(), mean.clone(), square.clone());
+            let sum = sums_of_squares(pool, &[&gradient, &[], &gradient])[2];
+            let parameter = Parameter {
+                values: &mut values,
+                gradient: &gradient,
+                mean: &mut mean,
+                square: &mut square,
+                num_steps: 3,
+            };
+            adamw.step(pool, vec![parameter]);
+            let mut zeros = gradient.clone();
+            fill_zero(pool, [&mut zeros[..]]);
+            vec![values, mean, square, vec![(sum / len as f64) as f32], zeros]
+        });
+        let (mut expected, mut sum) = ([const { Vec::new() }; 3], 0.0);
+        for i in 0..len {
+            let g = 0.5 * f64::from(gradient[i]);
+            let m = 0.9 * f64::from(mean[i]) + 0.1 * g;
+            let v = 0.95 * f64::from(square[i]) + 0.05 * g * g;
+            let decayed = f64::from(values[i]) * (1.0 - 1e-2 * 0.1);
+            let denominator = (v / (1.0 - 0.95f64.powi(3))).sqrt() + 1e-8;
+            expected[0].push(decayed - 1e-2 / (1.0 - 0.9f64.powi(3)) * m / denominator);
+            expected[1].push(m);
+            expected[2].push(v);
+            sum += f64::from(gradient[i]).powi(2);
+        }
+        for (found, expected) in results.iter().zip(&expected) {
+            assert_close(found, expected);
+        }
+        assert_close(&results[3], &[sum / len as f64]);
+        assert!(results[4].iter().all(|value| *value == 0.0));
+    }
 }

@@ -149,6 +149,11 @@ impl Kernels {
 
     /// Computes causal attention and the logarithm of each query's sum of exponentials; all but that lie as (sequence,
     /// position, head, channel).
+    #[pyo3(signature = (q, k, v, out, logsumexp, bfloat16 = false))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "three inputs, two outputs, and their precision"
+    )]
     fn attention(
         &self,
         py: Python<'_>,
@@ -157,16 +162,18 @@ impl Kernels {
         v: Numbers<'_>,
         mut out: Output<'_>,
         mut logsumexp: Output<'_>,
+        bfloat16: bool,
     ) -> PyResult<()> {
         let shape = attention_shape(&q, &k)?;
         check(v.shape() == k.shape() && out.shape() == q.shape() && logsumexp.shape() == &q.shape()[..3])?;
         let (q, k, v) = (q.as_slice()?, k.as_slice()?, v.as_slice()?);
         let (out, logsumexp) = (out.as_slice_mut()?, logsumexp.as_slice_mut()?);
-        py.detach(|| attention(&self.pool, shape, q, k, v, out, logsumexp));
+        py.detach(|| attention(&self.pool, precision(bfloat16), shape, q, k, v, out, logsumexp));
         Ok(())
     }
 
     /// Computes the gradients of queries, keys and values.
+    #[pyo3(signature = (dout, q, k, v, out, logsumexp, dq, dk, dv, bfloat16 = false))]
     #[expect(
         clippy::too_many_arguments,
         reason = "what the forward pass was given and gave, and the results"
@@ -183,6 +190,7 @@ impl Kernels {
         mut dq: Output<'_>,
         mut dk: Output<'_>,
         mut dv: Output<'_>,
+        bfloat16: bool,
     ) -> PyResult<()> {
         let shape = attention_shape(&q, &k)?;
         check([dout.shape(), out.shape(), dq.shape()] == [q.shape(); 3] && logsumexp.shape() == &q.shape()[..3])?;
@@ -196,7 +204,7 @@ impl Kernels {
         };
         let (dq, dk, dv) = (dq.as_slice_mut()?, dk.as_slice_mut()?, dv.as_slice_mut()?);
         let dout = dout.as_slice()?;
-        py.detach(|| attention_backward(&self.pool, shape, dout, saved, dq, dk, dv));
+        py.detach(|| attention_backward(&self.pool, precision(bfloat16), shape, dout, saved, dq, dk, dv));
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 """One optimizer for a run, whatever update rules its groups of parameters follow."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from importlib import import_module
@@ -40,6 +41,13 @@ class GroupedOptimizer(Optimizer):
 
     One object with one state, so that a trainer steps, saves and restores AdamW and Muon together as if they were one.
     """
+
+    # torch wraps these to keep its compiler out, and the wrapper imports the compiler: a second, and 150 MB. Nothing
+    # here compiles an optimizer.
+    add_param_group = inspect.unwrap(Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(Optimizer.zero_grad)
+    state_dict = inspect.unwrap(Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(Optimizer.load_state_dict)
 
     def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], defaults: dict[str, Any]) -> None:
         super().__init__(params, defaults)

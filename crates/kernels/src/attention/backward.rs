@@ -3,7 +3,7 @@
 use super::shape::{at_least, with_buffers, Buffers, Shape};
 use super::BLOCK;
 use crate::level::{Level, Work};
-use crate::matmul::{pack, Matrix, Product, Start};
+use crate::matmul::{pack, Matrix, Precision, Product, Start};
 use crate::pool::Pool;
 use crate::rows;
 use crate::vector::Vector;
@@ -27,8 +27,10 @@ pub struct Saved<'a> {
 ///
 /// # Panics
 /// If the lengths do not fit.
+#[expect(clippy::too_many_arguments, reason = "how to compute, what is known, three results")]
 pub fn attention_backward(
     pool: &Pool,
+    precision: Precision,
     shape: Shape,
     dout: &[f32],
     saved: Saved<'_>,
@@ -67,7 +69,15 @@ pub fn attention_backward(
             };
             with_buffers(|buffers| {
                 for head in 0..shape.num_heads {
-                    backward(level, shape, head, dout, saved, [&mut *dq, &mut *dk, &mut *dv], buffers);
+                    backward(
+                        (precision, level),
+                        shape,
+                        head,
+                        dout,
+                        saved,
+                        [&mut *dq, &mut *dk, &mut *dv],
+                        buffers,
+                    );
                 }
             });
         },
@@ -76,7 +86,7 @@ pub fn attention_backward(
 
 /// Computes the gradients of one head of one sequence.
 pub(crate) fn backward(
-    level: Level,
+    (precision, level): (Precision, Level),
     shape: Shape,
     head: usize,
     dout: &[f32],
@@ -87,24 +97,28 @@ pub(crate) fn backward(
     let [q, k, v, out, dout] = [saved.q, saved.k, saved.v, saved.out, dout].map(|x| shape.head(x, head));
     let (width, stride, place) = (shape.head_width, shape.row(), head * shape.head_width);
     let scale = 1.0 / (width as f32).sqrt();
+    let keys = pack(precision, level, k.transposed(), &mut buffers.keys);
+    let values = pack(precision, level, v.transposed(), &mut buffers.values);
+    let key_rows = pack(precision, level, k, &mut buffers.key_rows);
     for first in (0..shape.num_queries).step_by(BLOCK) {
         let block = first..(first + BLOCK).min(shape.num_queries);
         let seen = shape.num_keys - shape.num_queries + block.end;
         let [q, out, dout] = [q, out, dout].map(|x| x.part(block.clone(), 0..width));
         let scores = at_least(&mut buffers.scores, block.len() * seen);
         let dscores = at_least(&mut buffers.dscores, block.len() * seen);
-        for (a, b, c) in [(q, k, &mut *scores), (dout, v, &mut *dscores)] {
-            let b = b.part(0..seen, 0..width).transposed();
-            let panels = pack(level, b, &mut buffers.keys);
+        for (a, panels, c) in [(q, keys, &mut *scores), (dout, values, &mut *dscores)] {
             let (stride, num_columns, start) = (seen, seen, Start::Zero);
-            level.run(Product {
-                a,
-                panels,
-                c,
-                stride,
-                num_columns,
-                start,
-            });
+            level.run_product(
+                precision,
+                Product {
+                    a,
+                    panels,
+                    c,
+                    stride,
+                    num_columns,
+                    start,
+                },
+            );
         }
         level.run(ScoreGradients {
             scores,
@@ -124,31 +138,36 @@ pub(crate) fn backward(
         } else {
             shape.num_keys - shape.num_queries + first
         };
-        let queries = pack(level, q, &mut buffers.queries);
-        let gradients = pack(level, dout, &mut buffers.gradients);
+        let queries = pack(precision, level, q, &mut buffers.queries);
+        let gradients = pack(precision, level, dout, &mut buffers.gradients);
         for (a, panels, c) in [(weights, gradients, &mut *dv), (dscores, queries, &mut *dk)] {
             for (keys, start) in [(0..known, Start::Sum), (known..seen, Start::Zero)] {
                 if !keys.is_empty() {
-                    level.run(Product {
-                        a: a.part(0..block.len(), keys.clone()).transposed(),
-                        panels,
-                        c: &mut c[keys.start * stride + place..],
-                        stride,
-                        num_columns: width,
-                        start,
-                    });
+                    level.run_product(
+                        precision,
+                        Product {
+                            a: a.part(0..block.len(), keys.clone()).transposed(),
+                            panels,
+                            c: &mut c[keys.start * stride + place..],
+                            stride,
+                            num_columns: width,
+                            start,
+                        },
+                    );
                 }
             }
         }
-        let panels = pack(level, k.part(0..seen, 0..width), &mut buffers.values);
-        level.run(Product {
-            a: dscores,
-            panels,
-            c: &mut dq[block.start * stride + place..],
-            stride,
-            num_columns: width,
-            start: Start::Zero,
-        });
+        level.run_product(
+            precision,
+            Product {
+                a: dscores,
+                panels: key_rows,
+                c: &mut dq[block.start * stride + place..],
+                stride,
+                num_columns: width,
+                start: Start::Zero,
+            },
+        );
     }
 }
 

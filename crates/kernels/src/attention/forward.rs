@@ -3,17 +3,27 @@
 use super::shape::{at_least, with_buffers, Buffers, Shape};
 use super::BLOCK;
 use crate::level::{Level, Work};
-use crate::matmul::{pack, Matrix, Product, Start};
+use crate::matmul::{pack, Matrix, Precision, Product, Start};
 use crate::pool::Pool;
 use crate::rows;
 use crate::vector::Vector;
 
-/// Computes each query's mean of the values, weighted by the softmax of its scores, and the logarithm of the sum of the
+/// Computes, in products of a precision, each query's mean of the values, weighted by the softmax of its scores, and the logarithm of the sum of the
 /// exponentials, (sequence, position, head), which the backward pass takes.
 ///
 /// # Panics
 /// If the lengths do not fit.
-pub fn attention(pool: &Pool, shape: Shape, q: &[f32], k: &[f32], v: &[f32], out: &mut [f32], logsumexp: &mut [f32]) {
+#[expect(clippy::too_many_arguments, reason = "how to compute, three inputs, two outputs")]
+pub fn attention(
+    pool: &Pool,
+    precision: Precision,
+    shape: Shape,
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    out: &mut [f32],
+    logsumexp: &mut [f32],
+) {
     shape.check(&[q, out], &[k, v], logsumexp.len());
     if out.is_empty() {
         return;
@@ -44,7 +54,7 @@ pub fn attention(pool: &Pool, shape: Shape, q: &[f32], k: &[f32], v: &[f32], out
         let [k, v] = [k, v].map(|x| &x[sequence * shape.num_keys * shape.row()..][..num_keys * shape.row()]);
         with_buffers(|buffers| {
             for head in 0..shape.num_heads {
-                forward(level, shape, head, [q, k, v], out, logsumexp, buffers);
+                forward((precision, level), shape, head, [q, k, v], out, logsumexp, buffers);
             }
         });
     });
@@ -52,7 +62,7 @@ pub fn attention(pool: &Pool, shape: Shape, q: &[f32], k: &[f32], v: &[f32], out
 
 /// Computes the outputs of one head, for queries of the last positions.
 fn forward(
-    level: Level,
+    (precision, level): (Precision, Level),
     shape: Shape,
     head: usize,
     [q, k, v]: [&[f32]; 3],
@@ -62,20 +72,23 @@ fn forward(
 ) {
     let [q, k, v] = [q, k, v].map(|x| shape.head(x, head));
     let (num_queries, num_keys) = (q.num_rows(), k.num_rows());
-    let keys = pack(level, k.transposed(), &mut buffers.keys);
-    let values = pack(level, v, &mut buffers.values);
+    let keys = pack(precision, level, k.transposed(), &mut buffers.keys);
+    let values = pack(precision, level, v, &mut buffers.values);
     for first in (0..num_queries).step_by(BLOCK) {
         let block = first..(first + BLOCK).min(num_queries);
         let seen = num_keys - num_queries + block.end;
         let scores = at_least(&mut buffers.scores, block.len() * seen);
-        level.run(Product {
-            a: q.part(block.clone(), 0..shape.head_width),
-            panels: keys,
-            c: scores,
-            stride: seen,
-            num_columns: seen,
-            start: Start::Zero,
-        });
+        level.run_product(
+            precision,
+            Product {
+                a: q.part(block.clone(), 0..shape.head_width),
+                panels: keys,
+                c: scores,
+                stride: seen,
+                num_columns: seen,
+                start: Start::Zero,
+            },
+        );
         let logsumexp = &mut logsumexp[block.start * shape.num_heads..block.end * shape.num_heads];
         let mut factors = [0.0; BLOCK];
         level.run(Softmax {
@@ -87,14 +100,17 @@ fn forward(
             factors: &mut factors,
         });
         let out = &mut out[block.start * shape.row() + head * shape.head_width..];
-        level.run(Product {
-            a: Matrix::by_rows(scores, block.len(), seen),
-            panels: values,
-            c: &mut *out,
-            stride: shape.row(),
-            num_columns: shape.head_width,
-            start: Start::Zero,
-        });
+        level.run_product(
+            precision,
+            Product {
+                a: Matrix::by_rows(scores, block.len(), seen),
+                panels: values,
+                c: &mut *out,
+                stride: shape.row(),
+                num_columns: shape.head_width,
+                start: Start::Zero,
+            },
+        );
         for (out, factor) in out.chunks_mut(shape.row()).zip(&factors[..block.len()]) {
             out[..shape.head_width].iter_mut().for_each(|value| *value *= factor);
         }

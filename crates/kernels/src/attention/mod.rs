@@ -15,4 +15,4 @@ pub(crate) use shape::with_buffers;
 pub use shape::Shape;
 
 /// Queries whose scores are computed at a time.
-const BLOCK: usize = 64;
+const BLOCK: usize = 48;

@@ -55,6 +55,7 @@ impl Shape {
 pub(crate) struct Buffers {
     pub keys: Vec<f32>,
     pub values: Vec<f32>,
+    pub key_rows: Vec<f32>,
     pub queries: Vec<f32>,
     pub gradients: Vec<f32>,
     pub scores: Vec<f32>,

@@ -9,8 +9,11 @@ use crate::pool::{Pool, Task};
 use crate::rope::Rotate;
 use crate::{gate, norm};
 
-/// Numbers of an inner activation that are computed at a time: three of them should fit the last-level cache.
-const MOST_INNER: usize = 3 << 19;
+/// Numbers of an inner activation that are computed at a time: three of them should fit a core's cache.
+const MOST_INNER: usize = 3 << 16;
+
+/// Rows that are computed at a time at least: the gradients of all weights are read and written for them.
+const LEAST_ROWS: usize = 512;
 
 /// Rows of a weight's gradient that a thread takes at a time: whole tiles of every level.
 const PIECE_OUTPUTS: usize = 96;
@@ -58,8 +61,10 @@ pub fn block_backward(
     let mut rest = saved;
     let saved = sizes.divide(|len| rest.split_off(..len).expect("memory for all"));
     // A few sequences at a time: their intermediate results fit the cache, and the next sequences continue the sums.
-    let sequences = (MOST_INNER / (f.max(d) * t)).clamp(1, sizes.num_sequences);
-    let sequences = sequences.max(pool.num_threads()).min(sizes.num_sequences);
+    let sequences = (MOST_INNER / (f.max(d) * t))
+        .max(LEAST_ROWS / t)
+        .max(pool.num_threads());
+    let sequences = sequences.min(sizes.num_sequences);
     let matrices = [
         Matrix::by_rows(weights.w2, d, f),
         Matrix::by_rows(weights.w1, f, d),
@@ -307,7 +312,7 @@ impl Backward<'_> {
         let (d, level, sizes) = (self.sizes.d_model, self.level, self.sizes);
         let wide = sizes.num_positions * d;
         let [_, _, _, _, q_proj, k_proj, v_proj] = self.panels;
-        let saved = &self.saved;
+        let (saved, how) = (&self.saved, (self.weights.precision, level));
         let given = (saved.q.chunks(wide).zip(saved.k.chunks(wide)).zip(saved.v.chunks(wide)))
             .zip(saved.attended.chunks(wide).zip(dattended.chunks(wide)))
             .zip(saved.logsumexp.chunks(sizes.num_positions * sizes.num_heads));
@@ -329,7 +334,7 @@ impl Backward<'_> {
                 with_buffers(|buffers| {
                     for head in 0..sizes.num_heads {
                         let gradients = [&mut *dq, &mut *dk, &mut *dv];
-                        attention::backward(level, sizes.attention(1), head, dout, saved, gradients, buffers);
+                        attention::backward(how, sizes.attention(1), head, dout, saved, gradients, buffers);
                     }
                 });
                 if let Some(angles) = self.weights.angles {

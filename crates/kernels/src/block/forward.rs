@@ -52,6 +52,7 @@ pub fn block(pool: &Pool, sizes: Sizes, weights: Weights<'_>, x: &[f32], saved: 
         });
         attention(
             pool,
+            weights.precision,
             sizes.attention(sizes.num_sequences),
             q,
             k,

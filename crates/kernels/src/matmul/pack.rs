@@ -34,13 +34,8 @@ impl ProductWork for PanelWidth {
     }
 }
 
-/// Packs a matrix for [`super::Product`], on this thread.
-pub(crate) fn pack<'a>(level: Level, b: Matrix<'_>, packed: &'a mut Vec<f32>) -> Panels<'a> {
-    pack_as(Precision::Float32, level, b, packed)
-}
-
 /// Packs a matrix for [`super::Product`] with a precision, on this thread.
-pub(crate) fn pack_as<'a>(precision: Precision, level: Level, b: Matrix<'_>, packed: &'a mut Vec<f32>) -> Panels<'a> {
+pub(crate) fn pack<'a>(precision: Precision, level: Level, b: Matrix<'_>, packed: &'a mut Vec<f32>) -> Panels<'a> {
     let (width, num_columns) = (level.run_product(precision, PanelWidth), b.num_columns());
     let len = b.num_rows().div_ceil(precision.steps());
     let size = len * num_columns.next_multiple_of(width);

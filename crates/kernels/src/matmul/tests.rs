@@ -1,7 +1,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::pack::pack_as;
+use super::pack::pack;
 use super::*;
 
 /// Numbers without a pattern, in -1..1.
@@ -202,7 +202,7 @@ fn one_thread_multiplies_what_was_packed() {
         multiply_by_definition(precision, a, b.part(0..k, 0..n), &mut expected, Start::Zero);
         for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
             let (mut c, mut packed) = (vec![0.0; m * n], Vec::new());
-            let panels = pack_as(precision, level, b, &mut packed);
+            let panels = pack(precision, level, b, &mut packed);
             let (stride, num_columns, start) = (n, n, Start::Zero);
             let product = Product {
                 a,

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from homespun.kernels import as_array, empty, empty_like, kernels
+from homespun.kernels import as_array, empty, empty_like, kernels, uses_bfloat16
 from homespun.model.ops import reference
 
 MIN_QUERIES = 16
@@ -30,7 +30,8 @@ class _CausalAttention(torch.autograd.Function):
         q_BTHK, k_BSHK, v_BSHK = (x.transpose(1, 2).contiguous() for x in (q_BHTK, k_BHSK, v_BHSK))
         out_BTHK, logsumexp_BTH = empty_like(q_BTHK), empty(*q_BTHK.shape[:3])
         tensors = (q_BTHK, k_BSHK, v_BSHK, out_BTHK, logsumexp_BTH)
-        kernels().attention(*map(as_array, tensors))
+        ctx.bfloat16 = uses_bfloat16()
+        kernels().attention(*map(as_array, tensors), bfloat16=ctx.bfloat16)
         ctx.save_for_backward(*tensors)
         return out_BTHK.transpose(1, 2)
 
@@ -42,5 +43,5 @@ class _CausalAttention(torch.autograd.Function):
         saved = ctx.saved_tensors
         dq, dk, dv = (empty_like(x) for x in saved[:3])
         grad_BTHK = grad_BHTK.transpose(1, 2).contiguous()
-        kernels().attention_backward(*map(as_array, (grad_BTHK, *saved, dq, dk, dv)))
+        kernels().attention_backward(*map(as_array, (grad_BTHK, *saved, dq, dk, dv)), bfloat16=ctx.bfloat16)
         return dq.transpose(1, 2), dk.transpose(1, 2), dv.transpose(1, 2)
