@@ -46,7 +46,6 @@ class PlannedSession:
     """Steps after which it saves a checkpoint and ends."""
 
     config: RunConfig
-    threads: int | None = None
     is_killed: bool = False
     """Whether it is killed at a random moment instead."""
 
@@ -102,17 +101,28 @@ def promise_of(config: RunConfig) -> Promise:
     if device != "cpu":
         text = f"no bits on {device}, whose kernels may add in another order at each call; the same up to rounding"
         return Promise(resume=False, execution=False, text=text)
-    with autocast(device, config.execution.precision):
-        backends = {choose_backend(operation, torch.zeros(1)).name for operation in OPERATIONS}
-    if backends == {"native"} and not config.execution.compile:
-        text = "the same bits whatever interrupts the run, for any micro-batch and number of threads"
+    resumed = "the same bits whatever interrupts the run"
+    exception = _exception_of(config)
+    if exception is None:
+        text = f"{resumed}, for any micro-batch and number of threads"
         return Promise(resume=True, execution=True, text=text)
-    computed = "compiled" if config.execution.compile else f"in {config.execution.precision}"
-    text = (
-        "the same bits whatever interrupts the run; for another micro-batch or number of threads the same up to "
-        f"rounding, since torch's kernels are used where a model is computed {computed}"
-    )
+    text = f"{resumed}; for another micro-batch or number of threads the same up to rounding, because {exception}"
     return Promise(resume=True, execution=False, text=text)
+
+
+def _exception_of(config: RunConfig) -> str | None:
+    """Return why micro-batches and threads may change bits on a CPU; None: they do not."""
+    execution = config.execution
+    if execution.compile:
+        return "execution.compile is set, and the compiler's kernels add in an order of their own"
+    with autocast(execution.device, execution.precision):
+        backends = {operation: choose_backend(operation, torch.zeros(1)).name for operation in OPERATIONS}
+    others = [operation for operation, backend in backends.items() if backend != "native"]
+    if others:
+        return f"in {execution.precision} {others[0]} is not computed by homespun's own kernels here"
+    if execution.precision == "bfloat16" and config.model.context_length % 2:
+        return "products in bfloat16 add pairs of tokens, and model.context_length is odd"
+    return None
 
 
 class ResumeCheck:
@@ -246,11 +256,10 @@ class ResumeCheck:
                 f"execution.micro_batch {size}", PlannedSession(stop=n, config=_execution(config, micro_batch=size))
             )
         for threads in _THREADS:
-            yield variant(
-                f"{threads} thread{'s' if threads > 1 else ''}", PlannedSession(stop=n, config=config, threads=threads)
-            )
+            one = PlannedSession(stop=n, config=_execution(config, threads=threads))
+            yield variant(f"execution.threads {threads}", one)
         if sizes:
-            other = PlannedSession(stop=n, config=_execution(config, micro_batch=sizes[0]), threads=1)
+            other = PlannedSession(stop=n, config=_execution(config, micro_batch=sizes[0], threads=1))
             name = f"stopped after step {n // 2} and resumed with execution.micro_batch {sizes[0]} and 1 thread"
             yield variant(name, PlannedSession(stop=n // 2, config=config), other)
 
@@ -294,7 +303,6 @@ class ResumeCheck:
                 session.config,
                 files,
                 stop,
-                threads=session.threads,
                 kill=kill,
                 on_step=lambda step: progress(step, num_steps),
             ):

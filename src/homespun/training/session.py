@@ -89,7 +89,6 @@ def run_session(
     *,
     on_step: StepCallback,
     kill: Kill | None = None,
-    threads: int | None = None,
 ) -> bool:
     """Begin or resume the run in a new process; return once it has stopped after `stop` steps, or has been killed.
 
@@ -99,7 +98,6 @@ def run_session(
         stop: Steps after which it saves a checkpoint and ends; if it has as many, it is only opened.
         on_step: Follows the process's steps.
         kill: When to kill the process instead.
-        threads: Threads that torch computes with; None: as many as it chooses.
 
     Returns:
         Whether the process was killed: it may have ended before its time came.
@@ -109,7 +107,7 @@ def run_session(
         RunError: the process ended without saying why.
     """
     receiving, sending = multiprocessing.Pipe(duplex=False)
-    process = _start(config, files, stop, threads, sending)
+    process = _start(config, files, stop, sending)
     sending.close()
     try:
         for step in _steps(receiving):
@@ -164,11 +162,9 @@ def _has_ended(receiving: Connection) -> bool:
     return True
 
 
-def _train_until(config: RunConfig, files: RunFiles, stop: int, threads: int | None, reports: Connection) -> None:
+def _train_until(config: RunConfig, files: RunFiles, stop: int, reports: Connection) -> None:
     # Ctrl-C reaches every process of the terminal; the one that started this one answers it, and ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if threads is not None:
-        torch.set_num_threads(threads)
     try:
         with open_run(config, files.root) as run, Recorder(run.directory) as record:
 
