@@ -23,11 +23,11 @@ def test_rmsnorm_equals_torch(dtype, rtol):
 
 
 def test_linear_and_embedding_equal_torch():
-    """Oracle: torch's functions, bit for bit: the same products and the same rows."""
+    """Oracle: torch's functions; the rows bit for bit, products to float32's rounding."""
     linear, table = Linear(5, 7), Embedding(11, 5)
     ids = torch.randint(11, (2, 3))
     torch.testing.assert_close(table(ids), functional.embedding(ids, table.weight), rtol=0, atol=0)
-    torch.testing.assert_close(linear(table(ids)), functional.linear(table(ids), linear.weight), rtol=0, atol=0)
+    torch.testing.assert_close(linear(table(ids)), functional.linear(table(ids), linear.weight), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("dim", [0, 1, -1])

@@ -1,6 +1,7 @@
 //! Arrays as arguments of the kernels: their memory, and whether their shapes fit.
 
 use homespun_kernels::matmul::Matrix;
+use homespun_kernels::optimizer::Parameter;
 use numpy::{PyReadonlyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
@@ -8,6 +9,9 @@ use pyo3::prelude::*;
 pub(crate) type Numbers<'py> = PyReadonlyArrayDyn<'py, f32>;
 pub(crate) type Output<'py> = PyReadwriteArrayDyn<'py, f32>;
 pub(crate) type Indices<'py> = PyReadonlyArrayDyn<'py, i64>;
+
+/// A parameter, its gradient, both moments, and the number of its steps.
+pub(crate) type OptimizerState<'py> = (Output<'py>, Numbers<'py>, Output<'py>, Output<'py>, i32);
 
 /// The rows of an array, whose last dimension is that of the columns.
 pub(crate) fn matrix<'a>(array: &'a Numbers<'_>, is_transposed: bool) -> PyResult<Matrix<'a>> {
@@ -38,4 +42,19 @@ pub(crate) fn check_indices(indices: &[i64], end: usize) -> PyResult<()> {
             "index {index} is out of range: there are {end} rows"
         ))),
     }
+}
+
+pub(crate) fn optimizer_parameters<'a>(state: &'a mut [OptimizerState<'_>]) -> PyResult<Vec<Parameter<'a>>> {
+    let mut parameters = Vec::new();
+    for (values, gradient, mean, square, num_steps) in state {
+        check([gradient.len(), mean.len(), square.len()] == [values.len(); 3])?;
+        parameters.push(Parameter {
+            values: values.as_slice_mut()?,
+            gradient: gradient.as_slice()?,
+            mean: mean.as_slice_mut()?,
+            square: square.as_slice_mut()?,
+            num_steps: *num_steps,
+        });
+    }
+    Ok(parameters)
 }

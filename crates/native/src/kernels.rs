@@ -3,13 +3,15 @@
 use homespun_kernels::attention::{attention, attention_backward, Saved, Shape};
 use homespun_kernels::loss::{cross_entropy, Gradients};
 use homespun_kernels::matmul::{multiply, Precision, Start};
-use homespun_kernels::optimizer::{AdamW, Parameter};
+use homespun_kernels::optimizer::AdamW;
 use homespun_kernels::pool::Pool;
 use homespun_kernels::{embedding, gate, norm, optimizer, rope};
 use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
 
-use crate::arrays::{check, check_indices, matrix, misfit, Indices, Numbers, Output};
+use crate::arrays::{
+    check, check_indices, matrix, misfit, optimizer_parameters, Indices, Numbers, OptimizerState, Output,
+};
 use crate::block;
 
 /// Operations, whose work a number of threads shares.
@@ -232,24 +234,14 @@ impl Kernels {
     fn adamw(
         &self,
         py: Python<'_>,
-        mut state: Vec<(Output<'_>, Numbers<'_>, Output<'_>, Output<'_>, i32)>,
+        mut state: Vec<OptimizerState<'_>>,
         lr: f64,
         betas: (f64, f64),
         eps: f64,
         weight_decay: f64,
         gradient_scale: f64,
     ) -> PyResult<()> {
-        let mut parameters = Vec::new();
-        for (values, gradient, mean, square, num_steps) in &mut state {
-            check([gradient.len(), mean.len(), square.len()] == [values.len(); 3])?;
-            parameters.push(Parameter {
-                values: values.as_slice_mut()?,
-                gradient: gradient.as_slice()?,
-                mean: mean.as_slice_mut()?,
-                square: square.as_slice_mut()?,
-                num_steps: *num_steps,
-            });
-        }
+        let parameters = optimizer_parameters(&mut state)?;
         let adamw = AdamW {
             lr,
             betas,

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from homespun.model import ops
 from homespun.model.config import ModelConfig
-from homespun.model.ops.reference import silu
 from homespun.shapes import Device, Dtype
 
 
@@ -123,7 +122,7 @@ class SiLUFeedForward(nn.Module):
         self.w2 = Linear(d_ff, d_model, device, dtype)
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
-        return self.w2(silu(self.w1(x)))
+        return self.w2(ops.silu(self.w1(x)))
 
     def __repr__(self) -> str:
         d_ff, d_model = self.w1.weight.shape

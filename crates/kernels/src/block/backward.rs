@@ -1,6 +1,6 @@
 //! The backward pass of a block.
 
-use super::{with_rows, Saved, Sizes, Weights, PIECE_ROWS};
+use super::{with_rows, Gradients, Saved, Sizes, Weights, PIECE_ROWS};
 use crate::attention::{self, with_buffers};
 use crate::level::Level;
 use crate::matmul::{multiply_rows, pack_shared, packed_len, padded_columns, Matrix, Panels, Product, Start};
@@ -17,21 +17,6 @@ const LEAST_ROWS: usize = 512;
 
 /// Rows of a weight's gradient that a thread takes at a time: whole tiles of every level.
 const PIECE_OUTPUTS: usize = 96;
-
-/// The gradients of a block's parameters, to which those of the rows are added, row by row.
-#[derive(Debug)]
-#[expect(missing_docs, reason = "the layers' names")]
-pub struct Gradients<'a> {
-    pub ln1: &'a mut [f32],
-    pub q_proj: &'a mut [f32],
-    pub k_proj: &'a mut [f32],
-    pub v_proj: &'a mut [f32],
-    pub output_proj: &'a mut [f32],
-    pub ln2: &'a mut [f32],
-    pub w1: &'a mut [f32],
-    pub w3: &'a mut [f32],
-    pub w2: &'a mut [f32],
-}
 
 /// Computes the gradient `dx` of the residual stream from `dy`, and adds those of the parameters to `gradients`.
 ///
@@ -115,21 +100,6 @@ pub fn block_backward(
             backward.run(results, &mut gradients, &mut dx[part(x, d)]);
         }
     });
-}
-
-impl Gradients<'_> {
-    fn check(&self, weights: &Weights<'_>) {
-        let fits = |gradient: &[f32], weight: &[f32]| assert_eq!(gradient.len(), weight.len(), "a gradient");
-        fits(self.ln1, weights.ln1);
-        fits(self.q_proj, weights.q_proj);
-        fits(self.k_proj, weights.k_proj);
-        fits(self.v_proj, weights.v_proj);
-        fits(self.output_proj, weights.output_proj);
-        fits(self.ln2, weights.ln2);
-        fits(self.w1, weights.w1);
-        fits(self.w3, weights.w3);
-        fits(self.w2, weights.w2);
-    }
 }
 
 /// The intermediate results of some sequences.

@@ -10,7 +10,7 @@ mod forward;
 
 use std::cell::Cell;
 
-pub use backward::{block_backward, Gradients};
+pub use backward::block_backward;
 pub use forward::block;
 
 use crate::attention::Shape;
@@ -111,6 +111,36 @@ pub struct Weights<'a> {
     pub precision: Precision,
     /// By which queries and keys are rotated.
     pub angles: Option<Angles<'a>>,
+}
+
+/// The gradients of a block's parameters, to which those of the rows are added, row by row.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the layers' names")]
+pub struct Gradients<'a> {
+    pub ln1: &'a mut [f32],
+    pub q_proj: &'a mut [f32],
+    pub k_proj: &'a mut [f32],
+    pub v_proj: &'a mut [f32],
+    pub output_proj: &'a mut [f32],
+    pub ln2: &'a mut [f32],
+    pub w1: &'a mut [f32],
+    pub w3: &'a mut [f32],
+    pub w2: &'a mut [f32],
+}
+
+impl Gradients<'_> {
+    fn check(&self, weights: &Weights<'_>) {
+        let fits = |gradient: &[f32], weight: &[f32]| assert_eq!(gradient.len(), weight.len(), "a gradient");
+        fits(self.ln1, weights.ln1);
+        fits(self.q_proj, weights.q_proj);
+        fits(self.k_proj, weights.k_proj);
+        fits(self.v_proj, weights.v_proj);
+        fits(self.output_proj, weights.output_proj);
+        fits(self.ln2, weights.ln2);
+        fits(self.w1, weights.w1);
+        fits(self.w3, weights.w3);
+        fits(self.w2, weights.w2);
+    }
 }
 
 /// What a forward pass keeps for the backward pass, a row a position.

@@ -60,6 +60,7 @@ OPERATIONS = (
     "rms_norm",
     "rotate_pairs",
     "causal_attention",
+    "silu",
     "silu_gate",
     "linear_cross_entropy",
     "block",
@@ -148,6 +149,7 @@ embedding = _dispatched(reference.embedding)
 rms_norm = _dispatched(reference.rms_norm)
 causal_attention = _dispatched(reference.causal_attention)
 linear_cross_entropy = _dispatched(reference.linear_cross_entropy)
+silu = _dispatched(reference.silu)
 silu_gate = _dispatched(reference.silu_gate)
 rotate_pairs = _dispatched(reference.rotate_pairs)
 block = _dispatched(reference.block)

@@ -9,6 +9,7 @@ from homespun.model.ops.native.attention import causal_attention as causal_atten
 from homespun.model.ops.native.block import block as block
 from homespun.model.ops.native.elementwise import rms_norm as rms_norm
 from homespun.model.ops.native.elementwise import rotate_pairs as rotate_pairs
+from homespun.model.ops.native.elementwise import silu as silu
 from homespun.model.ops.native.elementwise import silu_gate as silu_gate
 from homespun.model.ops.native.loss import linear_cross_entropy as linear_cross_entropy
 from homespun.model.ops.native.tables import embedding as embedding

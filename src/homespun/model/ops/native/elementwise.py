@@ -20,6 +20,12 @@ def rms_norm(x: Float[Tensor, "... D"], weight: Float[Tensor, " D"], eps: float)
     return _RMSNorm.apply(x, weight, eps)
 
 
+def silu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Return x * sigmoid(x)."""
+    # torch's own has other bits at the end of a tensor, so that they depend on its size.
+    return _SiLUGate.apply(x, torch.ones_like(x))
+
+
 def silu_gate(a: Float[Tensor, "*B F"], b: Float[Tensor, "*B F"]) -> Float[Tensor, "*B F"]:
     """Return silu(a) * b."""
     return _SiLUGate.apply(a, b)
