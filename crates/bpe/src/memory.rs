@@ -1,6 +1,7 @@
 //! Large allocations that fail with an error: where Rust's own collections find too little memory, they abort the process.
 
 use std::collections::TryReserveError;
+use std::hint::black_box;
 
 use crate::error::BpeError;
 
@@ -52,7 +53,10 @@ pub(crate) fn check_room(num_bytes: usize) -> Result<(), BpeError> {
     if num_bytes < LARGE_BYTES {
         return Ok(());
     }
-    reserve_exact(&mut Vec::<u8>::new(), num_bytes)
+    let mut probe = Vec::<u8>::new();
+    reserve_exact(&mut probe, num_bytes)?;
+    black_box(probe);
+    Ok(())
 }
 
 /// Makes room for `additional` more bytes of text, by doubling.
@@ -78,7 +82,13 @@ fn grow<T>(
 
 /// Refuses what was reserved, `num_bytes` in all, where too little is left for others.
 fn with_headroom(reserved: Result<(), TryReserveError>, num_bytes: usize, asked: usize) -> Result<(), BpeError> {
-    let has_headroom = || Vec::<u8>::new().try_reserve_exact(HEADROOM_BYTES).is_ok();
+    let has_headroom = || {
+        let mut probe = Vec::<u8>::new();
+        let reserved = probe.try_reserve_exact(HEADROOM_BYTES);
+        // The compiler may leave out memory that nobody uses, and with link-time optimization did.
+        black_box(probe);
+        reserved.is_ok()
+    };
     if reserved.is_ok() && (num_bytes < LARGE_BYTES || has_headroom()) {
         return Ok(());
     }
