@@ -36,7 +36,7 @@ except KeyboardInterrupt:
     print("KeyboardInterrupt")
 """
 STARVE = """
-text = "abbabaabcd" * 2_000_000
+text = "ab" * 10_000_000
 import numpy, homespun.cli.main, homespun.cli.tokenizer.train, homespun.cli.tokenizer.encode
 call(text[:1000])
 pages = int(open("/proc/self/statm").read().split()[0])
@@ -86,7 +86,10 @@ def test_ctrl_c_ends_a_command_with_130(tmp_path):
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("method", [*ENCODERS, "train_bpe", "stream"])
 def test_too_little_memory_raises_memory_error(method, tmp_path):
-    """Oracle: Python's own exception. 20 MB in one pre-token need 80 MB for its cells alone, and as much for places."""
+    """Oracle: Python's own exception. 20 MB in one pre-token need 80 MB for its cells alone, and as much for places.
+
+    Any two neighbours of it merge: elsewhere it could be divided, and would need less.
+    """
     (tmp_path / "text.txt").write_text(ONE_PRETOKEN)
     done = run(STARVE, method, tmp_path / "text.txt")
     assert (done.returncode, done.stdout, done.stderr) == (0, "MemoryError\n", "")

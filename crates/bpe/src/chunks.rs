@@ -149,23 +149,18 @@ impl<R: Read> ChunkReader<R> {
 
     /// Reads until `bytes` holds `target` bytes or the file ends.
     fn fill(&mut self, bytes: &mut Vec<u8>, target: usize) -> Result<(), BpeError> {
-        let mut filled = bytes.len();
-        reserve(bytes, target.saturating_sub(filled))?;
-        bytes.resize(target.max(filled), 0);
-        while filled < target && !self.is_at_end {
-            match self.source.read(&mut bytes[filled..]) {
-                Ok(0) => self.is_at_end = true,
-                Ok(num_bytes) => filled += num_bytes,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(source) => {
-                    return Err(BpeError::Io {
-                        path: self.place.clone(),
-                        source,
-                    })
-                }
-            }
+        let missing = target.saturating_sub(bytes.len());
+        reserve(bytes, missing)?;
+        if missing == 0 || self.is_at_end {
+            return Ok(());
         }
-        bytes.truncate(filled);
+        // Into memory that nobody has filled with zeros before.
+        let read = self.source.by_ref().take(missing as u64).read_to_end(bytes);
+        let num_read = read.map_err(|source| BpeError::Io {
+            path: self.place.clone(),
+            source,
+        })?;
+        self.is_at_end = num_read < missing;
         Ok(())
     }
 }

@@ -71,6 +71,28 @@ proptest! {
         }
     }
 
+    /// Oracle: splitting the whole text; the pre-token around the cut is put together again.
+    #[test]
+    fn words_can_be_cut(before in texts(), word in "[aelrstv]{0,9}", after in texts(), banned in "[aelrstv]") {
+        let before = before + &word;
+        let may_cut = |left: u8, _: u8| left != banned.as_bytes()[0];
+        for pattern in PATTERNS {
+            let splitter = Splitter::new(pattern).unwrap();
+            let whole = format!("{before}{after}");
+            let Some(cut) = splitter.last_cut_of_word(&before, may_cut) else {
+                let ends_in_letters = word.len() >= 4 && !word[2..word.len() - 1].contains(&banned);
+                prop_assert!(!ends_in_letters, "{}", pattern);
+                continue;
+            };
+            let mut parts = splitter.split(&whole[..cut]).unwrap();
+            let mut rest = splitter.split(&whole[cut..]).unwrap();
+            let second = rest.remove(0);
+            parts.last_mut().unwrap().end = second.end + cut;
+            parts.extend(rest.iter().map(|range| range.start + cut..range.end + cut));
+            prop_assert_eq!(parts, splitter.split(&whole).unwrap(), "{}", pattern);
+        }
+    }
+
     /// Oracle: pieces and pre-tokens of the whole text.
     #[test]
     fn no_later_text_changes_a_stable_prefix_with_special_tokens(

@@ -255,7 +255,7 @@ impl Encoder {
     }
 
     /// Hands each id of one pre-token, which stands at `offset`, to `emit`, by merging.
-    #[inline(never)]
+    #[inline(always)]
     fn merge(
         &self,
         mergers: &mut Mergers,

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "calls functions compiled for wider instructions")]
 
-use super::cache::{Cache, Value, MAX_KEY, MAX_PACKED, SLACK_IDS};
+use super::cache::{Cache, Value, MAX_KEY, MAX_MEDIUM_KEY, MAX_PACKED, SLACK_IDS};
 use super::{Encoder, Worker};
 use crate::error::BpeError;
 use crate::memory::reserve;
@@ -59,10 +59,71 @@ pub struct Pretokens<'a> {
 }
 
 impl Pretokens<'_> {
-    fn longest(&self) -> usize {
+    /// Returns whether one is longer than [`MAX_WHOLE`].
+    fn has_long(&self) -> bool {
+        const {
+            assert!(
+                (MAX_WHOLE + 1).is_power_of_two(),
+                "a length above it has a bit that it has not"
+            )
+        };
         let first = self.ends.first().map_or(0, |end| end - self.start);
-        let others = self.ends.windows(2).map(|two| two[1] - two[0]);
-        others.fold(first, usize::max)
+        // Not the greatest length: no processor without AVX-512 compares 64 bits for it, and all of them combine bits.
+        let bits = self.ends.windows(2).fold(first, |bits, two| bits | (two[1] - two[0]));
+        bits > MAX_WHOLE
+    }
+}
+
+/// Pre-tokens and pieces of long ones, encoded when there are [`MAX_BATCH`].
+struct Pieces<'a> {
+    encoder: &'a Encoder,
+    worker: &'a mut Worker,
+    /// What they are of.
+    pretokens: Pretokens<'a>,
+    out: &'a mut Vec<u32>,
+    /// Where the first begins.
+    start: usize,
+    ends: [usize; MAX_BATCH],
+    num: usize,
+    outcome: Result<(), BpeError>,
+}
+
+impl Pieces<'_> {
+    #[inline(always)]
+    fn push(&mut self, end: usize) {
+        self.ends[self.num] = end;
+        self.num += 1;
+        if self.num == MAX_BATCH {
+            self.encode();
+        }
+    }
+
+    /// Pushes at most [`MAX_BATCH`] ends.
+    #[inline(always)]
+    fn extend(&mut self, ends: &[usize]) {
+        let (now, later) = ends.split_at(ends.len().min(MAX_BATCH - self.num));
+        self.ends[self.num..self.num + now.len()].copy_from_slice(now);
+        self.num += now.len();
+        if self.num == MAX_BATCH {
+            self.encode();
+        }
+        self.ends[self.num..self.num + later.len()].copy_from_slice(later);
+        self.num += later.len();
+    }
+
+    #[inline(never)]
+    fn encode(&mut self) {
+        let ends = &self.ends[..self.num];
+        let pieces = Pretokens {
+            start: self.start,
+            ends,
+            ..self.pretokens
+        };
+        if self.outcome.is_ok() && self.num > 0 {
+            self.outcome = self.encoder.encode_batch_of(self.worker, pieces, self.out);
+        }
+        self.start = ends.last().copied().unwrap_or(self.start);
+        self.num = 0;
     }
 }
 
@@ -74,44 +135,33 @@ impl Encoder {
         pretokens: Pretokens<'_>,
         out: &mut Vec<u32>,
     ) -> Result<(), BpeError> {
-        if pretokens.longest() <= MAX_WHOLE {
+        if !pretokens.has_long() {
             return self.encode_batch_of(worker, pretokens, out);
         }
-        let mut outcome = Ok(());
-        let mut pieces = [0; MAX_BATCH];
-        let mut num_pieces = 0;
-        let mut first = pretokens.start; // where the first of `pieces` begins
-        let mut start = pretokens.start; // where the pre-token at hand begins
-        let mut push = |end: usize| {
-            pieces[num_pieces] = end;
-            num_pieces += 1;
-            if num_pieces == MAX_BATCH {
-                let batch = Pretokens {
-                    start: first,
-                    ends: &pieces,
-                    ..pretokens
-                };
-                if outcome.is_ok() {
-                    outcome = self.encode_batch_of(worker, batch, out);
-                }
-                (first, num_pieces) = (end, 0);
-            }
+        let mut pieces = Pieces {
+            encoder: self,
+            worker,
+            pretokens,
+            out,
+            start: pretokens.start,
+            ends: [0; MAX_BATCH],
+            num: 0,
+            outcome: Ok(()),
         };
-        for &end in pretokens.ends {
+        let mut start = pretokens.start;
+        let mut first = 0; // of those that `pieces` has not
+        for (k, &end) in pretokens.ends.iter().enumerate() {
             if end - start > MAX_WHOLE {
-                self.boundaries.for_each_end(pretokens.text, start, end, &mut push);
-            } else {
-                push(end);
+                pieces.extend(&pretokens.ends[first..k]);
+                self.boundaries
+                    .for_each_end(pretokens.text, start, end, |end| pieces.push(end));
+                first = k + 1;
             }
             start = end;
         }
-        outcome?;
-        let rest = Pretokens {
-            start: first,
-            ends: &pieces[..num_pieces],
-            ..pretokens
-        };
-        self.encode_batch_of(worker, rest, out)
+        pieces.extend(&pretokens.ends[first..]);
+        pieces.encode();
+        pieces.outcome
     }
 
     /// Appends the ids of pre-tokens, or pieces of them, by the widest instructions that this machine has.
@@ -194,7 +244,11 @@ impl Encoder {
                 num_done = k + 1;
                 continue;
             }
-            let mut value = worker.cache.get(pretoken); // it may have come earlier in this batch
+            // It may have come earlier in this batch; long ones hardly ever do, and take longer to look up.
+            let mut value = match pretoken.len() {
+                ..=MAX_MEDIUM_KEY => worker.cache.get(pretoken),
+                _ => Value::MISSING,
+            };
             if value == Value::MISSING {
                 worker.merged.clear();
                 let merged = &mut worker.merged;

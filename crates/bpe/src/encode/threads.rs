@@ -18,7 +18,8 @@ impl Encoder {
     /// [`Encoder::encode`], on up to `num_threads` threads beside the caller's where the text is worth it,
     /// unless it is stopped.
     ///
-    /// Cut where special tokens and pre-tokens are the same on either side, so the ids are the same for any number.
+    /// Cut where special tokens and pre-tokens are the same on either side, or where no merge joins the two sides of a long
+    /// pre-token, so the ids are the same for any number.
     ///
     /// # Errors
     /// See [`Encoder::encode_into`].
@@ -49,6 +50,11 @@ impl Encoder {
             |outlet| self.workers.with(progress, |worker| job.work(worker, outlet)),
             |part: Result<Vec<u32>, BpeError>| {
                 let mut part = part?;
+                if ids.capacity() == 0 {
+                    // Growing copies, into memory that was never touched. A guess, and nothing is lost where it is refused.
+                    let num_parts = text.len() / PART_BYTES + 1;
+                    let _ = memory::reserve_exact(&mut ids, part.len() / 8 * 9 * num_parts);
+                }
                 memory::extend(&mut ids, &part)?;
                 part.clear();
                 lock(&job.spare).push(part);
@@ -70,9 +76,14 @@ impl Encoder {
                 end -= 1;
             }
             let before = &text[..end];
-            let cut = self.splitter.last_safe_cut(before);
-            let is_free = |cut| !self.tokens_found(special).0.straddles(text.as_bytes(), cut);
-            if let Some(cut) = cut.filter(|&cut| cut > start && is_free(cut)) {
+            let is_free = |&cut: &usize| cut > start && !self.tokens_found(special).0.straddles(text.as_bytes(), cut);
+            let between = self.splitter.last_safe_cut(before).filter(is_free);
+            // Nearly all of a text may be one word: base64, a genome, random letters.
+            let within = || {
+                let may_cut = |left, right| !self.boundaries.are_joined(left, right);
+                self.splitter.last_cut_of_word(before, may_cut).filter(is_free)
+            };
+            if let Some(cut) = between.or_else(within) {
                 return cut;
             }
         }
@@ -150,6 +161,9 @@ mod tests {
             ("a".repeat(300_000) + " b \u{e9} ").repeat(num),
             "<|end|> ".repeat(num * 50_000),
             " b".repeat(num * 150_000),
+            // One word, in which hardly any two neighbours merge, and contractions around the cuts.
+            "abcaadbbca".repeat(num * 60_000),
+            "zzz'veaab'llaa".repeat(num * 40_000),
         ];
         for pattern in [GPT2_PATTERN, GPT4_PATTERN] {
             let encoder = encoder(pattern);

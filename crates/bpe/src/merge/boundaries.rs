@@ -34,7 +34,7 @@ impl Boundaries {
 
     /// Returns whether some merge joins `left` and `right`.
     #[inline(always)]
-    fn are_joined(&self, left: u8, right: u8) -> bool {
+    pub fn are_joined(&self, left: u8, right: u8) -> bool {
         self.joined[usize::from(left) << 2 | usize::from(right >> 6)] >> (right & 63) & 1 != 0
     }
 

@@ -18,7 +18,7 @@ use crate::vocab::Symbol;
 
 use long::{LongMerger, MAX_LONG};
 use repeats::merge_repeats;
-use short::{ShortMerger, MAX_SHORT};
+use short::{ShortMerger, MAX_MERGES, MAX_SHORT};
 
 pub(crate) use boundaries::Boundaries;
 pub(crate) use pair_table::PairTable;
@@ -46,7 +46,7 @@ impl Mergers {
         offset: usize,
         emit: impl FnMut(Symbol),
     ) -> Result<(), BpeError> {
-        if bytes.len() <= MAX_SHORT {
+        if bytes.len() <= MAX_SHORT && pairs.num_merges() <= MAX_MERGES {
             self.short.merge(pairs, bytes, emit);
         } else if bytes[1..] == bytes[..bytes.len() - 1] {
             merge_repeats(pairs, pairs.byte_symbol(bytes[0]), bytes.len(), emit);

@@ -72,7 +72,7 @@ impl PairTable {
             key: EMPTY,
             step: Step::NEVER,
         };
-        let mut slots = vec![empty; num_slots].into_boxed_slice();
+        let mut slots = vec![empty; num_slots + 1].into_boxed_slice();
         let slot_shift = 64 - num_slots.trailing_zeros();
         let mut filter = vec![0; num_slots / 8].into_boxed_slice();
         let filter_shift = slot_shift - 3;
@@ -82,9 +82,9 @@ impl PairTable {
             let hash = hash_pair(key);
             let bit = (hash >> filter_shift) as usize;
             filter[bit / 64] |= 1 << (bit % 64);
-            let mut place = (hash >> slot_shift) as usize;
+            let mut place = (hash >> slot_shift) as usize + 1;
             while slots[place].key != EMPTY && slots[place].key != key {
-                place = (place + 1) & (num_slots - 1);
+                place = place % num_slots + 1;
             }
             if slots[place].key == key {
                 repeated.entry(key).or_default().push(rank);
@@ -151,24 +151,39 @@ impl PairTable {
         let key = pair_key(left, right);
         let hash = hash_pair(key);
         let bit = (hash >> self.filter_shift) as usize;
-        if self.filter[bit / 64] >> (bit % 64) & 1 == 0 {
-            return Step::NEVER;
+        let is_listed = self.filter[bit / 64] >> (bit % 64) & 1;
+        // No branch on what the filter says, which nobody can guess: a pair that is not listed is looked for in the empty
+        // slot, which is always near.
+        let place = ((hash >> self.slot_shift) as usize + 1) & (is_listed as usize).wrapping_neg();
+        let slot = self.slots[place];
+        if slot.key != key && slot.key != EMPTY {
+            return self.step_behind(place, key, floor);
         }
-        let mask = self.slots.len() - 1;
-        let mut place = (hash >> self.slot_shift) as usize & mask;
+        // All ones, which is `Step::NEVER`, where the slot is empty.
+        let step = Step(slot.step.0 | u64::from(slot.key == key).wrapping_sub(1));
+        if step.rank() < floor {
+            return self.repeated_step(key, floor);
+        }
+        step
+    }
+
+    /// [`PairTable::step`] where another pair is in the first slot, at `place`.
+    #[inline(never)]
+    fn step_behind(&self, mut place: usize, key: u64, floor: Rank) -> Step {
+        let num_slots = self.slots.len() - 1;
         loop {
+            place = place % num_slots + 1;
             let slot = self.slots[place];
-            if slot.key == key {
-                return if slot.step.rank() >= floor {
-                    slot.step
-                } else {
-                    self.repeated_step(key, floor)
-                };
-            }
             if slot.key == EMPTY {
                 return Step::NEVER;
             }
-            place = (place + 1) & mask;
+            if slot.key == key {
+                return if slot.step.rank() < floor {
+                    self.repeated_step(key, floor)
+                } else {
+                    slot.step
+                };
+            }
         }
     }
 

@@ -11,15 +11,24 @@ pub const MAX_SHORT: usize = 62;
 /// Precedes and follows the piece; merges with nothing.
 const BORDER: Symbol = Symbol::MAX;
 
-/// Ranks that are compared at a time.
+/// Ranks that are compared at a time: AVX2 has the minimum of eight numbers of 32 bits, and none of numbers of 64.
 const LANES: usize = 8;
+
+/// Bits of a step that say where its pair is.
+const PLACE_BITS: u32 = 6;
+
+/// The most merges whose ranks leave room for the place.
+pub const MAX_MERGES: usize = (1 << (u32::BITS - PLACE_BITS)) - 1;
+
+/// No pair at this place merges; greater than every other step.
+const NEVER: u32 = u32::MAX;
 
 /// Scratch space of `merge`, reused from piece to piece.
 #[derive(Debug)]
 pub struct ShortMerger {
-    /// For each place, the rank of the pair of its symbol and the next in the high half, the place in the low half: the
-    /// minimum is the leftmost pair of the lowest rank. `u64::MAX` everywhere between two calls of `merge`.
-    steps: [u64; 64],
+    /// For each place, the rank of the pair of its symbol and the next, then the place in the low bits: the minimum is the
+    /// leftmost pair of the lowest rank. [`NEVER`] everywhere between two calls of `merge`.
+    steps: [u32; 64],
     /// The symbol that this pair becomes.
     merged: [Symbol; 64],
     symbols: [Symbol; 64],
@@ -28,7 +37,7 @@ pub struct ShortMerger {
 impl Default for ShortMerger {
     fn default() -> Self {
         Self {
-            steps: [u64::MAX; 64],
+            steps: [NEVER; 64],
             merged: [0; 64],
             symbols: [BORDER; 64],
         }
@@ -36,8 +45,8 @@ impl Default for ShortMerger {
 }
 
 impl ShortMerger {
-    /// Applies all merges to `bytes`, at most [`MAX_SHORT`] of them and each a token; passes the remaining symbols to `emit`,
-    /// from left to right.
+    /// Applies all merges, at most [`MAX_MERGES`], to `bytes`, at most [`MAX_SHORT`] of them and each a token; passes the
+    /// remaining symbols to `emit`, from left to right.
     #[inline(always)]
     pub fn merge(&mut self, pairs: &PairTable, bytes: &[u8], mut emit: impl FnMut(Symbol)) {
         const MASK: usize = 63; // so that the compiler omits bounds checks
@@ -53,10 +62,10 @@ impl ShortMerger {
         let mut alive = (4_u64 << len).wrapping_sub(1);
         loop {
             let first = self.first(len);
-            let rank = (first >> 32) as Rank;
-            if rank == Step::NEVER.rank() {
+            if first == NEVER {
                 break;
             }
+            let rank: Rank = first >> PLACE_BITS;
             let at = first as usize & MASK;
             let gone = next(alive, at) & MASK;
             alive &= !(1 << gone);
@@ -64,7 +73,7 @@ impl ShortMerger {
             let behind = next(alive, at) & MASK;
             let symbol = self.merged[at];
             self.symbols[at] = symbol;
-            self.steps[gone] = u64::MAX;
+            self.steps[gone] = NEVER;
             self.put(pairs.step(symbol, self.symbols[behind], rank), at);
             self.put(pairs.step(self.symbols[before], symbol, rank), before);
         }
@@ -77,20 +86,24 @@ impl ShortMerger {
 
     #[inline(always)]
     fn put(&mut self, step: Step, place: usize) {
-        self.steps[place] = u64::from(step.rank()) << 32 | place as u64;
+        self.steps[place] = if step == Step::NEVER {
+            NEVER
+        } else {
+            step.rank() << PLACE_BITS | place as u32
+        };
         self.merged[place] = step.merged();
     }
 
     /// Returns the lowest of the steps at places up to `len`.
     #[inline(always)]
-    fn first(&self, len: usize) -> u64 {
-        let mut lowest = [u64::MAX; LANES];
+    fn first(&self, len: usize) -> u32 {
+        let mut lowest = [NEVER; LANES];
         for steps in self.steps[..(len + 1).next_multiple_of(LANES)].chunks_exact(LANES) {
             for (lowest, &step) in lowest.iter_mut().zip(steps) {
                 *lowest = step.min(*lowest);
             }
         }
-        lowest.into_iter().min().unwrap_or(u64::MAX)
+        lowest.into_iter().min().unwrap_or(NEVER)
     }
 }
 

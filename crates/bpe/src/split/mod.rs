@@ -203,4 +203,11 @@ impl Splitter {
     pub fn last_safe_cut(&self, text: &str) -> Option<usize> {
         with_pattern!(self, pattern => safe_cuts::last_safe_cut(*pattern, text.as_bytes()), _ => None)
     }
+
+    /// The last place in `text`, looking back at most [`LOOK_BACK_BYTES`] from its end, at which a pre-token can be divided:
+    /// split apart there, any text that begins with this one has the same pre-tokens, but that one of them is two. Only
+    /// places between two bytes that `may_cut` allows; none for a custom pattern.
+    pub fn last_cut_of_word(&self, text: &str, may_cut: impl Fn(u8, u8) -> bool) -> Option<usize> {
+        with_pattern!(self, _pattern => safe_cuts::last_cut_of_word(text.as_bytes(), may_cut), _ => None)
+    }
 }

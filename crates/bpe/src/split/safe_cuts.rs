@@ -53,6 +53,21 @@ pub(super) fn last_safe_cut<P: Pattern>(pattern: P, text: &[u8]) -> Option<usize
     None
 }
 
+/// See [`super::Splitter::last_cut_of_word`].
+///
+/// The lowercase letters on both sides belong to one pre-token: a pattern cuts between two of them only at the end of a
+/// contraction, which has at most two letters, and three precede the cut. How the text before the pre-token is split
+/// depends on at most those three. And every pattern matches lowercase letters at the start of a text to the same end as
+/// behind other lowercase letters.
+pub(super) fn last_cut_of_word(text: &[u8], may_cut: impl Fn(u8, u8) -> bool) -> Option<usize> {
+    let rest = &text[text.len().saturating_sub(LOOK_BACK_BYTES)..];
+    let cut = rest.windows(4).rposition(|four| {
+        let &[_, _, before, after] = four else { return false };
+        may_cut(before, after) && four.iter().all(u8::is_ascii_lowercase)
+    })?;
+    Some(text.len() - rest.len() + cut + 3)
+}
+
 /// See [`super::Splitter::first_safe_cut`].
 pub(super) fn first_safe_cut<P: Pattern>(pattern: P, text: &str, from: usize) -> Option<usize> {
     let from = (from.max(1)..text.len()).find(|&at| text.is_char_boundary(at))?;

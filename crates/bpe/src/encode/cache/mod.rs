@@ -35,7 +35,7 @@ pub struct Cache {
     long_bytes: Vec<u8>,
     ids: Vec<u32>,
     max_bytes: usize,
-    /// Chooses the entry to be replaced.
+    /// Pre-tokens put in since all was forgotten; chooses the entry to be replaced.
     clock: usize,
 }
 
@@ -49,6 +49,9 @@ struct LongEntry {
 
 /// Ids that can be read behind those of a value, so that a fixed number can be copied.
 pub const SLACK_IDS: usize = 16;
+
+/// The memory is kept if it took at least one pre-token for so many entries that the tables have.
+const KEPT_SHARE: usize = 8;
 
 /// A cache takes no less.
 const MIN_BYTES: usize = 1 << 16;
@@ -145,9 +148,24 @@ impl Cache {
         Some(value)
     }
 
-    /// Forgets everything, and gives the memory back.
+    /// Forgets everything. The memory is kept if it lasted for many pre-tokens, as memory that was never touched is slow;
+    /// else it is given back, since another table or arena may need it.
     pub fn clear(&mut self) {
-        *self = Self::new(self.max_bytes);
+        let num_entries = self.short.num_entries() + self.medium.num_entries() + self.long.num_entries();
+        let has_room = self.long_entries.capacity() > 0
+            && self.long_bytes.capacity() >= MAX_KEY
+            && self.ids.capacity() >= MAX_KEY + SLACK_IDS;
+        if self.clock < num_entries / KEPT_SHARE || !has_room {
+            *self = Self::new(self.max_bytes);
+            return;
+        }
+        self.clock = 0;
+        self.short.clear();
+        self.medium.clear();
+        self.long.clear();
+        self.long_entries.clear();
+        self.long_bytes.clear();
+        self.ids.clear();
     }
 }
 

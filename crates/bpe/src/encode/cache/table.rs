@@ -58,6 +58,17 @@ impl<K: Key, const WAYS: usize> Table<K, WAYS> {
         self.sets.len() * size_of::<Set<K, WAYS>>()
     }
 
+    /// How many entries it has, empty ones included.
+    pub fn num_entries(&self) -> usize {
+        self.sets.len() * WAYS
+    }
+
+    /// Forgets everything, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.sets.fill(Set::empty());
+        self.num_inserted = 0;
+    }
+
     /// Where `key` lies, if it does.
     #[inline(always)]
     pub fn set_of(&self, key: K) -> usize {
