@@ -33,6 +33,21 @@ pub enum Level {
 /// The level in use, once it is chosen.
 static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
+/// The environment variable that leaves wider instructions unused: `portable`, `avx2` or `avx512`. It is the tokenizer's,
+/// which refuses other values. Read once.
+const INSTRUCTIONS_VARIABLE: &str = "HOMESPUN_INSTRUCTIONS";
+
+/// The number of the widest level that may be chosen.
+fn most() -> u8 {
+    let level = match std::env::var(INSTRUCTIONS_VARIABLE).as_deref() {
+        Err(_) => Level::Avx512Bf16,
+        Ok("avx512") => Level::Avx512,
+        Ok("avx2") => Level::Avx2,
+        Ok(_) => Level::Portable,
+    };
+    level as u8
+}
+
 impl Level {
     /// All levels, the widest last.
     pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
@@ -52,14 +67,18 @@ impl Level {
         }
     }
 
-    /// Returns the level in use: the widest that this processor has, unless [`Level::force`] chose another.
+    /// Returns the level in use: the widest that this processor has, unless [`Level::force`] chose another or
+    /// [`INSTRUCTIONS_VARIABLE`] leaves it unused.
     #[inline]
     pub fn current() -> Self {
         let chosen = CHOSEN.load(Ordering::Relaxed);
         if let Some(level) = Self::ALL.into_iter().find(|level| *level as u8 == chosen) {
             return level;
         }
-        let widest = Self::ALL.into_iter().rev().find(|level| level.is_supported());
+        let widest = Self::ALL
+            .into_iter()
+            .rev()
+            .find(|level| level.is_supported() && *level as u8 <= most());
         let level = widest.unwrap_or(Self::Portable);
         level.force();
         level

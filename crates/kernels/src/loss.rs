@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use crate::level::{Level, Work};
-use crate::matmul::{multiply, Matrix, Precision, Start};
+use crate::matmul::{multiply_rows, pack_shared, packed_len, Matrix, Panels, Precision, Product, Start};
 use crate::pool::Pool;
 use crate::rows;
 use crate::vector::Vector;
@@ -15,10 +15,29 @@ use crate::vector::Vector;
 const BLOCK: usize = 256;
 
 /// Vocabulary entries that a thread takes at a time; the order of sums depends on it.
-const PIECE: usize = 128;
+const PIECE: usize = 96;
+
+/// Tokens whose hidden states' gradients a thread computes at a time: whole tiles of every level.
+const PIECE_TOKENS: usize = 48;
+
+/// Memory of the caller's thread, kept for the next loss.
+#[derive(Default)]
+struct Buffers {
+    logits: Vec<f32>,
+    /// Packed, for the gradients of hidden states.
+    weight: Vec<f32>,
+    hidden: Vec<f32>,
+}
 
 thread_local! {
-    static LOGITS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    static BUFFERS: Cell<Box<Buffers>> = Cell::default();
+}
+
+fn at_least(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    &mut buffer[..len]
 }
 
 /// Where the gradients go.
@@ -62,64 +81,94 @@ pub fn cross_entropy(
         "targets of the vocabulary"
     );
     let level = Level::current();
-    let mut buffer = LOGITS.take();
-    let size = num_entries * BLOCK.min(num_tokens);
-    if buffer.len() < size {
-        buffer.resize(size, 0.0);
-    }
+    let mut buffers = BUFFERS.take();
+    let with_gradients = gradients.is_some();
+    let w = Matrix::by_rows(weight, num_entries, width);
+    let weight_len = if with_gradients {
+        packed_len(precision, level, w)
+    } else {
+        0
+    };
+    let weight_panels = with_gradients.then(|| {
+        let [panels] = pack_shared(pool, precision, level, [w], at_least(&mut buffers.weight, weight_len));
+        panels
+    });
     for first in (0..num_tokens).step_by(BLOCK) {
         let block = first..(first + BLOCK).min(num_tokens);
-        let logits = &mut buffer[..num_entries * block.len()];
-        let x = Matrix::by_rows(&hidden[block.start * width..block.end * width], block.len(), width);
-        let w = Matrix::by_rows(weight, num_entries, width);
-        multiply(pool, precision, w, x.transposed(), logits, Start::Zero);
+        let rows = block.start * width..block.end * width;
+        let x = Matrix::by_rows(&hidden[rows.clone()], block.len(), width);
+        let both = [x.transposed(), x];
+        let len = both.iter().map(|x| packed_len(precision, level, *x)).sum();
+        let [columns, hidden] = pack_shared(pool, precision, level, both, at_least(&mut buffers.hidden, len));
+        let logits = at_least(&mut buffers.logits, num_entries * block.len());
         let targets = &targets[block.clone()];
-        let sums = exponentials(pool, level, logits, targets, &mut losses[block.clone()]);
-        let Some(Gradients {
-            dhidden,
-            dweight,
-            scale,
-        }) = &mut gradients
-        else {
+        let greatest = compute_logits(pool, level, weight, width, columns, logits, block.len());
+        let sums = exponentials(pool, level, logits, &greatest, targets, &mut losses[block]);
+        let (Some(gradients), Some(weight)) = (&mut gradients, weight_panels) else {
             continue;
         };
-        let factors: Vec<f32> = sums.iter().map(|sum| *scale / sum).collect();
-        let pieces = logits.chunks_mut(PIECE * block.len()).enumerate();
-        pool.for_each(pieces, |(piece, logits)| {
-            level.run(LogitGradients {
-                logits,
-                factors: &factors,
-                targets,
-                scale: *scale,
-                first_entry: piece * PIECE,
-            });
-        });
-        let dlogits = Matrix::by_rows(logits, num_entries, block.len());
-        let dx = &mut dhidden[block.start * width..block.end * width];
-        multiply(pool, precision, dlogits.transposed(), w, dx, Start::Zero);
-        multiply(pool, precision, dlogits, x, dweight, Start::Sum);
+        let dlogits = LogitGradients {
+            factors: &sums.iter().map(|sum| gradients.scale / sum).collect::<Vec<_>>(),
+            targets,
+            scale: gradients.scale,
+        };
+        dlogits.compute(pool, level, logits, hidden, gradients.dweight, width);
+        multiply_transposed(
+            pool,
+            level,
+            logits,
+            num_entries,
+            weight,
+            &mut gradients.dhidden[rows],
+            width,
+        );
     }
-    LOGITS.set(buffer);
+    BUFFERS.set(buffers);
 }
 
-/// Replaces logits by their exponentials below each token's greatest, and returns the sum of each token.
-fn exponentials(pool: &Pool, level: Level, logits: &mut [f32], targets: &[i64], losses: &mut [f32]) -> Vec<f32> {
-    let num_tokens = targets.len();
-    let num_pieces = logits.len().div_ceil(PIECE * num_tokens);
-    let mut greatest = vec![f32::NEG_INFINITY; num_pieces * num_tokens];
-    let pieces = logits.chunks(PIECE * num_tokens).zip(greatest.chunks_mut(num_tokens));
-    pool.for_each(pieces, |(logits, greatest)| level.run(Greatest { logits, greatest }));
+/// Computes the logits of all entries, and returns the greatest of each token.
+fn compute_logits(
+    pool: &Pool,
+    level: Level,
+    weight: &[f32],
+    width: usize,
+    hidden: Panels<'_>,
+    logits: &mut [f32],
+    num_tokens: usize,
+) -> Vec<f32> {
+    let mut greatest = vec![f32::NEG_INFINITY; logits.len().div_ceil(PIECE * num_tokens) * num_tokens];
+    let pieces = logits.chunks_mut(PIECE * num_tokens).zip(weight.chunks(PIECE * width));
+    pool.for_each(
+        pieces.zip(greatest.chunks_mut(num_tokens)),
+        |((logits, weight), greatest)| {
+            multiply_rows(level, weight, width, hidden, logits, Start::Zero);
+            level.run(Greatest { logits, greatest });
+        },
+    );
     let (max, others) = greatest.split_at_mut(num_tokens);
     for other in others.chunks(num_tokens) {
         max.iter_mut()
             .zip(other)
             .for_each(|(max, other)| *max = max.max(*other));
     }
+    greatest.truncate(num_tokens);
+    greatest
+}
+
+/// Replaces logits by their exponentials below each token's greatest, and returns the sum of each token.
+fn exponentials(
+    pool: &Pool,
+    level: Level,
+    logits: &mut [f32],
+    max: &[f32],
+    targets: &[i64],
+    losses: &mut [f32],
+) -> Vec<f32> {
+    let num_tokens = targets.len();
     for (token, (loss, target)) in losses.iter_mut().zip(targets).enumerate() {
         *loss = max[token] - logits[*target as usize * num_tokens + token];
     }
-    let max = &*max;
-    let mut sums = vec![0.0; num_pieces * num_tokens];
+    let mut sums = vec![0.0; logits.len().div_ceil(PIECE * num_tokens) * num_tokens];
     let pieces = logits.chunks_mut(PIECE * num_tokens).zip(sums.chunks_mut(num_tokens));
     pool.for_each(pieces, |(logits, sums)| level.run(Exponentials { logits, max, sums }));
     let (sum, others) = sums.split_at_mut(num_tokens);
@@ -129,6 +178,32 @@ fn exponentials(pool: &Pool, level: Level, logits: &mut [f32], targets: &[i64], 
     losses.iter_mut().zip(&*sum).for_each(|(loss, sum)| *loss += sum.ln());
     sums.truncate(num_tokens);
     sums
+}
+
+/// Computes `c = a^T b` of a packed `b`, for `a` of `inner` rows.
+fn multiply_transposed(
+    pool: &Pool,
+    level: Level,
+    a: &[f32],
+    inner: usize,
+    b: Panels<'_>,
+    c: &mut [f32],
+    num_columns: usize,
+) {
+    let a = Matrix::by_rows(a, inner, a.len() / inner).transposed();
+    let pieces = c.chunks_mut(PIECE_TOKENS * num_columns).enumerate();
+    pool.for_each(pieces, |(piece, c)| {
+        let first = piece * PIECE_TOKENS;
+        let product = Product {
+            a: a.part(first..first + c.len() / num_columns, 0..inner),
+            panels: b,
+            c,
+            stride: num_columns,
+            num_columns,
+            start: Start::Zero,
+        };
+        level.run_product(b.precision, product);
+    });
 }
 
 struct Greatest<'a> {
@@ -165,29 +240,55 @@ impl Work for Exponentials<'_> {
     }
 }
 
-/// Replaces exponentials by the gradients of the logits: (softmax - 1 at the target) * scale.
+/// The gradients of the logits: (softmax - 1 at the target) * scale.
 struct LogitGradients<'a> {
-    logits: &'a mut [f32],
+    /// By which the exponentials of each token are multiplied.
     factors: &'a [f32],
     targets: &'a [i64],
     scale: f32,
-    first_entry: usize,
 }
 
-impl Work for LogitGradients<'_> {
+impl LogitGradients<'_> {
+    /// Replaces exponentials by the gradients of the logits, and adds those of the weight's rows, entries by entries.
+    fn compute(
+        &self,
+        pool: &Pool,
+        level: Level,
+        exponentials: &mut [f32],
+        hidden: Panels<'_>,
+        dweight: &mut [f32],
+        width: usize,
+    ) {
+        let num_tokens = self.targets.len();
+        let pieces = exponentials.chunks_mut(PIECE * num_tokens);
+        let pieces = pieces.zip(dweight.chunks_mut(PIECE * width)).enumerate();
+        pool.for_each(pieces, |(piece, (logits, dweight))| {
+            let factors = self.factors;
+            level.run(Scale { logits, factors });
+            let entries = piece * PIECE..piece * PIECE + logits.len() / num_tokens;
+            for (token, target) in self.targets.iter().enumerate() {
+                if entries.contains(&(*target as usize)) {
+                    logits[(*target as usize - entries.start) * num_tokens + token] -= self.scale;
+                }
+            }
+            multiply_rows(level, logits, num_tokens, hidden, dweight, Start::Sum);
+        });
+    }
+}
+
+/// Multiplies the numbers of each token by its factor.
+struct Scale<'a> {
+    logits: &'a mut [f32],
+    factors: &'a [f32],
+}
+
+impl Work for Scale<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let num_tokens = self.targets.len();
-        for logits in self.logits.chunks_exact_mut(num_tokens) {
+        for logits in self.logits.chunks_exact_mut(self.factors.len()) {
             rows::update::<V, 1>(logits, [self.factors], |value, [factor]| value.mul(factor));
-        }
-        let entries = self.first_entry..self.first_entry + self.logits.len() / num_tokens;
-        for (token, target) in self.targets.iter().enumerate() {
-            if entries.contains(&(*target as usize)) {
-                self.logits[(*target as usize - entries.start) * num_tokens + token] -= self.scale;
-            }
         }
     }
 }

@@ -65,11 +65,14 @@ def _multiplies_in_registers(precision: str) -> bool:
 
 def _measure_multiply_adds(precision: str, num_threads: int) -> Peak:
     threads = "1 thread" if num_threads == 1 else f"{num_threads} threads"
-    flops = _native.measure_bfloat16_dots(num_threads) if precision == "bfloat16" else None
+    dots = precision == "bfloat16" and _native.instruction_level().endswith("bf16")
+    flops = _native.measure_bfloat16_dots(num_threads) if dots else None
     if flops is not None:
         return Peak(flops=flops, reason=f"bfloat16 dot products on {threads}, measured here")
-    # A level that adds bfloat16 instructions has no more for float32.
-    levels = [level for level in _native.instruction_levels() if not level.endswith("bf16")]
+    # A level that adds bfloat16 instructions has no more for float32. None that HOMESPUN_INSTRUCTIONS leaves unused.
+    levels = _native.instruction_levels()
+    levels = levels[: levels.index(_native.instruction_level()) + 1]
+    levels = [level for level in levels if not level.endswith("bf16")]
     # All of them: some processors lower their clock for AVX-512.
     rates = {level: _native.measure_multiply_adds(level, num_threads) for level in levels}
     level = max(rates, key=lambda level: rates[level])

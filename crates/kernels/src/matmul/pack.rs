@@ -19,7 +19,7 @@ const AHEAD: usize = 4;
 pub(crate) struct Panels<'a> {
     pub(super) words: &'a [f32],
     pub(super) len: usize,
-    pub(super) precision: Precision,
+    pub(crate) precision: Precision,
 }
 
 /// The columns of a tile at a level.
