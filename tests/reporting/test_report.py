@@ -103,6 +103,15 @@ def test_report_is_self_contained_and_complete(run):
         assert shown in text, shown
 
 
+def test_the_best_checkpoint_is_named(run):
+    """Derived by hand: the losses are 2 / step, and only step 5 is both validated and there."""
+    assert "best checkpoint" not in render_report([read_run(run.root)])
+    run.checkpoints.mkdir()
+    for step in (5, 7):
+        run.checkpoint_at(step).touch()
+    assert "The best checkpoint is that of step 5." in render_report([read_run(run.root)])
+
+
 def test_sessions_and_changes_are_listed(run):
     """Oracle: the records. A commit is text from somebody else's file."""
     sessions = [

@@ -48,7 +48,14 @@ pub(crate) trait Arithmetic {
     /// Returns the words of numbers that follow each other along the inner dimension, as many as a register of words holds.
     fn gather(numbers: &[f32]) -> Self::V;
 
-    /// Returns `sum + left * right`, each product fused into the sum; of a pair, that of the high halves first.
+    /// Returns what a sum begins with where that was `sum`.
+    #[inline(always)]
+    fn begin(sum: Self::V) -> Self::V {
+        sum
+    }
+
+    /// Returns `sum + left * right`, each product fused into the sum; of a pair, that of the high halves first. `sum` is
+    /// what this or [`Arithmetic::begin`] returned.
     fn mul_add(left: Self::V, right: Self::V, sum: Self::V) -> Self::V;
 }
 
@@ -104,8 +111,13 @@ impl<V: Vector> Arithmetic for Widened<V> {
     }
 
     #[inline(always)]
+    fn begin(sum: V) -> V {
+        sum.flush()
+    }
+
+    #[inline(always)]
     fn mul_add(left: V, right: V, sum: V) -> V {
-        let sum = left.high_half().mul_add(right.high_half(), sum.flush()).flush();
+        let sum = left.high_half().mul_add(right.high_half(), sum).flush();
         left.low_half().mul_add(right.low_half(), sum).flush()
     }
 }

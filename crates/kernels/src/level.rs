@@ -99,7 +99,7 @@ impl Level {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 | Self::Avx512Bf16 => {
-                // SAFETY: only `current` and `force` give out levels, those whose instructions `has_avx512` found.
+                // SAFETY: work is done at levels that `is_supported` found, by `has_avx512` and what asks for more.
                 unsafe { run_avx512(work) }
             }
             #[cfg(target_arch = "x86_64")]

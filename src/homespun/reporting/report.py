@@ -109,6 +109,8 @@ def render_run(run: ReportedRun) -> str:
             f"<p>Last validation at step {final.step:,}, on {scored}: "
             f"{final.num_tokens:,} tokens, {final.num_bytes:,} bytes, separators counted.</p>"
         )
+    if run.best_step is not None:
+        section.append(f"<p>The best checkpoint is that of step {run.best_step:,}.</p>")
     section += _list("Sessions:", [str(session) for session in run.sessions])
     changes = [f"step {change.step:,}: {change.key}: {change.before} -> {change.after}" for change in run.changes]
     section += _list("Changes during the run:", changes)

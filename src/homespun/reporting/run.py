@@ -14,6 +14,7 @@ from homespun.records import (
     Session,
     TrainRecord,
     ValidationRecord,
+    best_step,
     check_regular,
     step_of,
 )
@@ -39,6 +40,8 @@ class ReportedRun:
     validation: list[ValidationRecord]
     changes: list[ChangeRecord]
     sessions: list[Session]
+    best_step: int | None
+    """Of the best checkpoint that is there; None where none has been validated."""
     entropy: CorpusEntropy | None
     result: RunResult | None
     samples: list[tuple[int, str]]
@@ -100,6 +103,7 @@ def read_run(root: Path) -> ReportedRun:
         validation=validation,
         changes=[record for record in records if isinstance(record, ChangeRecord)],
         sessions=read_if_sound(directory.read_sessions) or [],
+        best_step=best_step(validation, {step_of(path) for path in directory.list_checkpoints()}),
         entropy=read_if_sound(directory.read_entropy),
         result=read_if_sound(directory.read_result),
         samples=[(step, text) for step, text in texts if text is not None],

@@ -95,7 +95,7 @@ fn add_whole_tile<A: Arithmetic>(left: impl Left, right: &[f32], c: &mut [f32], 
     if start == Start::Sum {
         for (r, sums) in sums.iter_mut().enumerate().take(rows) {
             let c = &c[r * stride..][..2 * len];
-            *sums = [A::V::load(c), A::V::load(&c[len..])];
+            *sums = [A::begin(A::V::load(c)), A::begin(A::V::load(&c[len..]))];
         }
     }
     let num_words = (right.len() / (2 * len)).min(INNER_BLOCK);

@@ -120,7 +120,7 @@ class Trackers(ExitStack):
         for path in self._directory.list_samples():
             if step_of(path) <= self._steps_done:
                 with storage_errors(path):
-                    text = path.read_text(encoding="utf-8").removesuffix("\n")
+                    text = path.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
                 events.append((step_of(path), Sampled(step=step_of(path), texts=text.split(SAMPLE_RULE))))
         return sorted(events, key=lambda event: event[0])
 
