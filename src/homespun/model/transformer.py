@@ -70,9 +70,9 @@ class TransformerBlock(nn.Module):
             not self.norms_after_sum
             and tuple(map(type, layers)) == _STANDARD_LAYERS
             and bool(self.ln1.eps == self.ln2.eps)
-            and all(parameter.requires_grad for parameter in self.parameters())
-            and not any(map(_has_hooks, self.children()))
-            and not any(map(_has_hooks, (*attn.children(), *ffn.children())))
+            and all(layer.weight.requires_grad for layer in (*layers[2:6], self.ln1, self.ln2, *ffn.children()))
+            and not any(map(_has_hooks, layers))
+            and not any(map(_has_hooks, ffn.children()))
         )
 
     def _fused(self, x: HiddenBTD) -> HiddenBTD:

@@ -63,6 +63,7 @@ class Engine:
         self._components = list(dict.fromkeys(components))
         members = [[each == component for each in components] for component in self._components]
         self._members_GP = torch.tensor(members, device=self.device)
+        self._parameters = [*self.model.parameters()]
         self._sums = GradientSums()
 
     @classmethod
@@ -135,7 +136,7 @@ class Engine:
 
     def _forget_gradients(self) -> None:
         """Begin the next batch's sums. Their memory is kept where kernels add to it."""
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
         if is_for_kernels(*gradients):
             kernels().fill_zero([as_array(gradient) for gradient in gradients])
         else:
@@ -143,7 +144,7 @@ class Engine:
 
     def _measure(self, loss: Tensor, mean: float) -> tuple[float, float, dict[str, float]]:
         """Return the mean loss, the global norm of its gradient, and that of each component."""
-        norms_P = gradient_norms(list(self.model.parameters()))
+        norms_P = gradient_norms(self._parameters)
         norms_GP = torch.where(self._members_GP, norms_P, 0.0)
         norms = torch.cat((torch.linalg.vector_norm(norms_P)[None], torch.linalg.vector_norm(norms_GP, dim=1)))
         # The step's only wait for the device. Before the update: what is not finite must not reach the weights.

@@ -7,16 +7,20 @@ use crate::matmul::{multiply_rows, pack_shared, packed_len, padded_columns, Matr
 use crate::norm::PIECE_COLUMNS;
 use crate::pool::{Pool, Task};
 use crate::rope::Rotate;
+use crate::vector::MAX_TILE_ROWS;
 use crate::{gate, norm};
 
 /// Numbers of an inner activation that are computed at a time: three of them should fit a core's cache.
 const MOST_INNER: usize = 3 << 16;
 
 /// Rows that are computed at a time at least: the gradients of all weights are read and written for them.
-const LEAST_ROWS: usize = 512;
+const LEAST_ROWS: usize = 1024;
 
-/// Rows of a weight's gradient that a thread takes at a time: whole tiles of every level.
+/// Rows of a weight's gradient that a thread takes at a time, at the most: whole tiles of every level.
 const PIECE_OUTPUTS: usize = 96;
+
+/// Pieces that a thread has of all weights' gradients, at the least if there are rows enough: threads wait for the last.
+const PIECES_A_THREAD: usize = 12;
 
 /// Computes the gradient `dx` of the residual stream from `dy`, and adds those of the parameters to `gradients`.
 ///
@@ -336,12 +340,15 @@ impl Backward<'_> {
         let (level, precision, num_rows) = (self.level, self.weights.precision, self.sizes.num_rows());
         let matrices = inputs.map(|(input, width)| Matrix::by_rows(input, num_rows, width));
         let panels = pack_shared(self.pool, precision, level, matrices, packed);
+        let all_outputs: usize = products.iter().map(|(_, doutput, _)| doutput.len() / num_rows).sum();
+        let share = all_outputs.div_ceil(PIECES_A_THREAD * self.pool.num_threads());
+        let outputs = share.next_multiple_of(MAX_TILE_ROWS).min(PIECE_OUTPUTS);
         let mut tasks: Vec<Task<'_>> = Vec::new();
         for (number, doutput, dweight) in products {
             let (width, panels) = (inputs[number].1, panels[number]);
             let doutput = Matrix::by_rows(doutput, num_rows, dweight.len() / width).transposed();
-            for (piece, dweight) in dweight.chunks_mut(PIECE_OUTPUTS * width).enumerate() {
-                let first = piece * PIECE_OUTPUTS;
+            for (piece, dweight) in dweight.chunks_mut(outputs * width).enumerate() {
+                let first = piece * outputs;
                 let a = doutput.part(first..first + dweight.len() / width, 0..num_rows);
                 tasks.push(Box::new(move || {
                     let product = Product {
