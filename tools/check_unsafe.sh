@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target/unsafe}
 
 # The modules that are unsafe, and those that rest on them.
-filters=(prefetch:: split:: decode:: encode::cache:: encode::pretokens:: merge::boundaries:: pool:: vector:: level:: arithmetic::)
+filters=(prefetch:: split:: decode:: encode::cache:: encode::pretokens:: merge::boundaries:: pool:: vector:: level:: arithmetic:: huge::)
 wide=-Ctarget-feature=+avx2,+avx512f,+avx512bw,+avx512dq,+avx512vl,+bmi1,+bmi2,+lzcnt,+popcnt
 
 check_miri() {

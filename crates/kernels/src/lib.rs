@@ -8,6 +8,7 @@ pub mod attention;
 pub mod block;
 pub mod embedding;
 pub mod gate;
+pub mod huge;
 pub mod level;
 pub mod loss;
 pub mod matmul;

@@ -5,11 +5,12 @@
 
 use std::cell::Cell;
 
+use crate::huge::at_least;
 use crate::level::{Level, Work};
 use crate::matmul::{multiply_rows, pack_shared, packed_len, Matrix, Panels, Precision, Product, Start};
 use crate::pool::Pool;
 use crate::rows;
-use crate::vector::Vector;
+use crate::vector::{Vector, MAX_TILE_ROWS};
 
 /// Tokens whose logits are computed at a time.
 const BLOCK: usize = 256;
@@ -17,8 +18,12 @@ const BLOCK: usize = 256;
 /// Vocabulary entries that a thread takes at a time; the order of sums depends on it.
 const PIECE: usize = 96;
 
-/// Tokens whose hidden states' gradients a thread computes at a time: whole tiles of every level.
-const PIECE_TOKENS: usize = 48;
+/// Groups of entries whose parts of the hidden states' gradients are computed by themselves, then added; the order of sums
+/// depends on it, so it does not depend on the threads.
+const GROUPS: usize = 8;
+
+/// Numbers of a sum of parts that a thread takes at a time.
+const PIECE_SUM: usize = 1 << 13;
 
 /// Memory of the caller's thread, kept for the next loss.
 #[derive(Default)]
@@ -27,17 +32,11 @@ struct Buffers {
     /// Packed, for the gradients of hidden states.
     weight: Vec<f32>,
     hidden: Vec<f32>,
+    parts: Vec<f32>,
 }
 
 thread_local! {
     static BUFFERS: Cell<Box<Buffers>> = Cell::default();
-}
-
-fn at_least(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
-    }
-    &mut buffer[..len]
 }
 
 /// Where the gradients go.
@@ -108,20 +107,17 @@ pub fn cross_entropy(
             continue;
         };
         let dlogits = LogitGradients {
+            level,
             factors: &sums.iter().map(|sum| gradients.scale / sum).collect::<Vec<_>>(),
             targets,
             scale: gradients.scale,
-        };
-        dlogits.compute(pool, level, logits, hidden, gradients.dweight, width);
-        multiply_transposed(
-            pool,
-            level,
-            logits,
-            num_entries,
+            hidden,
             weight,
-            &mut gradients.dhidden[rows],
             width,
-        );
+        };
+        let parts = at_least(&mut buffers.parts, GROUPS * rows.len());
+        dlogits.compute(pool, logits, gradients.dweight, parts);
+        add_parts(pool, level, parts, &mut gradients.dhidden[rows]);
     }
     BUFFERS.set(buffers);
 }
@@ -180,30 +176,33 @@ fn exponentials(
     sums
 }
 
-/// Computes `c = a^T b` of a packed `b`, for `a` of `inner` rows.
-fn multiply_transposed(
-    pool: &Pool,
-    level: Level,
-    a: &[f32],
-    inner: usize,
-    b: Panels<'_>,
-    c: &mut [f32],
-    num_columns: usize,
-) {
-    let a = Matrix::by_rows(a, inner, a.len() / inner).transposed();
-    let pieces = c.chunks_mut(PIECE_TOKENS * num_columns).enumerate();
-    pool.for_each(pieces, |(piece, c)| {
-        let first = piece * PIECE_TOKENS;
-        let product = Product {
-            a: a.part(first..first + c.len() / num_columns, 0..inner),
-            panels: b,
-            c,
-            stride: num_columns,
-            num_columns,
-            start: Start::Zero,
-        };
-        level.run_product(b.precision, product);
+/// Computes the sum of [`GROUPS`] parts, one after another.
+fn add_parts(pool: &Pool, level: Level, parts: &[f32], sum: &mut [f32]) {
+    let len = sum.len();
+    let pieces = sum.chunks_mut(PIECE_SUM).enumerate();
+    pool.for_each(pieces, |(piece, sum)| {
+        let first = piece * PIECE_SUM;
+        let place = first..first + sum.len();
+        sum.copy_from_slice(&parts[place.clone()]);
+        for part in parts.chunks_exact(len).skip(1) {
+            let part = &part[place.clone()];
+            level.run(Add { sum, part });
+        }
     });
+}
+
+struct Add<'a> {
+    sum: &'a mut [f32],
+    part: &'a [f32],
+}
+
+impl Work for Add<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        rows::update::<V, 1>(self.sum, [self.part], |sum, [part]| sum.add(part));
+    }
 }
 
 struct Greatest<'a> {
@@ -242,37 +241,60 @@ impl Work for Exponentials<'_> {
 
 /// The gradients of the logits: (softmax - 1 at the target) * scale.
 struct LogitGradients<'a> {
+    level: Level,
     /// By which the exponentials of each token are multiplied.
     factors: &'a [f32],
     targets: &'a [i64],
     scale: f32,
+    hidden: Panels<'a>,
+    weight: Panels<'a>,
+    width: usize,
 }
 
 impl LogitGradients<'_> {
-    /// Replaces exponentials by the gradients of the logits, and adds those of the weight's rows, entries by entries.
-    fn compute(
-        &self,
-        pool: &Pool,
-        level: Level,
-        exponentials: &mut [f32],
-        hidden: Panels<'_>,
-        dweight: &mut [f32],
-        width: usize,
-    ) {
-        let num_tokens = self.targets.len();
-        let pieces = exponentials.chunks_mut(PIECE * num_tokens);
-        let pieces = pieces.zip(dweight.chunks_mut(PIECE * width)).enumerate();
-        pool.for_each(pieces, |(piece, (logits, dweight))| {
-            let factors = self.factors;
-            level.run(Scale { logits, factors });
-            let entries = piece * PIECE..piece * PIECE + logits.len() / num_tokens;
-            for (token, target) in self.targets.iter().enumerate() {
-                if entries.contains(&(*target as usize)) {
-                    logits[(*target as usize - entries.start) * num_tokens + token] -= self.scale;
-                }
+    /// Replaces exponentials by the gradients of the logits, adds those of the weight's rows, and computes a part of those
+    /// of the hidden states for each group of entries: what each product takes is in the cache.
+    fn compute(&self, pool: &Pool, exponentials: &mut [f32], dweight: &mut [f32], parts: &mut [f32]) {
+        let (num_tokens, width) = (self.targets.len(), self.width);
+        let num_entries = dweight.len() / width;
+        let group = num_entries.div_ceil(GROUPS).next_multiple_of(MAX_TILE_ROWS);
+        let mut exponentials = exponentials.chunks_mut(group * num_tokens);
+        let mut dweight = dweight.chunks_mut(group * width);
+        let groups = parts.chunks_exact_mut(num_tokens * width).enumerate();
+        let groups = groups.map(|(number, part)| (number * group, exponentials.next(), dweight.next(), part));
+        pool.for_each(groups, |(first, exponentials, dweight, part)| {
+            let (Some(exponentials), Some(dweight)) = (exponentials, dweight) else {
+                // A small vocabulary has fewer groups.
+                return part.fill(0.0);
+            };
+            let pieces = exponentials.chunks_mut(PIECE * num_tokens);
+            for (piece, (logits, dweight)) in pieces.zip(dweight.chunks_mut(PIECE * width)).enumerate() {
+                self.entries(first + piece * PIECE, logits);
+                multiply_rows(self.level, logits, num_tokens, self.hidden, dweight, Start::Sum);
+                let logits = Matrix::by_rows(logits, logits.len() / num_tokens, num_tokens);
+                let product = Product {
+                    a: logits.transposed(),
+                    panels: self.weight.rows_from(first + piece * PIECE),
+                    c: &mut *part,
+                    stride: width,
+                    num_columns: width,
+                    start: if piece == 0 { Start::Zero } else { Start::Sum },
+                };
+                self.level.run_product(self.weight.precision, product);
             }
-            multiply_rows(level, logits, num_tokens, hidden, dweight, Start::Sum);
         });
+    }
+
+    /// Replaces the exponentials of some entries by gradients.
+    fn entries(&self, first: usize, logits: &mut [f32]) {
+        let (factors, num_tokens) = (self.factors, self.targets.len());
+        self.level.run(Scale { logits, factors });
+        let entries = first..first + logits.len() / num_tokens;
+        for (token, target) in self.targets.iter().enumerate() {
+            if entries.contains(&(*target as usize)) {
+                logits[(*target as usize - first) * num_tokens + token] -= self.scale;
+            }
+        }
     }
 }
 

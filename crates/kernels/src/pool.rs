@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::huge;
+
 /// How often a thread looks for work, or for the end of others' work, before it sleeps: some 20 microseconds.
 const LOOKS: usize = 1000;
 
@@ -123,10 +125,7 @@ impl Pool {
     /// Calls `work` with memory for `len` numbers, which it must write before it reads; no other call may be inside.
     pub fn with_scratch<R>(&self, len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        if scratch.len() < len {
-            scratch.resize(len, 0.0);
-        }
-        work(&mut scratch[..len])
+        work(huge::at_least(&mut scratch, len))
     }
 
     /// Calls `work` once for each number below `num_pieces`, on the caller's thread and the others, in no order.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use homespun_kernels::huge::zeros;
 use numpy::ndarray::ArrayView1;
 use numpy::PyArray1;
 use pyo3::prelude::*;
@@ -64,7 +65,7 @@ impl Drop for Buffer {
 #[pyfunction]
 pub fn uninitialized(py: Python<'_>, len: usize) -> PyResult<Bound<'_, PyArray1<f32>>> {
     let used = memory().take(len);
-    let mut numbers = used.unwrap_or_else(|| vec![0.0; len]);
+    let mut numbers = used.unwrap_or_else(|| zeros(len));
     let begin = numbers.as_mut_ptr();
     let buffer = Bound::new(py, Buffer { numbers })?;
     // SAFETY: `begin` is where the memory of `buffer` begins, which is never moved, and which nothing else reads or

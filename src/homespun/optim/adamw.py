@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from homespun.kernels import as_array, is_for_kernels, kernels
+from homespun.kernels import as_array, empty_like, is_for_kernels, kernels
 from homespun.optim.optimizer import GroupedOptimizer
 
 
@@ -48,10 +48,14 @@ class AdamW(GroupedOptimizer):
 def initial_state(parameter: Tensor) -> dict[str, Tensor]:
     """Return a parameter's moments and count of steps."""
     dtype = torch.promote_types(parameter.dtype, torch.float32)
+    zeros = [
+        empty_like(parameter).zero_() if is_for_kernels(parameter) else torch.zeros_like(parameter, dtype=dtype)
+        for _ in range(2)
+    ]
     return {
         "step": torch.zeros((), dtype=torch.float32),  # on the CPU: reading it waits for no device
-        "exp_avg": torch.zeros_like(parameter, dtype=dtype),
-        "exp_avg_sq": torch.zeros_like(parameter, dtype=dtype),
+        "exp_avg": zeros[0],
+        "exp_avg_sq": zeros[1],
     }
 
 

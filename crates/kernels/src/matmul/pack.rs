@@ -19,7 +19,17 @@ const AHEAD: usize = 4;
 pub(crate) struct Panels<'a> {
     pub(super) words: &'a [f32],
     pub(super) len: usize,
+    /// Rows of words that a product leaves out.
+    pub(super) from: usize,
     pub(crate) precision: Precision,
+}
+
+impl Panels<'_> {
+    /// Returns the matrix without its first rows, of an even number.
+    pub(crate) fn rows_from(self, row: usize) -> Self {
+        let from = self.from + row / self.precision.steps();
+        Self { from, ..self }
+    }
 }
 
 /// The columns of a tile at a level.
@@ -47,6 +57,7 @@ pub(crate) fn pack<'a>(precision: Precision, level: Level, b: Matrix<'_>, packed
     Panels {
         words: &packed[..size],
         len,
+        from: 0,
         precision,
     }
 }
@@ -81,6 +92,7 @@ pub(crate) fn pack_shared<'a, const N: usize>(
             .split_off(..packed_len(precision, level, b))
             .expect("memory for all"),
         len: b.num_rows().div_ceil(precision.steps()),
+        from: 0,
         precision,
     })
 }

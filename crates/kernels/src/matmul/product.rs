@@ -82,7 +82,7 @@ impl Product<'_> {
         if !reads_lines && packed_rows.len() < size {
             packed_rows.resize(size, 0.0);
         }
-        let panels = panels.words.chunks_exact(panels.len * width);
+        let all = panels.words.chunks_exact(panels.len * width);
         for from in (0..inner).step_by(INNER_BLOCK * A::STEPS) {
             let len = (INNER_BLOCK * A::STEPS).min(inner - from);
             let (first_word, num_words) = (from / A::STEPS, len.div_ceil(A::STEPS));
@@ -92,8 +92,8 @@ impl Product<'_> {
             } else if !reads_lines {
                 pack_lines::<A>(a, from, len, packed_rows.as_chunks_mut().0);
             }
-            for (first_column, panel) in (0..num_columns).step_by(width).zip(panels.clone()) {
-                let right = &panel[first_word * width..][..num_words * width];
+            for (first_column, panel) in (0..num_columns).step_by(width).zip(all.clone()) {
+                let right = &panel[(panels.from + first_word) * width..][..num_words * width];
                 for row in (0..num_rows).step_by(tile_rows) {
                     let size = (tile_rows.min(num_rows - row), width.min(num_columns - first_column));
                     let c = &mut c[row * stride + first_column..];

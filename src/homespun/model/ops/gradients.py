@@ -12,6 +12,8 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
+from homespun.kernels import empty_like, is_for_kernels
+
 _current: ContextVar["GradientSums | None"] = ContextVar("gradient_sums", default=None)
 
 
@@ -39,11 +41,11 @@ class GradientSums:
         """Return the sum that `operation` adds its gradients of `parameter` to."""
         if self._first.setdefault(parameter, operation) == operation:
             if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
+                parameter.grad = _zeros_like(parameter)
             return parameter.grad
         key = (parameter, operation)
         if key not in self._others:
-            self._others[key] = torch.zeros_like(parameter)
+            self._others[key] = _zeros_like(parameter)
         return self._others[key]
 
     def finish(self) -> None:
@@ -63,6 +65,10 @@ def gradient_sum(parameter: Tensor, operation: str) -> Tensor | None:
     if sums is None or not (parameter.is_leaf and parameter.requires_grad) or _has_hooks(parameter):
         return None
     return sums.of(parameter, operation)
+
+
+def _zeros_like(parameter: Tensor) -> Tensor:
+    return empty_like(parameter).zero_() if is_for_kernels(parameter) else torch.zeros_like(parameter)
 
 
 def _has_hooks(parameter: Tensor) -> bool:
