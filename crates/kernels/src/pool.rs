@@ -1,8 +1,8 @@
 //! One pool of threads whose work is claimed piece by piece.
 //!
 //! A core that is busy with something else slows its own share: the others claim the pieces that it does not get to.
-//! A thread without work looks out for more for some microseconds, for an operation's parts follow each other at once, and
-//! then sleeps: waking it takes longer than a small part. Between operations nothing is taken from other processes.
+//! A thread without work looks out for more for a tenth of a millisecond, for the parts of a step follow each other, and then
+//! sleeps: between steps nothing is taken from other processes.
 
 #![allow(unsafe_code, reason = "extends the lifetime of the work that threads borrow")]
 
@@ -14,8 +14,13 @@ use std::thread;
 
 use crate::huge;
 
-/// How often a thread looks for work, or for the end of others' work, before it sleeps: some 20 microseconds.
-const LOOKS: usize = 1000;
+/// How often a thread looks for more work before it sleeps: some 120 microseconds, in which Python begins the next operation.
+/// Waking it takes as long, and a process of low priority that has its core by then keeps it for milliseconds.
+const LOOKS_FOR_WORK: usize = 6000;
+
+/// How often the caller looks for the end of others' work: some 20 microseconds. If one of them has lost its core to
+/// another process, the system moves it to the caller's once that sleeps.
+const LOOKS_FOR_END: usize = 1000;
 
 /// A piece of work of its own kind.
 pub(crate) type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
@@ -159,7 +164,7 @@ impl Pool {
         next.fetch_max(num_pieces, Ordering::Relaxed);
         // Before the look-out: no further thread may join in once it has ended.
         self.shared.lock().job = None;
-        look_out(|| self.shared.num_working.load(Ordering::Acquire) == 0);
+        look_out(LOOKS_FOR_END, || self.shared.num_working.load(Ordering::Acquire) == 0);
         let mut state = self.shared.lock();
         while self.shared.num_working.load(Ordering::Acquire) > 0 {
             state = self.shared.is_done.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -203,7 +208,7 @@ impl Shared {
                         self.is_done.notify_one();
                     }
                     drop(state);
-                    look_out(|| self.posted.load(Ordering::Acquire) != last);
+                    look_out(LOOKS_FOR_WORK, || self.posted.load(Ordering::Acquire) != last);
                     state = self.lock();
                 }
                 _ => state = self.has_work.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -218,8 +223,8 @@ impl Shared {
 }
 
 /// Waits for a moment until something has happened.
-fn look_out(has_happened: impl Fn() -> bool) {
-    for _ in 0..LOOKS {
+fn look_out(looks: usize, has_happened: impl Fn() -> bool) {
+    for _ in 0..looks {
         if has_happened() {
             return;
         }
