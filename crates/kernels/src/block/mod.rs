@@ -18,7 +18,7 @@ use crate::matmul::Precision;
 use crate::rope::Angles;
 
 /// Rows that a thread takes at a time: whole tiles of every level.
-const PIECE_ROWS: usize = 48;
+const PIECE_ROWS: usize = 96;
 
 /// The sizes of a block and of what it is given.
 #[derive(Clone, Copy, Debug)]
