@@ -25,6 +25,7 @@ __all__ = [
     "Kernels",
     "MergeTrainer",
     "PretokenCounts",
+    "buffer_bytes",
     "encode_documents",
     "encode_text_files",
     "first_cut",
@@ -315,6 +316,9 @@ class Kernels:
 
 def uninitialized(len: int) -> _Floats:
     """An array of float32 numbers, whatever they are, whose memory is used again once nothing refers to it."""
+
+def buffer_bytes() -> tuple[int, int]:
+    """Bytes of such arrays now, and at the most since the last `release_buffers`."""
 
 def release_buffers() -> None:
     """Return to the system what memory of such arrays is free."""

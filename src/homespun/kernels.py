@@ -11,7 +11,7 @@ from torch import Tensor
 
 from homespun import _native
 
-_MIN_REUSED = 2**14
+MIN_REUSED = 2**14
 """Numbers of a tensor from which on its memory is kept for the next one of its size: smaller ones come from a page or
 two that the allocator has at hand."""
 
@@ -76,7 +76,7 @@ def empty(*shape: int) -> Tensor:
     size = 1
     for length in shape:
         size *= length
-    if size < _MIN_REUSED:
+    if size < MIN_REUSED:
         return torch.empty(shape)
     return torch.from_numpy(_native.uninitialized(size)).view(shape)
 

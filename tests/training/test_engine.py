@@ -1,5 +1,6 @@
 """One training step. Oracles: torch's own clipping and optimizer; the whole batch at once."""
 
+import gc
 import math
 import re
 from dataclasses import replace
@@ -8,7 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from homespun import _native
+from homespun.accounting.kernels import reused_bytes
 from homespun.errors import TrainingError
+from homespun.kernels import MIN_REUSED
 from homespun.model.config import ModelConfig
 from homespun.model.transformer import TrainingLoss, TransformerLM
 from homespun.optim import AdamWOptim, Constant, GroupRule, MuonOptim, SGDConfig, build_optimizer
@@ -142,3 +146,30 @@ def test_a_bad_gradient_alone_is_named():
     engine.model.get_parameter("layers.0.attn.k_proj.weight").register_hook(lambda gradient: gradient * math.nan)
     with refuses(TrainingError, "gradient norm nan", "gradient of layers.0.attn.k_proj.weight"):
         engine.step(0, *batch())
+
+
+@pytest.mark.parametrize("micro_batch", [2, 4])
+def test_memory_of_a_step_is_what_the_estimate_counts(micro_batch):
+    """Oracle: the bytes of the arrays that kernels were given; a percent for small tensors, which torch allocates."""
+    config = ModelConfig(vocab_size=500, context_length=256, d_model=128, num_layers=3, num_heads=4, d_ff=352)
+    model = TransformerLM(config)
+    engine = Engine(
+        model=model,
+        loss=TrainingLoss(model, reduction="sum"),
+        optimizer=build_optimizer(model, AdamWOptim()),
+        schedule=Constant(),
+        num_steps=10,
+        micro_batch=micro_batch,
+        max_grad_norm=1.0,
+        device="cpu",
+        precision="float32",
+    )
+    ids = np.random.default_rng(1).integers(500, size=(4, 257))
+    gc.collect()
+    _native.release_buffers()
+    before, _ = _native.buffer_bytes()
+    for step in range(2):
+        engine.step(step, ids[:, :-1], ids[:, 1:])
+    _, most = _native.buffer_bytes()
+    expected = reused_bytes(config, micro_batch * 256, MIN_REUSED)
+    assert most - before == pytest.approx(expected, rel=0.01)

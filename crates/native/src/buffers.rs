@@ -76,6 +76,13 @@ pub fn uninitialized(py: Python<'_>, len: usize) -> PyResult<Bound<'_, PyArray1<
     }
 }
 
+/// Returns the bytes of such arrays: now, and at the most since the last `release_buffers`.
+#[pyfunction]
+pub fn buffer_bytes() -> (usize, usize) {
+    let memory = memory();
+    (memory.num_used * size_of::<f32>(), memory.most_used * size_of::<f32>())
+}
+
 /// Returns the memory that is free to the system.
 #[pyfunction]
 pub fn release_buffers() {

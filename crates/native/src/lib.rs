@@ -25,7 +25,7 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use super::buffers::{release_buffers, uninitialized};
+    use super::buffers::{buffer_bytes, release_buffers, uninitialized};
     #[pymodule_export]
     use super::corpus::{encode_documents, encode_text_files};
     #[pymodule_export]

@@ -3,6 +3,7 @@
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Any
 
+from homespun.accounting.kernels import is_fused, kernel_memory
 from homespun.accounting.machines import Machine
 from homespun.accounting.totals import (
     BYTES_PER_FLOAT32,
@@ -106,6 +107,7 @@ class Estimate:
                 "per_sequence_bytes": memory.per_sequence_bytes,
                 "micro_batch": micro_batch,
                 "bytes": memory.bytes_at(micro_batch),
+                "kernel_bytes": kernel_memory(model, length, micro_batch, self.optim) if is_fused(model) else None,
                 "available_bytes": self.machine.memory_bytes,
                 "max_batch_size": memory.max_batch_size(self.machine.memory_bytes),
             },

@@ -99,6 +99,8 @@ def _memory(memory: dict[str, Any], optimizers: list[str]) -> Iterator[str]:
     )
     yield f"  total: {memory['per_sequence_bytes']:,} bytes x batch + {memory['fixed_bytes']:,} bytes"
     yield f"  at batch {memory['micro_batch']:,} in one pass: {memory['bytes']:,} bytes"
+    if memory["kernel_bytes"] is not None:
+        yield f"  the same on a CPU by homespun's kernels, which keep less: {memory['kernel_bytes']:,} bytes"
     yield f"  largest batch in {memory['available_bytes'] / 10**9:,.4g} GB: {memory['max_batch_size']:,}"
 
 

@@ -1,0 +1,58 @@
+"""The memory of a training step on the CPU's kernels, which keep less than the textbook's step does."""
+
+from math import prod
+
+from homespun.accounting.totals import BYTES_PER_FLOAT32, parameter_shapes, training_memory
+from homespun.model.config import ModelConfig
+from homespun.optim.config import AdamWOptim, OptimConfig
+
+_LOSS_TOKENS, _LOSS_GROUPS = 256, 8
+"""Tokens whose logits are computed at a time, and parts in which their gradients are: `crates/kernels/src/loss.rs`."""
+
+_BLOCK_ROWS = 1024
+"""Rows that go back through a block at a time, or else one sequence: `crates/kernels/src/block/backward.rs`."""
+
+
+def is_fused(config: ModelConfig) -> bool:
+    """Whether kernels compute the model's blocks in one call, and keep what `kernel_activations` counts."""
+    return config.norm == "pre" and config.feed_forward == "swiglu" and not config.qk_norm
+
+
+def kernel_activations(config: ModelConfig, num_rows: int) -> int:
+    """Return the bytes of activations at the peak, for R = `num_rows` positions of a micro-batch.
+
+        4 (N R (2 + H + 6 D + 2 F) + 3 R D)
+
+    Of each of the N blocks: what its norms and its softmax divide by, queries, keys, values, what attention gave, the
+    stream in its middle and after it, the inputs of the gate. Besides, the embeddings, and two gradients of the stream.
+    """
+    D, F, H = config.d_model, config.d_ff, config.num_heads
+    return BYTES_PER_FLOAT32 * num_rows * (config.num_layers * (2 + H + 6 * D + 2 * F) + 3 * D)
+
+
+def kernel_memory(config: ModelConfig, sequence_length: int, micro_batch: int, optim: OptimConfig | None = None) -> int:
+    """Return the peak bytes of a step on the CPU's kernels: what stays, activations, and what is at work.
+
+    At work are the packed matrices of a block and the intermediate results of its backward pass, and those of the head.
+    What Python and torch take themselves, about half a gigabyte, is left out; threads add some megabytes each.
+    """
+    D, F, V = config.d_model, config.d_ff, config.vocab_size
+    num_rows = micro_batch * sequence_length
+    rows = min(num_rows, max(_BLOCK_ROWS, sequence_length))
+    in_block = 4 * D * D + 3 * D * F + rows * (3 * max(D, F) + 3 * D + 2 * D + F)
+    in_loss = V * D + _LOSS_TOKENS * (V + (2 + _LOSS_GROUPS) * D)
+    fixed = training_memory(config, sequence_length, optim or AdamWOptim()).fixed_bytes
+    return fixed + kernel_activations(config, num_rows) + BYTES_PER_FLOAT32 * (in_block + in_loss)
+
+
+def reused_bytes(config: ModelConfig, num_rows: int, smallest: int) -> int:
+    """Return what of it is memory that is used again: activations but for embeddings, gradients, AdamW's moments.
+
+    Args:
+        config: The model.
+        num_rows: Positions of a micro-batch.
+        smallest: Numbers of a tensor from which on its memory is used again.
+    """
+    sizes = [prod(shape) for shape in parameter_shapes(config).values()]
+    kept = sum(size for size in sizes if size >= smallest)
+    return kernel_activations(config, num_rows) + BYTES_PER_FLOAT32 * (3 * kept - num_rows * config.d_model)
