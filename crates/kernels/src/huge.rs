@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "advises the system about memory")]
 
 /// The bytes of a huge page; less memory stays in ordinary ones.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 const HUGE_PAGE: usize = 1 << 21;
 
 /// Returns zeros that nothing has touched yet.
@@ -24,7 +24,7 @@ pub(crate) fn at_least(numbers: &mut Vec<f32>, len: usize) -> &mut [f32] {
     &mut numbers[..len]
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 fn advise(numbers: &mut [f32]) {
     let (begin, len) = (numbers.as_mut_ptr() as usize, std::mem::size_of_val(numbers));
     let (first, end) = (begin.next_multiple_of(HUGE_PAGE), (begin + len) / HUGE_PAGE * HUGE_PAGE);
@@ -36,7 +36,7 @@ fn advise(numbers: &mut [f32]) {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), miri))]
 fn advise(_: &mut [f32]) {}
 
 #[cfg(test)]
