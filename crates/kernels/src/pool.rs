@@ -28,6 +28,7 @@ pub(crate) type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
 /// Threads that work together with the caller's.
 pub struct Pool {
     shared: Arc<Shared>,
+    threads: Vec<thread::JoinHandle<()>>,
     num_threads: usize,
     /// Held while work is shared: calls from several threads take turns.
     running: Mutex<()>,
@@ -92,14 +93,13 @@ impl Pool {
             has_work: Condvar::new(),
             is_done: Condvar::new(),
         });
-        for _ in 1..num_threads.max(1) {
+        let start = |_| {
             let shared = Arc::clone(&shared);
-            thread::Builder::new()
-                .name("homespun-kernels".into())
-                .spawn(move || shared.serve())
-                .expect("the system has threads");
-        }
+            let thread = thread::Builder::new().name("homespun-kernels".into());
+            thread.spawn(move || shared.serve()).expect("the system has threads")
+        };
         Self {
+            threads: (1..num_threads.max(1)).map(start).collect(),
             shared,
             num_threads: num_threads.max(1),
             running: Mutex::new(()),
@@ -181,6 +181,13 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.lock().is_closed = true;
         self.shared.has_work.notify_all();
+        // In a fork there are none to wait for.
+        if self.is_alive() {
+            for thread in self.threads.drain(..) {
+                // A panic of its work was passed on; it has no other.
+                drop(thread.join());
+            }
+        }
     }
 }
 
