@@ -21,6 +21,7 @@ RANKS = (
         "records",
         "seeding",
         "shapes",
+        "sweeps",
         "typed_json",
     ),
     ("storybook", "corpus", "model", "optim", "reporting"),
@@ -40,12 +41,14 @@ WITHIN_RANK = {
     ("records", "entropy"),
     ("records", "files"),
     ("records", "typed_json"),
+    ("sweeps", "records"),
+    ("sweeps", "typed_json"),
     ("locks", "files"),
     ("cluster", "progress"),
     ("kernels", "_native"),
 }
 ONLY = {
-    "reporting": {"entropy", "errors", "records", "files"},
+    "reporting": {"entropy", "errors", "records", "sweeps", "files"},
     "accounting": {"errors", "config", "model", "optim"},
     "storybook": {"config", "entropy", "errors", "files", "progress", "records", "seeding"},
 }
