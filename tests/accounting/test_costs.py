@@ -24,7 +24,7 @@ configs = st.builds(
     context_length=st.just(1024),
     num_layers=st.integers(1, 50),
     d_ff=st.integers(1, 9000),
-    feed_forward=st.sampled_from(("swiglu", "silu")),
+    feed_forward=st.sampled_from(("swiglu", "silu", "relu2")),
 )
 
 

@@ -17,6 +17,7 @@ SWITCHES = [
     {"norm": "post"},
     {"norm": "none"},
     {"feed_forward": "silu"},
+    {"feed_forward": "relu2"},
     {"tie_embeddings": True},
 ]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from homespun.model import Embedding, Linear, RMSNorm, SwiGLU, initialise, silu, softmax
-from homespun.model.layers import SiLUFeedForward
+from homespun.model.layers import ReLUSquaredFeedForward, SiLUFeedForward
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +38,11 @@ def test_initialise_draws_everything_from_the_generator():
 def test_feed_forward_networks_follow_their_formulas():
     """Oracle: the formulas, written out; float32's rounding."""
     x = torch.randn(2, 3, 8)
-    gated, plain = SwiGLU(8, 12), SiLUFeedForward(8, 12)
+    gated, plain, squared = SwiGLU(8, 12), SiLUFeedForward(8, 12), ReLUSquaredFeedForward(8, 12)
     w1, w2, w3 = (getattr(gated, name).weight for name in ("w1", "w2", "w3"))
     torch.testing.assert_close(gated(x), (silu(x @ w1.T) * (x @ w3.T)) @ w2.T)
     torch.testing.assert_close(plain(x), silu(x @ plain.w1.weight.T) @ plain.w2.weight.T)
+    torch.testing.assert_close(squared(x), (x @ squared.w1.weight.T).clamp(min=0) ** 2 @ squared.w2.weight.T)
 
 
 def test_sixteen_bit_inputs_keep_their_dtype_and_are_summed_in_float32():

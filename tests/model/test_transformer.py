@@ -47,6 +47,7 @@ def test_names_are_the_assignments():
         ({"norm": "post"}, {"ln_final"}),
         ({"norm": "none"}, {"ln1", "ln2", "ln_final"}),
         ({"feed_forward": "silu"}, {"w3"}),
+        ({"feed_forward": "relu2"}, {"w3"}),
         ({"tie_embeddings": True}, {"lm_head"}),
         ({"positions": "none"}, set()),
     ],

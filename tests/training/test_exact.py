@@ -32,6 +32,7 @@ MODELS = {
     "no_norm": replace(TINY, norm="none"),
     "no_positions": replace(TINY, positions="none"),
     "silu": replace(TINY, feed_forward="silu"),
+    "relu2": replace(TINY, feed_forward="relu2"),
     "short": replace(TINY, context_length=6),
     "odd": replace(TINY, context_length=38, d_model=30, num_heads=3, d_ff=77, vocab_size=301),
     "few_tokens": replace(TINY, feed_forward="silu", context_length=2, d_ff=33),
@@ -116,7 +117,7 @@ def test_optimizers(optim):
     d_ff=st.integers(1, 100),
     norm=st.sampled_from(["pre", "post", "none"]),
     positions=st.sampled_from(["rope", "none"]),
-    feed_forward=st.sampled_from(["swiglu", "silu"]),
+    feed_forward=st.sampled_from(["swiglu", "silu", "relu2"]),
     flags=st.tuples(st.booleans(), st.booleans()),
 )
 def test_any_model(

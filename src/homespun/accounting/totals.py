@@ -25,7 +25,7 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
     With V = vocab_size, D = d_model, F = d_ff and N = num_layers, untied and pre-norm, the elements add up to
 
-        2 V D + N (4 D**2 + M D F + 2 D) + D        M = 3 feed-forward matrices ("swiglu") or 2 ("silu")
+        2 V D + N (4 D**2 + M D F + 2 D) + D        M = 3 feed-forward matrices ("swiglu") or 2
     """
     return {
         f"{module}.{name}": shape
@@ -135,7 +135,7 @@ def training_memory(config: ModelConfig, sequence_length: int, optim: OptimConfi
         a sequence  4 (N (8 T D + 2 H T**2 + a T F) + T D + T V + T)
 
     Counted as in the textbook exercise: nothing is recomputed or fused, and each operation of the forward pass keeps
-    its output for the backward pass; a = 4 with "swiglu" and 2 with "silu". With two feed-forward matrices and
+    its output for the backward pass; a = 4 with "swiglu" and 2 with the others. With two feed-forward matrices and
     F = 4 D this is N (16 T D + 2 H T**2) + T D + T V + T numbers.
 
     S = 2 P with AdamW, whose moments are two numbers a parameter.

@@ -8,7 +8,7 @@ from homespun.errors import ConfigError
 
 Norm = Literal["pre", "post", "none"]
 Positions = Literal["rope", "none"]
-FeedForward = Literal["swiglu", "silu"]
+FeedForward = Literal["swiglu", "silu", "relu2"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class ModelConfig:
     """Attention heads. Each is d_model / num_heads wide, which RoPE needs even."""
 
     d_ff: int
-    """Inner width of the feed-forward network: about 8/3 d_model for "swiglu", 4 d_model for "silu"."""
+    """Inner width of the feed-forward network: about 8/3 d_model for "swiglu", 4 d_model for the others."""
 
     rope_theta: float = 10_000.0
     """Base of RoPE's wavelengths, in positions / (2 pi)."""
@@ -49,7 +49,7 @@ class ModelConfig:
     """Whether RMSNorm, with a gain, rescales each head's queries and keys before RoPE, which bounds their products."""
 
     feed_forward: FeedForward = "swiglu"
-    """Three matrices with a gate, or two with SiLU between them."""
+    """Three matrices with a gate, or two with SiLU or ReLU^2 between them."""
 
     tie_embeddings: bool = False
     """Whether the head shares the input table's weights."""

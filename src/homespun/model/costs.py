@@ -102,8 +102,8 @@ def _attention(config: ModelConfig, T: int) -> LayerCost:
 
 def _feed_forward(config: ModelConfig, T: int) -> LayerCost:
     D, F = config.d_model, config.d_ff
-    # Outputs of width F that are kept: W1 x, silu, W3 x and their product; or W1 x and silu.
-    inputs, kept = {"swiglu": (("w1", "w3"), 4), "silu": (("w1",), 2)}[config.feed_forward]
+    # Outputs of width F that are kept: W1 x, silu, W3 x and their product; or W1 x and what is made of it.
+    inputs, kept = (("w1", "w3"), 4) if config.feed_forward == "swiglu" else (("w1",), 2)
     name = f"feed-forward in ({', '.join(inputs).upper()})"
     return LayerCost(
         component="feed-forward",

@@ -143,6 +143,16 @@ class SwiGLU(SiLUFeedForward):
         return self.w2(ops.silu_gate(self.w1(x), self.w3(x)))
 
 
+class ReLUSquaredFeedForward(SiLUFeedForward):
+    """The feed-forward network without a gate, W2 relu(W1 x)^2, of two matrices as GPT-2's.
+
+    Source: So et al. 2021 (Primer), arXiv:2109.08668, section 4.2.
+    """
+
+    def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
+        return self.w2(ops.relu_squared(self.w1(x)))
+
+
 class Identity(nn.Module):
     """Return the input: takes the place of RMSNorm in a model without normalization; it has no parameters."""
 
@@ -167,7 +177,7 @@ def build_norm(config: ModelConfig, device: Device = None, dtype: Dtype = None) 
     return Identity() if config.norm == "none" else RMSNorm(config.d_model, config.norm_eps, device, dtype)
 
 
-def build_feed_forward(config: ModelConfig, device: Device = None, dtype: Dtype = None) -> SwiGLU | SiLUFeedForward:
+def build_feed_forward(config: ModelConfig, device: Device = None, dtype: Dtype = None) -> SiLUFeedForward:
     """Build the feed-forward network of one block."""
-    kind = {"swiglu": SwiGLU, "silu": SiLUFeedForward}[config.feed_forward]
+    kind = {"swiglu": SwiGLU, "silu": SiLUFeedForward, "relu2": ReLUSquaredFeedForward}[config.feed_forward]
     return kind(config.d_model, config.d_ff, device, dtype)

@@ -16,7 +16,7 @@ import torch
 from homespun.data.sampler import WindowSampler
 from homespun.errors import ConfigError, RunError
 from homespun.files import storage_errors
-from homespun.model.ops import OPERATIONS, choose_backend
+from homespun.model.ops import EXACT_OPERATIONS, OPERATIONS, choose_backend
 from homespun.progress import ProgressCallback, ignore_progress
 from homespun.recipe.config import RunConfig
 from homespun.recipe.data import open_data
@@ -116,7 +116,8 @@ def _exception_of(config: RunConfig) -> str | None:
     if execution.compile:
         return "execution.compile is set, and the compiler's kernels add in an order of their own"
     with autocast(execution.device, execution.precision):
-        backends = {operation: choose_backend(operation, torch.zeros(1)).name for operation in OPERATIONS}
+        summing = (operation for operation in OPERATIONS if operation not in EXACT_OPERATIONS)
+        backends = {operation: choose_backend(operation, torch.zeros(1)).name for operation in summing}
     others = [operation for operation, backend in backends.items() if backend != "native"]
     if others:
         return f"in {execution.precision} {others[0]} is not computed by homespun's own kernels here"

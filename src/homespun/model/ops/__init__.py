@@ -62,15 +62,19 @@ OPERATIONS = (
     "causal_attention",
     "silu",
     "silu_gate",
+    "relu_squared",
     "linear_cross_entropy",
     "block",
 )
+
+EXACT_OPERATIONS = frozenset({"relu_squared"})
+"""Those whose every number is one exactly rounded result, of which any backend computes the same bits."""
 
 BACKENDS = (
     Backend(
         name="native",  # Rust
         module=native,
-        operations=dict.fromkeys(OPERATIONS, CPU),
+        operations={operation: CPU for operation in OPERATIONS if hasattr(native, operation)},
         dtypes=frozenset({torch.float32}),
         follows_autocast=BFLOAT16_IN_HARDWARE,
     ),
@@ -151,5 +155,6 @@ causal_attention = _dispatched(reference.causal_attention)
 linear_cross_entropy = _dispatched(reference.linear_cross_entropy)
 silu = _dispatched(reference.silu)
 silu_gate = _dispatched(reference.silu_gate)
+relu_squared = _dispatched(reference.relu_squared)
 rotate_pairs = _dispatched(reference.rotate_pairs)
 block = _dispatched(reference.block)

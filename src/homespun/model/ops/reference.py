@@ -62,6 +62,14 @@ def silu_gate(a: Float[Tensor, "*B F"], b: Float[Tensor, "*B F"]) -> Float[Tenso
     return silu(a) * b
 
 
+def relu_squared(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Return max(x, 0)^2.
+
+    Source: So et al. 2021 (Primer), arXiv:2109.08668, section 4.2.
+    """
+    return torch.relu(x).square()
+
+
 def softmax(x: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
     """Return positive weights along `dim` that sum to one, in proportion to exp(x).
 
