@@ -34,6 +34,8 @@ COMMANDS = {
     "evaluate": "loss, perplexity and bits per byte of a run on held-out text",
     "generate": "continue a prompt with a trained model",
     "estimate": "parameters, FLOPs, memory and days of a model, without running it",
+    "experiment": "what can be measured without a sweep of training runs, one command each",
+    "experiment sgd-toy": "ten steps of SGD at four learning rates",
     "report": "one self-contained HTML file about one or more runs",
     "doctor": "what this machine offers, what will be chosen, and why",
 }
