@@ -96,6 +96,8 @@ class RunResult:
     seconds: float
     tokens_per_second: float
     num_parameters: int
+    cpu_seconds: float = 0.0
+    """Processor seconds of the training loop's process, over all its threads; 0 in results of older versions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -361,11 +363,11 @@ def read_json_record(path: Path, kind: type[_Record]) -> _Record:
     """Read a JSON file that holds one record.
 
     Raises:
-        RunError: it does not hold exactly the record's keys, or is no regular file.
+        RunError: it does not hold the record's keys and no others, or is no regular file.
     """
     check_regular(path)
     try:
-        return read_json(path, kind)
+        return read_json(path, kind, allow_defaults=True)
     except ValueError as error:
         raise RunError(f"{error}; restore the file or delete it") from error
 

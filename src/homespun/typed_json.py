@@ -26,13 +26,14 @@ def parse_json(content: str | bytes, object_pairs_hook: Callable[[list[tuple[str
         raise ValueError("nested too deep") from error
 
 
-def read_json(path: Path, kind: type[_Record], *, version: int | None = None) -> _Record:
+def read_json(path: Path, kind: type[_Record], *, version: int | None = None, allow_defaults: bool = False) -> _Record:
     """Read a JSON file as the dataclass `kind`.
 
     Args:
         path: The file.
         kind: A dataclass.
         version: Required value of the key `version`, checked first: another version has other keys. None: any.
+        allow_defaults: Whether keys whose fields have defaults may be absent.
 
     Raises:
         ValueError: the file is something else; the message begins with the path and lacks a remedy.
@@ -44,7 +45,7 @@ def read_json(path: Path, kind: type[_Record], *, version: int | None = None) ->
     found = values.get("version") if isinstance(values, dict) else None
     if version is not None and found != version:
         raise ValueError(f"{path}: version {found!r}, expected {version}")
-    return build_from_json(kind, values, f"{path}: ")
+    return build_from_json(kind, values, f"{path}: ", allow_defaults=allow_defaults)
 
 
 def build_from_json(kind: Any, value: Any, where: str = "", *, allow_defaults: bool = False) -> Any:

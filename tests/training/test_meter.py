@@ -14,13 +14,16 @@ EVALUATION = Evaluation(nats=20.0, num_tokens=10, num_bytes=40, whole=True)
 
 
 class Clock:
-    """A clock that moves only when told to."""
+    """A clock that moves only when told to; two threads compute whenever it does."""
 
     def __init__(self):
         self.now = 100.0
 
     def perf_counter(self):
         return self.now
+
+    def process_time(self):
+        return 2 * self.now
 
 
 @pytest.fixture
@@ -64,8 +67,9 @@ def test_it_counts_on_after_a_resume(clock):
     resumed = make()
     resumed.restore(state)
     take_steps(resumed, clock, 2, 1.0)
-    assert resumed.seconds == 4.0
+    assert (resumed.seconds, resumed.cpu_seconds) == (4.0, 8.0)
     result = resumed.result(4, num_parameters=7)
+    assert (result.seconds, result.cpu_seconds) == (4.0, 8.0)
     assert (result.tokens, result.tokens_per_second, result.train_loss) == (200, 50.0, 2.0)
     assert result.validation.loss == 2.0
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "corpus": "text to train on, and its token ids",
     "corpus list": "the texts that can be downloaded by name, with origin and licence",
     "corpus get": "download one of them; resumes an interrupted download",
+    "corpus head": "write the first documents of a text as a text of its own",
     "corpus encode": "encode text files into a token data set",
     "corpus storybook": "write generated children's stories whose entropy is known",
     "tokenizer": "byte-level BPE",

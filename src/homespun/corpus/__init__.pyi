@@ -5,6 +5,8 @@ from homespun.corpus.config import SourceConfig as SourceConfig
 from homespun.corpus.downloads import Download as Download
 from homespun.corpus.downloads import download as download
 from homespun.corpus.downloads import download_text as download_text
+from homespun.corpus.head import Head as Head
+from homespun.corpus.head import write_head as write_head
 from homespun.corpus.inputs import InputFile as InputFile
 from homespun.corpus.inputs import expand_inputs as expand_inputs
 from homespun.corpus.reader import read_documents as read_documents

@@ -24,6 +24,8 @@ class MeterState:
     losses: list[float]
     """Of the last steps, for the final average."""
     validation: ValidationRecord | None
+    cpu_seconds: float = 0.0
+    """0 in checkpoints of older versions."""
 
     def check(self) -> None:
         """Refuse impossible times and losses.
@@ -31,10 +33,11 @@ class MeterState:
         Raises:
             ValueError: one is impossible.
         """
-        if not all(isfinite(value) for value in (self.seconds, self.training_seconds, *self.losses)):
-            raise ValueError("meter.seconds, meter.training_seconds or one of meter.losses is not finite")
-        if min(self.seconds, self.training_seconds) < 0:
-            raise ValueError("meter.seconds or meter.training_seconds is negative")
+        times = (self.seconds, self.training_seconds, self.cpu_seconds)
+        if not all(isfinite(value) for value in (*times, *self.losses)):
+            raise ValueError("meter.seconds, .training_seconds, .cpu_seconds or one of meter.losses is not finite")
+        if min(times) < 0:
+            raise ValueError("meter.seconds, .training_seconds or .cpu_seconds is negative")
 
 
 class Meter:
@@ -51,17 +54,23 @@ class Meter:
         self._flops_per_token = flops_per_token
         self._peak_flops = peak_flops
         self._earlier_seconds = 0.0
+        self._earlier_cpu_seconds = 0.0
         self._training_seconds = 0.0
         self._window_seconds = 0.0
         self._window_steps = 0
         self._losses: deque[float] = deque(maxlen=_SMOOTHED_STEPS)
         self._validation: ValidationRecord | None = None
-        self._began = time.perf_counter()
+        self._start_clocks()
 
     @property
     def seconds(self) -> float:
         """Wall-clock seconds of the training loop, those before a resume included."""
         return self._earlier_seconds + time.perf_counter() - self._began
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor seconds of this process in the same time, over all its threads, those before a resume included."""
+        return self._earlier_cpu_seconds + time.process_time() - self._cpu_began
 
     @property
     def tokens_per_second(self) -> float:
@@ -126,6 +135,7 @@ class Meter:
             seconds=self.seconds,
             tokens_per_second=tokens / training_seconds,
             num_parameters=num_parameters,
+            cpu_seconds=self.cpu_seconds,
         )
 
     def state(self) -> MeterState:
@@ -135,6 +145,7 @@ class Meter:
             training_seconds=self._training_seconds + self._window_seconds,
             losses=list(self._losses),
             validation=self._validation,
+            cpu_seconds=self.cpu_seconds,
         )
 
     def restore(self, state: MeterState) -> None:
@@ -143,4 +154,8 @@ class Meter:
         self._training_seconds = state.training_seconds
         self._losses = deque(state.losses, maxlen=_SMOOTHED_STEPS)
         self._validation = state.validation
-        self._began = time.perf_counter()
+        self._earlier_cpu_seconds = state.cpu_seconds
+        self._start_clocks()
+
+    def _start_clocks(self) -> None:
+        self._began, self._cpu_began = time.perf_counter(), time.process_time()

@@ -48,7 +48,7 @@ class RunState:
             CheckpointError: a key or a value is not valid.
         """
         try:
-            state: RunState = build_from_json(cls, checkpoint.state)
+            state: RunState = build_from_json(cls, checkpoint.state, allow_defaults=True)
             state.rng.check()
             state.meter.check()
         except ValueError as error:
