@@ -18,6 +18,7 @@ SWITCHES = [
     {"norm": "none"},
     {"feed_forward": "silu"},
     {"feed_forward": "relu2"},
+    {"zero_init": True},
     {"tie_embeddings": True},
 ]
 

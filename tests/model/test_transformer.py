@@ -181,6 +181,21 @@ def test_token_losses_are_those_of_the_logits(dtype):
     torch.testing.assert_close(losses.double(), expected, rtol=rtol, atol=0)
 
 
+def test_zero_init_draws_all_else_as_without_it():
+    """Oracle: the model without it; by the global generator and by one of one's own. A block is nothing at first."""
+    plain, zero = build(), build(zero_init=True)
+    for drawn_again in (False, True):
+        if drawn_again:
+            for model in (plain, zero):
+                initialise(model, torch.Generator().manual_seed(3))
+        others = dict(zero.named_parameters())
+        for name, parameter in plain.named_parameters():
+            is_zero = name.endswith(("output_proj.weight", "w2.weight"))
+            assert torch.equal(others[name], torch.zeros_like(parameter) if is_zero else parameter), name
+    x = torch.randn(2, 3, 16)
+    assert torch.equal(zero.layers[0](x), x)
+
+
 def test_blocks_share_one_pair_of_tables():
     model = build()
     assert model.layers[0].attn.rope is model.layers[1].attn.rope

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from homespun.model.ops import OPERATIONS, choose_backend
+from homespun.model.ops import EXACT_OPERATIONS, OPERATIONS, choose_backend
 from homespun.recipe.data import Fingerprints
 from homespun.recipe.load import load_recipe
 from homespun.recipe.prepare import prepare
@@ -41,7 +41,9 @@ class Curve:
 def find_machine() -> dict[str, str]:
     """Return what the bits of float32 training on this machine's CPU depend on."""
     x = torch.zeros(1)
-    backends = sorted({choose_backend(operation, x).name for operation in OPERATIONS})
+    backends = sorted(
+        {choose_backend(operation, x).name for operation in OPERATIONS if operation not in EXACT_OPERATIONS}
+    )
     # Initial weights, and norms of norms, are torch's. With AVX2 and AVX-512 they were found to be the same.
     instructions = torch.backends.cpu.get_cpu_capability()
     found = {

@@ -37,6 +37,7 @@ class CausalMultiHeadSelfAttention(nn.Module):
         qk_norm: Rescale each head's queries and keys to unit root mean square and by a gain, which the heads share.
             Without it the scores can grow in training until softmax saturates.
         norm_eps: Added to the mean square inside these norms.
+        zero_init: Whether the output projection begins at zero, as in `SiLUFeedForward`.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2. QK-norm: Henry et al. 2020, arXiv:2010.04245;
         before RoPE and with a gain, as in Dehghani et al. 2023, arXiv:2302.05442.
@@ -53,6 +54,7 @@ class CausalMultiHeadSelfAttention(nn.Module):
         layer_index: int = 0,
         qk_norm: bool = False,
         norm_eps: float = 1e-5,
+        zero_init: bool = False,
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
@@ -60,7 +62,7 @@ class CausalMultiHeadSelfAttention(nn.Module):
         self.q_proj = Linear(d_model, d_model, device, dtype)
         self.k_proj = Linear(d_model, d_model, device, dtype)
         self.v_proj = Linear(d_model, d_model, device, dtype)
-        self.output_proj = Linear(d_model, d_model, device, dtype)
+        self.output_proj = Linear(d_model, d_model, device, dtype, begins_at_zero=zero_init)
         d_head = d_model // num_heads
         self.q_norm = RMSNorm(d_head, norm_eps, device, dtype) if qk_norm else Identity()
         self.k_norm = RMSNorm(d_head, norm_eps, device, dtype) if qk_norm else Identity()
@@ -100,7 +102,14 @@ def build_attention(
     config: ModelConfig, layer_index: int, rope: RotaryPositionalEmbedding | None, device: Device, dtype: Dtype
 ) -> CausalMultiHeadSelfAttention:
     """Build the attention of one block."""
-    d_model, num_heads, qk_norm, norm_eps = config.d_model, config.num_heads, config.qk_norm, config.norm_eps
     return CausalMultiHeadSelfAttention(
-        d_model, num_heads, rope, device, dtype, layer_index=layer_index, qk_norm=qk_norm, norm_eps=norm_eps
+        config.d_model,
+        config.num_heads,
+        rope,
+        device,
+        dtype,
+        layer_index=layer_index,
+        qk_norm=config.qk_norm,
+        norm_eps=config.norm_eps,
+        zero_init=config.zero_init,
     )

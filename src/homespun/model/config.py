@@ -51,6 +51,9 @@ class ModelConfig:
     feed_forward: FeedForward = "swiglu"
     """Three matrices with a gate, or two with SiLU or ReLU^2 between them."""
 
+    zero_init: bool = False
+    """Whether the last matrices of attention and feed-forward networks begin at zero, and so every block as nothing."""
+
     tie_embeddings: bool = False
     """Whether the head shares the input table's weights."""
 

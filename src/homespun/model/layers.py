@@ -30,16 +30,34 @@ def fill_truncated_normal(weight: torch.Tensor, std: float, generator: torch.Gen
 
 
 class Linear(nn.Module):
-    """Multiply by a matrix: y = x W^T, with W of shape (out_features, in_features) and no bias."""
+    """Multiply by a matrix: y = x W^T, with W of shape (out_features, in_features) and no bias.
 
-    def __init__(self, in_features: int, out_features: int, device: Device = None, dtype: Dtype = None) -> None:
+    Args:
+        begins_at_zero: Whether W does. It is drawn all the same, so that what is drawn after it stays as it is.
+    """
+
+    begins_at_zero = False
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        device: Device = None,
+        dtype: Dtype = None,
+        *,
+        begins_at_zero: bool = False,
+    ) -> None:
         super().__init__()
+        self.begins_at_zero = begins_at_zero
         self.weight = nn.Parameter(torch.empty(out_features, in_features, device=device, dtype=dtype))
         self.reset_parameters()
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         out_features, in_features = self.weight.shape
         fill_truncated_normal(self.weight, linear_std(in_features, out_features), generator)
+        if self.begins_at_zero:
+            with torch.no_grad():
+                self.weight.zero_()
 
     def forward(self, x: Float[Tensor, "... d_in"]) -> Float[Tensor, "... d_out"]:
         return ops.linear(x, self.weight)
@@ -114,12 +132,19 @@ class RMSNorm(nn.Module):
 
 
 class SiLUFeedForward(nn.Module):
-    """The feed-forward network without a gate, W2 silu(W1 x); the baseline for SwiGLU."""
+    """The feed-forward network without a gate, W2 silu(W1 x); the baseline for SwiGLU.
 
-    def __init__(self, d_model: int, d_ff: int, device: Device = None, dtype: Dtype = None) -> None:
+    Args:
+        zero_init: Whether W2 begins at zero, so that the residual stream passes a new block unchanged, with gradients
+            of unit scale at any depth. Source: Zhang et al. 2019 (Fixup), arXiv:1901.09321, section 3.
+    """
+
+    def __init__(
+        self, d_model: int, d_ff: int, device: Device = None, dtype: Dtype = None, *, zero_init: bool = False
+    ) -> None:
         super().__init__()
         self.w1 = Linear(d_model, d_ff, device, dtype)
-        self.w2 = Linear(d_ff, d_model, device, dtype)
+        self.w2 = Linear(d_ff, d_model, device, dtype, begins_at_zero=zero_init)
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
         return self.w2(ops.silu(self.w1(x)))
@@ -135,8 +160,10 @@ class SwiGLU(SiLUFeedForward):
     Source: Shazeer 2020, arXiv:2002.05202, eq. 6.
     """
 
-    def __init__(self, d_model: int, d_ff: int, device: Device = None, dtype: Dtype = None) -> None:
-        super().__init__(d_model, d_ff, device, dtype)
+    def __init__(
+        self, d_model: int, d_ff: int, device: Device = None, dtype: Dtype = None, *, zero_init: bool = False
+    ) -> None:
+        super().__init__(d_model, d_ff, device, dtype, zero_init=zero_init)
         self.w3 = Linear(d_model, d_ff, device, dtype)
 
     def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
@@ -180,4 +207,4 @@ def build_norm(config: ModelConfig, device: Device = None, dtype: Dtype = None) 
 def build_feed_forward(config: ModelConfig, device: Device = None, dtype: Dtype = None) -> SiLUFeedForward:
     """Build the feed-forward network of one block."""
     kind = {"swiglu": SwiGLU, "silu": SiLUFeedForward, "relu2": ReLUSquaredFeedForward}[config.feed_forward]
-    return kind(config.d_model, config.d_ff, device, dtype)
+    return kind(config.d_model, config.d_ff, device, dtype, zero_init=config.zero_init)
