@@ -143,7 +143,7 @@ class RunDirectory:
     entropy = _Member("entropy.json")  # exact bits of the validation documents, where the corpus has them
     metrics = _Member("metrics.jsonl")  # one JSON object a line: a `MetricsRecord`, by its "kind"
     checkpoints = _Member("checkpoints")  # step-000500.safetensors
-    samples = _Member("samples")  # step-000500.txt
+    samples = _Member("samples")  # step-000500.txt, and step-000500.json with the tokens' nats
     result = _Member("result.json")  # a `RunResult`; its existence says that the run has finished
     report = _Member("report.html")
     tensorboard = _Member("tensorboard")  # event files, where logging.track has it
@@ -154,6 +154,9 @@ class RunDirectory:
 
     def sample_at(self, step: int) -> Path:
         return self.samples / f"step-{step:06d}.txt"
+
+    def sample_tokens_at(self, step: int) -> Path:
+        return self.samples / f"step-{step:06d}.json"
 
     def list_checkpoints(self) -> list[Path]:
         """Finished checkpoints, oldest first."""

@@ -19,6 +19,7 @@ RANKS = (
         "locks",
         "progress",
         "records",
+        "samples",
         "seeding",
         "shapes",
         "sweeps",
@@ -41,6 +42,9 @@ WITHIN_RANK = {
     ("records", "entropy"),
     ("records", "files"),
     ("records", "typed_json"),
+    ("samples", "files"),
+    ("samples", "records"),
+    ("samples", "typed_json"),
     ("sweeps", "records"),
     ("sweeps", "typed_json"),
     ("locks", "files"),
@@ -48,7 +52,7 @@ WITHIN_RANK = {
     ("kernels", "_native"),
 }
 ONLY = {
-    "reporting": {"entropy", "errors", "records", "sweeps", "files"},
+    "reporting": {"entropy", "errors", "records", "samples", "sweeps", "files"},
     "accounting": {"errors", "config", "model", "optim"},
     "storybook": {"config", "entropy", "errors", "files", "progress", "records", "seeding"},
 }

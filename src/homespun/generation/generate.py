@@ -155,6 +155,37 @@ def decode_streams(
         GenerationError: as in `decode`, or there are not as many seeds as prompts.
     """
     stops = check_stops(stop)
+    _prompts_ids, streams = generate_ids(
+        model,
+        tokenizer,
+        prompts,
+        max_new_tokens,
+        sampling,
+        seeds=seeds,
+        separator=separator,
+        document_start=document_start,
+    )
+    return [cut_at_stop(tokenizer.decode_stream(ids), stops) for ids in streams]
+
+
+def generate_ids(
+    model: TransformerLM,
+    tokenizer: Tokenizer,
+    prompts: Sequence[str],
+    max_new_tokens: int,
+    sampling: Sampling = DEFAULT_SAMPLING,
+    *,
+    seeds: Sequence[int],
+    separator: str = END_OF_TEXT,
+    document_start: bool = False,
+) -> tuple[list[list[int]], list[Iterator[int]]]:
+    """Return the ids of each prompt, and those that `model` writes after it, in common steps as `generate_batch` says.
+
+    With `document_start` a prompt's ids begin with the separator's.
+
+    Raises:
+        GenerationError: as in `decode`, or there are not as many seeds as prompts.
+    """
     if tokenizer.vocab_size > model.config.vocab_size:
         raise GenerationError(
             f"the tokenizer's ids reach {tokenizer.vocab_size - 1:,}, but model.vocab_size is "
@@ -184,4 +215,4 @@ def decode_streams(
         end_id=separator_id,
         num_ids=tokenizer.vocab_size,
     )
-    return [cut_at_stop(tokenizer.decode_stream(ids), stops) for ids in streams]
+    return prompts_ids, streams

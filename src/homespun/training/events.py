@@ -1,10 +1,11 @@
 """Events that the training loop sends to its listener: recorder and console write and print, the loop does neither."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from homespun.records import RunResult, TrainRecord, ValidationRecord
+from homespun.samples import TextSample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class Sampled:
     step: int
     texts: list[str]
     """One per prompt, the prompt included."""
+    samples: list[TextSample] = field(default_factory=list)
+    """The same texts token by token; empty where they are not known."""
 
 
 @dataclass(frozen=True, kw_only=True)

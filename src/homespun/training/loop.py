@@ -45,7 +45,8 @@ def train(run: Run, listener: Listener, stop_asked: StopAsked = never_stop) -> R
             if is_last and not head.whole:
                 listener(Validated(record=run.validate(whole=True)))
         if logging.sampling.prompts and (is_last or done % logging.sampling.every == 0):
-            listener(Sampled(step=done, texts=run.sample()))
+            samples = run.sample()
+            listener(Sampled(step=done, texts=[sample.text for sample in samples], samples=samples))
         if is_last or is_stopping or done % logging.checkpoint_every == 0:
             listener(CheckpointSaved(step=done, path=run.save()))
         if is_stopping and not is_last:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from homespun.files import make_directory, storage_errors, write_text_atomically
 from homespun.records import RunDirectory, TrainRecord, ValidationRecord, write_json_record
+from homespun.samples import write_samples
 from homespun.training.events import Event, RunFinished, Sampled, StepLogged, Validated
 
 SAMPLE_RULE = "\n" + "-" * 72 + "\n"
@@ -32,8 +33,10 @@ class Recorder(ExitStack):
         match event:
             case StepLogged(record=record) | Validated(record=record):
                 self._append(record)
-            case Sampled(step=step, texts=texts):
+            case Sampled(step=step, texts=texts, samples=samples):
                 make_directory(self._directory.samples)
+                if samples:
+                    write_samples(self._directory.sample_tokens_at(step), samples)
                 write_text_atomically(self._directory.sample_at(step), SAMPLE_RULE.join(texts) + "\n")
             case RunFinished(result=result):
                 write_json_record(self._directory.result, result)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 from homespun.accounting.totals import count_parameters, training_flops
@@ -12,8 +13,9 @@ from homespun.data.sampler import WindowSampler
 from homespun.errors import CheckpointError, RunError
 from homespun.evaluation.evaluate import evaluate_dataset
 from homespun.files import atomic_path, make_directory, storage_errors
-from homespun.generation.generate import decode_batch
+from homespun.generation.generate import generate_ids
 from homespun.generation.sampling import Sampling
+from homespun.generation.surprise import measure_surprise, texts_of_tokens
 from homespun.locks import hold_lock
 from homespun.recipe.config import RunConfig
 from homespun.recipe.data import Fingerprints, RunData, open_data
@@ -21,6 +23,7 @@ from homespun.records import RunDirectory, ValidationRecord, best_step, step_of,
 from homespun.runs.claim import claim_run_directory
 from homespun.runs.device import check_memory, compute_threads, resolve
 from homespun.runs.load import begin_with_weights
+from homespun.samples import TextSample
 from homespun.seeding import derive_seed
 from homespun.training.engine import Engine, StepOutcome
 from homespun.training.environment import keep_environment, record_session
@@ -109,13 +112,13 @@ class Run:
         self.validations.append(record)
         return record
 
-    def sample(self) -> list[str]:
+    def sample(self) -> list[TextSample]:
         """Continue the recipe's prompts; the same step always gives the same text."""
-        settings = self.config.logging.sampling
+        settings, model, tokenizer = self.config.logging.sampling, self.engine.model, self.data.tokenizer
         with undisturbed_rng(), self.engine.autocast():
-            texts = decode_batch(
-                self.engine.model,
-                self.data.tokenizer,
+            prompts_ids, streams = generate_ids(
+                model,
+                tokenizer,
                 settings.prompts,
                 settings.max_new_tokens,
                 Sampling(temperature=settings.temperature, top_p=settings.top_p),
@@ -126,7 +129,21 @@ class Run:
                 separator=self.config.source.separator,
                 document_start=True,
             )
-        return [prompt + text for prompt, text in zip(settings.prompts, texts, strict=True)]
+            # In turn: all texts take a step together.
+            rounds = [*zip_longest(*streams)]
+            samples = []
+            for index, prompt_ids in enumerate(prompts_ids):
+                new_ids = [ids[index] for ids in rounds if ids[index] is not None]
+                # The first id is the separator's, which is no text.
+                prompt_texts = texts_of_tokens(tokenizer, prompt_ids[1:])
+                samples.append(
+                    TextSample(
+                        num_prompt_tokens=len(prompt_texts),
+                        tokens=prompt_texts + texts_of_tokens(tokenizer, new_ids),
+                        nats=measure_surprise(model, prompt_ids + new_ids),
+                    )
+                )
+        return samples
 
     def save(self) -> Path:
         """Save a checkpoint, remove those that need not be kept, and return the new one's path.
