@@ -1,5 +1,7 @@
 """FLOPs and memory of shapes other than the published ones. Oracle throughout: the formulas, written out by hand."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +67,12 @@ def test_norms_that_are_absent_keep_nothing():
     pre, post, none = (training_memory(config(norm), 8).activations for norm in ("pre", "post", "none"))
     assert (pre["norms"], post["norms"], none["norms"]) == (1024, 1024, 0)
     assert (pre["final norm"], post["final norm"], none["final norm"]) == (256, 0, 0)
+
+
+def test_capped_logits_are_kept_too():
+    config = ModelConfig(vocab_size=11, context_length=8, d_model=8, num_layers=2, num_heads=2, d_ff=20)
+    plain, capped = (training_memory(replace(config, logit_softcap=cap), 8).activations for cap in (None, 15.0))
+    assert (plain["logits"], capped["logits"]) == (4 * 8 * 11, 2 * 4 * 8 * 11)
 
 
 def test_a_sequence_has_tokens():

@@ -1,6 +1,6 @@
 from itertools import product
 from math import prod
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -11,10 +11,14 @@ from homespun.model.config import ModelConfig
 SMALL = {"vocab_size": 11, "context_length": 8, "d_model": 8, "num_layers": 2, "num_heads": 2, "d_ff": 20}
 
 
+NUMBERS = {"logit_softcap": (None, 15.0)}
+
+
 def list_switches() -> list[dict[str, object]]:
-    """Every combination of the config's switches: its choices and its booleans."""
+    """Every combination of the config's switches: its choices, its booleans, and those that are numbers."""
     kinds = get_type_hints(ModelConfig)
-    values = {name: get_args(kind) or (False, True) for name, kind in kinds.items() if kind is bool or get_args(kind)}
+    values = {name: get_args(kind) for name, kind in kinds.items() if get_origin(kind) is Literal}
+    values |= {name: (False, True) for name, kind in kinds.items() if kind is bool} | NUMBERS
     return [dict(zip(values, combination, strict=True)) for combination in product(*values.values())]
 
 

@@ -1,6 +1,7 @@
 """Every backend x operation x dtype against the reference: values and gradients."""
 
 import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from homespun import _native
 from homespun.errors import ConfigError
 from homespun.model import ModelConfig, TrainingLoss, TransformerLM, ops
-from homespun.model.ops import BACKENDS, reference, use_backends
+from homespun.model.ops import BACKENDS, native, reference, use_backends
 from homespun.model.ops.eager import attention as eager_attention
 from homespun.model.ops.eager import cross_entropy as eager_cross_entropy
 from refusals import refuses
@@ -45,8 +46,8 @@ def rotation_inputs(*table):
 
 # Of those that combine others, one after another.
 NUM_OPERATIONS = {"block": 4}
-# Arguments of each operation: those in float64 are given in the dtype under test and differentiated. A new operation
-# needs an entry.
+# Arguments of each operation: those in float64 are given in the dtype under test and differentiated; a dict at the end
+# are optional arguments. A new operation needs an entry.
 INPUTS = {
     "linear": [lambda n=n: (drawn(*n, 5), drawn(11, 5)) for n in ((1,), (2, 3), (2, 40), (1, 100))],
     "embedding": [lambda n=n: (drawn(11, 5), torch.randint(11, n)) for n in ((1,), (2, 30))],
@@ -58,7 +59,7 @@ INPUTS = {
     "linear_cross_entropy": [
         lambda n=n, r=r: (drawn(n, 5), drawn(11, 5), torch.randint(11, (n,)), *r)
         for n in (1, 3, 7)
-        for r in ((), ("sum",))
+        for r in ((), ("sum",), ({"softcap": 1.5},), ("sum", {"softcap": 5.0}))
     ],
     "block": [lambda n=n, r=r: block_inputs(n, rotates=r) for n in (1, 20, 70) for r in (True, False)],
     "silu": [lambda: (drawn(3, 5),), lambda: (drawn(40),)],
@@ -95,8 +96,14 @@ def is_given(x):
     return isinstance(x, torch.Tensor) and x.dtype == torch.float64
 
 
+def options_of(inputs):
+    return inputs[-1] if isinstance(inputs[-1], dict) else {}
+
+
 def run(function, inputs, dtype, device):
     """Return the value, the value without gradients, and the gradients for a random gradient of the value."""
+    if options := options_of(inputs):
+        function, inputs = partial(function, **options), inputs[:-1]
     arguments = [x.to(device, dtype if is_given(x) else x.dtype) if isinstance(x, torch.Tensor) else x for x in inputs]
     with torch.no_grad():
         alone = function(*arguments)
@@ -114,10 +121,13 @@ def test_backend_equals_the_reference(backend, operation, dtype, device):
     for draw in INPUTS[operation]:
         inputs = draw()
         on_device = inputs[0].to(device, dtype)
+        options = options_of(inputs)
+        if backend.implements(operation, on_device) and not backend.implements(operation, on_device, options):
+            continue
         if not backend.implements(operation, on_device):
             pytest.skip(f"{backend.name} does not implement {operation} for {dtype} on {device}")
         with use_backends(backend.name):
-            assert ops.choose_backend(operation, on_device) is backend
+            assert ops.choose_backend(operation, on_device, options) is backend
             found = run(getattr(ops, operation), inputs, dtype, device)
         exact = run(getattr(reference, operation), inputs, torch.float64, "cpu")
         for actual, expected in zip(found, exact, strict=True):
@@ -138,6 +148,20 @@ def test_the_reference_implements_every_operation():
     assert BACKENDS[-1].name == "reference"
     assert BACKENDS[-1].traceable
     assert set(BACKENDS[-1].operations) == {name for backend in BACKENDS for name in backend.operations} == set(INPUTS)
+
+
+def test_a_backend_without_an_option_is_passed_over(monkeypatch):
+    """Planted: kernels of a loss that know no cap. Oracle: the reference."""
+
+    def linear_cross_entropy(hidden, weight, targets, reduction="mean"):
+        raise AssertionError("a cap was given")
+
+    monkeypatch.setattr(native, "linear_cross_entropy", linear_cross_entropy)
+    hidden, weight, targets = torch.randn(3, 5), torch.randn(11, 5), torch.tensor([0, 1, 2])
+    capped = ops.linear_cross_entropy(hidden, weight, targets, softcap=2.0)
+    torch.testing.assert_close(capped, reference.linear_cross_entropy(hidden, weight, targets, softcap=2.0))
+    with pytest.raises(AssertionError, match="cap was given"):
+        ops.linear_cross_entropy(hidden, weight, targets, softcap=None)
 
 
 def test_a_choice_of_backends_ends_with_its_block():

@@ -2,23 +2,24 @@
 
 import copy
 from dataclasses import replace
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import torch
 
-from homespun.errors import DataError
+from homespun.errors import ConfigError, DataError
 from homespun.model import ModelConfig, TrainingLoss, TransformerBlock, TransformerLM, cross_entropy, initialise
 from refusals import refuses
 
 TINY = ModelConfig(vocab_size=37, context_length=12, d_model=16, num_layers=2, num_heads=4, d_ff=24)
-# The model of each value of each switch, one at a time: the config's choices and its booleans.
+# The model of each value of each switch, one at a time: the config's choices, its booleans, and those that are numbers.
 SWITCHES = [
     {name: value}
     for name, kind in get_type_hints(ModelConfig).items()
-    for value in ((False, True) if kind is bool else get_args(kind))
+    for value in ((False, True) if kind is bool else get_args(kind) if get_origin(kind) is Literal else ())
     if value != getattr(TINY, name) or name == "norm"
 ]
+SWITCHES += [{"logit_softcap": 0.5}]
 
 
 def build(**switches):
@@ -179,6 +180,22 @@ def test_token_losses_are_those_of_the_logits(dtype):
     expected = -model(ids).double().log_softmax(-1).gather(-1, targets[..., None])[..., 0]
     rtol = 1e-12 if dtype == torch.float64 else 1e-5
     torch.testing.assert_close(losses.double(), expected, rtol=rtol, atol=0)
+
+
+def test_logits_are_capped():
+    """Oracle: the formula, on the logits of the model without a cap."""
+    for tied in ({}, {"tie_embeddings": True}):
+        plain, capped = build(**tied), build(logit_softcap=0.5, **tied)
+        ids = draw_ids(2, 9)
+        expected = 0.5 * torch.tanh(plain(ids) / 0.5)
+        torch.testing.assert_close(capped(ids), expected)
+        losses = capped.lm_head.token_losses(capped.hidden(ids), ids)
+        torch.testing.assert_close(losses, -expected.log_softmax(-1).gather(-1, ids[..., None])[..., 0])
+
+
+def test_a_cap_is_greater_than_zero():
+    with refuses(ConfigError, "model.logit_softcap", 0.0):
+        replace(TINY, logit_softcap=0.0)
 
 
 def test_zero_init_draws_all_else_as_without_it():

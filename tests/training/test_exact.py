@@ -29,6 +29,7 @@ MODELS = {
     "tied": replace(TINY, tie_embeddings=True),
     "qk_norm": replace(TINY, qk_norm=True),
     "zero_init": replace(TINY, zero_init=True),
+    "softcap": replace(TINY, logit_softcap=0.5),
     "post_norm": replace(TINY, norm="post"),
     "no_norm": replace(TINY, norm="none"),
     "no_positions": replace(TINY, positions="none"),

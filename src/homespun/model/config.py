@@ -57,11 +57,16 @@ class ModelConfig:
     tie_embeddings: bool = False
     """Whether the head shares the input table's weights."""
 
+    logit_softcap: float | None = None
+    """Bound c of the logits, c tanh(logits / c); 15 to 30 is usual. null: none."""
+
     def __post_init__(self) -> None:
         for name in ("vocab_size", "context_length", "d_model", "num_layers", "num_heads", "d_ff"):
             check_at_least(f"model.{name}", getattr(self, name), 1)
         for name in ("rope_theta", "norm_eps"):
             check_positive(f"model.{name}", getattr(self, name))
+        if self.logit_softcap is not None:
+            check_positive("model.logit_softcap", self.logit_softcap)
         check_choice("model.norm", self.norm, get_args(Norm))
         check_choice("model.positions", self.positions, get_args(Positions))
         check_choice("model.feed_forward", self.feed_forward, get_args(FeedForward))

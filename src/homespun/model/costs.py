@@ -135,7 +135,7 @@ def _head(config: ModelConfig, T: int) -> LayerCost:
         modules=("lm_head",),
         shapes={} if config.tie_embeddings else {"weight": (V, D)},
         multiplies=(MatrixMultiply("head", "head", 1, T, D, V),),
-        activations={"logits": T * V, "losses": T},
+        activations={"logits": (2 if config.logit_softcap else 1) * T * V, "losses": T},
     )
 
 

@@ -6,18 +6,41 @@ from torch import Tensor, nn
 
 from homespun.model import ops
 from homespun.model.layers import Embedding, Linear
-from homespun.model.ops.reference import Reduction, token_losses
-from homespun.shapes import HiddenBTD, TokensBT
+from homespun.model.ops.reference import Reduction, soft_cap, token_losses
+from homespun.shapes import Device, Dtype, HiddenBTD, TokensBT
 
 
 class Head(Linear):
-    """The output head: hidden states to logits, or to losses without holding all logits at once."""
+    """The output head: hidden states to logits, or to losses without holding all logits at once.
+
+    Args:
+        softcap: Bound of the logits, as in `homespun.model.ops.reference.soft_cap`.
+    """
+
+    softcap: float | None = None
+
+    def __init__(
+        self,
+        d_model: int,
+        vocab_size: int,
+        device: Device = None,
+        dtype: Dtype = None,
+        *,
+        softcap: float | None = None,
+    ) -> None:
+        super().__init__(d_model, vocab_size, device, dtype)
+        self.softcap = softcap
+
+    def forward(self, x: Float[Tensor, "... D"]) -> Float[Tensor, "... V"]:
+        logits = super().forward(x)
+        return logits if self.softcap is None else soft_cap(logits, self.softcap)
 
     def loss(
         self, hidden: Float[Tensor, "*B D"], targets: Int[Tensor, "*B"], reduction: Reduction = "mean"
     ) -> Float[Tensor, ""]:
         """Return the mean negative log-likelihood of `targets`, in nats, which training minimizes, or their sum."""
-        return ops.linear_cross_entropy(hidden.flatten(0, -2), self.weight, targets.flatten(), reduction)
+        hidden_ND, targets_N = hidden.flatten(0, -2), targets.flatten()
+        return ops.linear_cross_entropy(hidden_ND, self.weight, targets_N, reduction, softcap=self.softcap)
 
     @torch.no_grad()
     def token_losses(self, hidden_BTD: HiddenBTD, targets_BT: TokensBT) -> Float[Tensor, "B T"]:
@@ -37,8 +60,9 @@ class TiedHead(Head):
     would no longer be one. State dicts name the shared tensor once, as `token_embeddings.weight`.
     """
 
-    def __init__(self, table: Embedding) -> None:
+    def __init__(self, table: Embedding, softcap: float | None = None) -> None:
         nn.Module.__init__(self)
+        self.softcap = softcap
         # In a tuple, where nn.Module does not look: a registered table would appear under two names.
         self._table = (table,)
 

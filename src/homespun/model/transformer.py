@@ -113,7 +113,12 @@ class TransformerLM(nn.Module):
             TransformerBlock(config, i, device, dtype, rope=rope) for i in range(config.num_layers)
         )
         self.ln_final = build_norm(config, device, dtype) if config.norm == "pre" else Identity()
-        self.lm_head = TiedHead(self.token_embeddings) if tied else Head(d_model, vocab_size, device, dtype)
+        softcap = config.logit_softcap
+        self.lm_head = (
+            TiedHead(self.token_embeddings, softcap)
+            if tied
+            else Head(d_model, vocab_size, device, dtype, softcap=softcap)
+        )
 
     def forward(
         self,

@@ -117,7 +117,8 @@ def _exception_of(config: RunConfig) -> str | None:
         return "execution.compile is set, and the compiler's kernels add in an order of their own"
     with autocast(execution.device, execution.precision):
         summing = (operation for operation in OPERATIONS if operation not in EXACT_OPERATIONS)
-        backends = {operation: choose_backend(operation, torch.zeros(1)).name for operation in summing}
+        options = {"linear_cross_entropy": ["softcap"] if config.model.logit_softcap is not None else []}
+        backends = {name: choose_backend(name, torch.zeros(1), options.get(name, ())).name for name in summing}
     others = [operation for operation, backend in backends.items() if backend != "native"]
     if others:
         return f"in {execution.precision} {others[0]} is not computed by homespun's own kernels here"

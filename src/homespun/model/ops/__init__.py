@@ -5,11 +5,12 @@ a call runs on the first row that implements the operation on the tensor's devic
 add its row; tests/model/test_ops.py then compares it with the reference, values and gradients.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
+from inspect import signature
 from types import ModuleType
 from typing import ParamSpec
 
@@ -44,14 +45,18 @@ class Backend:
     traceable: bool = False
     """Whether torch.compile can trace it, or has it registered as a custom operator."""
 
-    def implements(self, operation: str, x: Tensor) -> bool:
-        """Whether it has `operation` for tensors like `x`."""
+    def implements(self, operation: str, x: Tensor, options: Collection[str] = ()) -> bool:
+        """Whether it has `operation` for tensors like `x`, with these optional arguments."""
         if self.dtypes is not None and x.dtype not in self.dtypes:
             return False
         if not self.follows_autocast and torch.is_autocast_enabled(x.device.type):
             return False
         devices = self.operations.get(operation)
-        return devices == EVERY_DEVICE or (devices is not None and x.device.type in devices)
+        if devices is None or (devices != EVERY_DEVICE and x.device.type not in devices):
+            return False
+        if not options or self.module is reference:
+            return True  # without asking for a signature, which torch.compile cannot trace
+        return signature(getattr(self.module, operation)).parameters.keys() >= {*options}
 
 
 OPERATIONS = (
@@ -118,15 +123,22 @@ def use_backends(*names: str) -> Iterator[None]:
         _order.reset(token)
 
 
-def choose_backend(operation: str, x: Tensor) -> Backend:
+def choose_backend(operation: str, x: Tensor, options: Collection[str] = ()) -> Backend:
     """Return the backend that `operation` runs on when its first argument is `x`.
+
+    Args:
+        operation: One of `OPERATIONS`.
+        x: Its device and type of numbers count.
+        options: Optional arguments that the call has, such as `softcap`; not every backend takes all.
 
     Under torch.compile that is the reference, unless a backend is traceable: the compiler fuses the reference itself
     and would unroll the loops of `eager`.
     """
     compiling = torch.compiler.is_compiling()
     return next(
-        backend for backend in _order.get() if backend.implements(operation, x) and (backend.traceable or not compiling)
+        backend
+        for backend in _order.get()
+        if (backend.traceable or not compiling) and backend.implements(operation, x, options)
     )
 
 
@@ -143,7 +155,9 @@ def _dispatched(definition: Callable[P, Tensor]) -> Callable[P, Tensor]:
     def run(*args: P.args, **kwargs: P.kwargs) -> Tensor:
         x = args[0]
         assert isinstance(x, Tensor)
-        return getattr(choose_backend(operation, x).module, operation)(*args, **kwargs)
+        # An option that is None is as good as not given, also to a backend that does not have it.
+        given = {name: value for name, value in kwargs.items() if value is not None}
+        return getattr(choose_backend(operation, x, given).module, operation)(*args, **given)
 
     return run
 

@@ -137,6 +137,16 @@ def rotate_pairs(
     return rotated.flatten(start_dim=-2).to(x.dtype)
 
 
+def soft_cap(logits: Float[Tensor, "..."], cap: float) -> Float[Tensor, "..."]:
+    """Return cap * tanh(logits / cap): about `logits` where they are small, and nowhere beyond `cap`.
+
+    Computed in float32 at least. Without a bound, a model may lower the loss of what it knows by growing logits alone.
+
+    Source: Gemma Team 2024 (Gemma 2), arXiv:2408.00118, section 2.
+    """
+    return (cap * torch.tanh(widen(logits) / cap)).to(logits.dtype)
+
+
 def token_losses(logits: Float[Tensor, "*B V"], targets: Int[Tensor, "*B"]) -> Float[Tensor, "*B"]:
     """Return the negative log-likelihood of each target, -log softmax(logits)[target], in nats.
 
@@ -159,9 +169,15 @@ def linear_cross_entropy(
     weight_VD: Float[Tensor, "V D"],
     targets_N: Int[Tensor, " N"],
     reduction: Reduction = "mean",
+    *,
+    softcap: float | None = None,
 ) -> Float[Tensor, ""]:
-    """Return the cross-entropy of the logits `hidden @ weight.T`, in nats: the mean over tokens, or the sum."""
-    losses_N = token_losses(hidden_ND @ weight_VD.T, targets_N)
+    """Return the cross-entropy of the logits `hidden @ weight.T`, in nats: the mean over tokens, or the sum.
+
+    With `softcap` the logits are bounded by it first (`soft_cap`).
+    """
+    logits_NV = widen(hidden_ND @ weight_VD.T)
+    losses_N = token_losses(logits_NV if softcap is None else soft_cap(logits_NV, softcap), targets_N)
     return losses_N.sum() if reduction == "sum" else losses_N.mean()
 
 

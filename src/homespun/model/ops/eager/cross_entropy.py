@@ -25,15 +25,19 @@ def linear_cross_entropy(
     weight_VD: Float[Tensor, "V D"],
     targets_N: Int[Tensor, " N"],
     reduction: Reduction = "mean",
+    *,
+    softcap: float | None = None,
 ) -> Float[Tensor, ""]:
     """Return the cross-entropy of the logits `hidden @ weight.T`, in nats: the mean over tokens, or the sum.
+
+    With `softcap` the logits are c tanh(logits / c).
 
     Gradients are computed along with the loss and only scaled in the backward pass, unless gradients are off.
     """
     device_type = hidden_ND.device.type
     dtype = torch.get_autocast_dtype(device_type) if torch.is_autocast_enabled(device_type) else hidden_ND.dtype
     count = hidden_ND.shape[0] if reduction == "mean" else 1
-    return _LinearCrossEntropy.apply(hidden_ND, weight_VD, targets_N, dtype, count, torch.is_grad_enabled())
+    return _LinearCrossEntropy.apply(hidden_ND, weight_VD, targets_N, dtype, count, softcap, torch.is_grad_enabled())
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -45,6 +49,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         targets_N: Tensor,
         dtype: torch.dtype,
         count: int,
+        softcap: float | None,
         with_gradients: bool,
     ) -> Tensor:
         num_tokens, vocab_size = hidden_ND.shape[0], weight_VD.shape[0]
@@ -57,6 +62,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
             tile = slice(start, start + rows)
             target_R1 = targets_N[tile].unsqueeze(-1)
             logits_RV = widen(torch.mm(x_ND[tile], w_VD.T, out=logits[: target_R1.shape[0]]))
+            tanh_RV = None
+            if softcap is not None:
+                tanh_RV = logits_RV.div_(softcap).tanh_()
+                logits_RV = tanh_RV * softcap
             max_R1 = logits_RV.amax(dim=-1, keepdim=True)
             # Read before the next line overwrites the logits.
             chosen_R1 = logits_RV.gather(-1, target_R1) - max_R1
@@ -67,6 +76,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 # d loss / d logits = (softmax - one_hot(target)) / count
                 grad_RV = exp_RV.mul_(1 / (sum_R1 * count))
                 grad_RV.scatter_add_(-1, target_R1, torch.full_like(sum_R1, -1 / count))
+                if tanh_RV is not None:
+                    # d c tanh(x / c) / dx = 1 - tanh(x / c)^2
+                    grad_RV.mul_(tanh_RV.square_().neg_().add_(1))
                 grad_RV = grad_RV.to(dtype)
                 torch.mm(grad_RV, w_VD, out=dx_ND[tile])
                 # addmm_ needs one dtype; a 16-bit product is added to the float32 sum.
@@ -79,6 +91,6 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride] # the decorator hides its parameters
         ctx: Any, grad: Tensor
-    ) -> tuple[Tensor, Tensor, None, None, None, None]:
+    ) -> tuple[Tensor, Tensor, None, None, None, None, None]:
         dx_ND, dw_VD = ctx.saved_tensors
-        return dx_ND * grad, dw_VD * grad, None, None, None, None
+        return dx_ND * grad, dw_VD * grad, None, None, None, None, None
