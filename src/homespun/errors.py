@@ -61,7 +61,7 @@ class ClusterError(HomespunError, RuntimeError):
 
 
 EXTRAS = {
-    "train": ("torch", "einops", "jaxtyping", "safetensors"),
+    "train": ("torch", "einops", "jaxtyping", "safetensors", "scipy"),
     "track": ("tensorboard", "wandb"),
     "scale": ("fsspec", "pyarrow", "ray"),
     "bench": ("tiktoken", "tokenizers", "regex", "rustbpe", "bpeasy", "gigatoken", "rs-bpe"),

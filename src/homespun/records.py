@@ -17,7 +17,7 @@ from homespun.errors import MissingFileError, RunError
 from homespun.files import write_text_atomically
 from homespun.typed_json import build_from_json, has_default, parse_json, read_json
 
-_Record = TypeVar("_Record", bound="RunResult | CorpusEntropy")
+_Record = TypeVar("_Record")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +229,15 @@ class RunDirectory:
             yield from (records[index] for index in sorted(records))
             begin, number = end, number + len(lines)
 
+    def last_step(self) -> int:
+        """The step of the latest record in `metrics.jsonl`, 0 before the first; reads the end of the file alone."""
+        if not self.metrics.is_file():
+            return 0
+        with self.metrics.open("rb") as file:
+            file.seek(max(0, self.metrics.stat().st_size - 4096))
+            steps = re.findall(rb'^\{"step": ([0-9]+)', file.read(), re.MULTILINE)
+        return int(steps[-1]) if steps else 0
+
     def read_sessions(self) -> list[Session]:
         """Return the processes that trained the run, in order; none for a run of a version that did not record them.
 
@@ -375,6 +384,6 @@ def read_json_record(path: Path, kind: type[_Record]) -> _Record:
         raise RunError(f"{error}; restore the file or delete it") from error
 
 
-def write_json_record(path: Path, record: CorpusEntropy | RunResult) -> None:
-    """Write one record as a JSON file, atomically."""
+def write_json_record(path: Path, record: Any) -> None:
+    """Write one record, a dataclass, as a JSON file, atomically."""
     write_text_atomically(path, json.dumps(asdict(record), indent=2) + "\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from homespun.errors import MissingFileError, RunError
-from homespun.records import check_regular
+from homespun.records import RunDirectory, check_regular, read_json_record
 from homespun.typed_json import read_json
 
 SWEEP_VERSION = 1
@@ -102,6 +102,33 @@ class Sweep:
     comparisons: list[Comparison]
     conclusions: list[str]
     """Sentences computed from the figures."""
+    known: list[str] = field(default_factory=list)
+    """What others have found."""
+    caveat: str = ""
+    """What this scale does not show."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFailure:
+    """Why a run of a sweep stopped before its end; in its run directory, where a result would be."""
+
+    step: int
+    """Optimizer steps done."""
+    message: str
+
+    @staticmethod
+    def path_in(directory: RunDirectory) -> Path:
+        return directory.root / "diverged.json"
+
+
+def read_failure(directory: RunDirectory) -> RunFailure | None:
+    """Return why a run diverged, or None where it has not.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = RunFailure.path_in(directory)
+    return read_json_record(path, RunFailure) if path.exists() else None
 
 
 @dataclass(frozen=True)
@@ -119,6 +146,11 @@ class SweepDirectory:
     def sweep(self) -> Path:
         """A `Sweep`; rewritten after every run."""
         return self.root / "sweep.json"
+
+    @property
+    def rates(self) -> Path:
+        """Processor seconds a step by variant, measured once, where a budget is a time."""
+        return self.root / "rates.json"
 
     @property
     def report(self) -> Path:

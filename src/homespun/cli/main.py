@@ -37,6 +37,7 @@ COMMANDS = {
     "estimate": "parameters, FLOPs, memory and days of a model, without running it",
     "experiment": "what can be measured without a sweep of training runs, one command each",
     "experiment sgd-toy": "ten steps of SGD at four learning rates",
+    "sweep": "train the runs of a plan and compare its variants; resumes",
     "report": "one self-contained HTML file about one or more runs",
     "doctor": "what this machine offers, what will be chosen, and why",
 }

@@ -1,4 +1,4 @@
-"""Experiments that anyone can repeat: each one command, with its figures in one JSON file and its plots next to it."""
+"""Experiments that anyone can repeat: plans of runs with their queue and statistics, and what needs no training."""
 
 from homespun.lazy import exports
 

@@ -76,7 +76,7 @@ def _walk(kind: type, prefix: str, variants: tuple[str, ...]) -> Iterator[Key]:
         key = Key(
             name=prefix + field.name,
             type=field.type,
-            default=_default_of(field),
+            default=default_of(field),
             owner=kind,
             variants=variants,
         )
@@ -102,7 +102,8 @@ def _dataclasses_in(annotation: Any) -> list[type]:
     return [member for member in members if isinstance(member, type) and is_dataclass(member)]
 
 
-def _default_of(field: Field[Any]) -> Any:
+def default_of(field: Field[Any]) -> Any:
+    """Return a field's default, `MISSING` where it has none."""
     return field.default if field.default_factory is MISSING else field.default_factory()
 
 

@@ -36,7 +36,7 @@ def load_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     """
     path = Path(path)
     check_is_file(path, "a recipe", "example recipes are in recipes/")
-    values = _read_yaml(path)
+    values = read_yaml(path)
     known = recipe_keys()
     for key in _section_keys(values):
         check_key(key, str(path), known)
@@ -103,21 +103,28 @@ for _tag, _pattern, _first in (
 _StrictLoader.yaml_implicit_resolvers[""] = _StrictLoader.yaml_implicit_resolvers.pop("\0")
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, what: str = "a recipe") -> dict[str, Any]:
+    """Read a YAML or JSON file of one mapping, by the rules of recipes.
+
+    Args:
+        path: A file that exists.
+        what: What it is, for messages.
+
+    Raises:
+        ConfigError: it is something else; if its first line has the hash of the others, they must match it.
+    """
     content = b""
     if path.stat().st_size <= _MAX_BYTES:
         content = path.read_bytes()
     try:
         values = _parse(content.decode())
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; a recipe is a text file") from error
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; {what} is a text file") from error
     except ValueError as error:
-        raise ConfigError(f"{path}: not a recipe in YAML or JSON: {error}{_remedy_for(path)}") from error
+        raise ConfigError(f"{path}: not {what} in YAML or JSON: {error}{_remedy_for(path)}") from error
     if not isinstance(values, dict):
         found = repr(values)[:80] if content else f"a file of {path.stat().st_size:,} bytes"
-        raise ConfigError(
-            f"{path}: expected a recipe with keys such as name, model, optim; got {found}{_remedy_for(path)}"
-        )
+        raise ConfigError(f"{path}: expected {what}, keys with values; got {found}{_remedy_for(path)}")
     first, _, rest = content.decode().partition("\n")
     if first.startswith(_HASH_PREFIX) and first.removeprefix(_HASH_PREFIX) != hashlib.sha256(rest.encode()).hexdigest():
         raise ConfigError(
