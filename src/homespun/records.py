@@ -114,6 +114,9 @@ class Session:
     """Of the git working tree that it was started in; null outside of one."""
     uncommitted_changes: bool
     """Whether files that git tracks differed from that commit."""
+    computed_on: str = ""
+    """Processor with instructions and threads, or GPU, precision and versions, which the bits depend on; "" in files of
+    older versions."""
 
     def __str__(self) -> str:
         changes = " with uncommitted changes" if self.uncommitted_changes else ""
@@ -249,7 +252,7 @@ class RunDirectory:
         check_regular(self.environment)
         try:
             values = parse_json(self.environment.read_bytes())
-            return build_from_json(list[Session], values.get("sessions", []))
+            return build_from_json(list[Session], values.get("sessions", []), allow_defaults=True)
         except (ValueError, AttributeError) as error:
             raise RunError(f"{self.environment}: its sessions are damaged: {error}; delete the file") from error
 

@@ -12,7 +12,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the file to write (default: report.html in the first run)"
     )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write no report: score the latest and the best checkpoint again, and exit with 1 if a recorded loss does "
+        "not hold",
+    )
+    parser.add_argument("--data", metavar="DIR", help="with --check: the validation set, if it is elsewhere now")
     options = parser.parse_args(arguments)
+    if options.check:
+        from homespun.cli.report_check import check_runs
+
+        return check_runs(options.runs, options.data)
+    if options.data is not None:
+        parser.error("--data goes with --check: a report needs no data")
     # Imported here: `--help` does not wait for the plots.
     from homespun.records import RunDirectory
     from homespun.reporting import write_report

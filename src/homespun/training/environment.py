@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from homespun import _native
 from homespun.errors import RunError
 from homespun.files import write_text_atomically
 from homespun.kernels import num_threads
@@ -41,7 +42,7 @@ def keep_environment(directory: RunDirectory, device: Choice, precision: Choice)
         raise RunError(f"{path}: states no peak_flops ({error!r}); delete the file to measure it again") from error
 
 
-def record_session(directory: RunDirectory, steps_done: int) -> Session:
+def record_session(directory: RunDirectory, steps_done: int, computed_on: str) -> Session:
     """Add this process to the sessions in environment.json, and return what was added."""
     commit, changes = find_commit(Path())
     session = Session(
@@ -50,11 +51,23 @@ def record_session(directory: RunDirectory, steps_done: int) -> Session:
         version=version("homespun"),
         commit=commit,
         uncommitted_changes=changes,
+        computed_on=computed_on,
     )
     values = parse_json(directory.environment.read_bytes())
     values["sessions"] = [asdict(each) for each in [*directory.read_sessions(), session]]
     write_text_atomically(directory.environment, json.dumps(values, indent=2) + "\n")
     return session
+
+
+def describe_computation(device: str, precision: str) -> str:
+    """Describe what the bits of a result depend on, besides recipe and data: equal descriptions give equal bits.
+
+    Within a block of `compute_threads`: torch's own operations add in another order on another number of threads.
+    """
+    name, threads = device_name(device), num_threads()
+    if device == "cpu":
+        name += f" with {_native.instruction_level()}, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{name}, {precision}, homespun {version('homespun')}, torch {version('torch')}"
 
 
 def find_commit(folder: Path) -> tuple[str | None, bool]:

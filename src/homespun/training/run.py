@@ -26,7 +26,7 @@ from homespun.runs.load import begin_with_weights
 from homespun.samples import TextSample
 from homespun.seeding import derive_seed
 from homespun.training.engine import Engine, StepOutcome
-from homespun.training.environment import keep_environment, record_session
+from homespun.training.environment import describe_computation, keep_environment, record_session
 from homespun.training.meter import Meter, MeterState
 from homespun.training.rng import RngState, seed_generators, undisturbed_rng
 from homespun.training.tracking.trackers import check_trackers
@@ -258,7 +258,9 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
             run.explanation.append(begin_with_weights(directory, config, run.engine.model, data.tokenizer))
         # After restoring, which refuses data that have changed.
         _keep_data(directory, data)
-        run.explanation.append(f"session {record_session(directory, run.steps_done)}")
+        run.explanation.append(
+            f"session {record_session(directory, run.steps_done, describe_computation(device.value, precision.value))}"
+        )
         yield run
 
 
