@@ -36,6 +36,22 @@ def test_first_step_is_the_rate_whatever_the_gradients_scale():
     torch.testing.assert_close(parameter.detach(), torch.tensor([0.85, 1.05, 0.85]), rtol=0, atol=2e-6)
 
 
+def test_cautious_decay_is_by_the_direction_of_the_step():
+    """Oracle: Chen et al. 2025, algorithm 1, written out number by number in float64; float32's rounding."""
+    generator = torch.Generator().manual_seed(0)
+    parameter = torch.nn.Parameter(torch.randn(3, 5, generator=generator))
+    w, m, v = parameter.detach().double(), torch.zeros(3, 5).double(), torch.zeros(3, 5).double()
+    optimizer = AdamW([parameter], lr=0.1, betas=(0.9, 0.95), weight_decay=0.7, cautious_decay=True)
+    for t in range(1, 6):
+        gradient = torch.randn(3, 5, generator=generator)
+        parameter.grad = gradient.clone()
+        optimizer.step()
+        m, v = 0.9 * m + 0.1 * gradient, 0.95 * v + 0.05 * gradient.double() ** 2
+        u = m / (1 - 0.9**t) / ((v / (1 - 0.95**t)).sqrt() + 1e-8)
+        w = torch.where(u * w >= 0, w - 0.1 * (u + 0.7 * w), w - 0.1 * u)
+    torch.testing.assert_close(parameter.detach().double(), w, rtol=1e-5, atol=1e-6)
+
+
 def test_moments_of_bfloat16_parameters_are_float32():
     """Oracle: the same run on float32 values, rounded; 8e-3 is twice bfloat16's rounding error."""
     narrow, wide = (torch.nn.Parameter(torch.linspace(0, 3, 7).to(d)) for d in (torch.bfloat16, torch.float32))

@@ -87,13 +87,16 @@ def test_costs_are_summed_over_the_groups():
     """Derived by hand. State: Muon keeps 1 number for each of 6, AdamW 2 for each of 20 and of 3.
 
     FLOPs of Muon for a (2, 3) matrix: 12 for each number, and in each of 5 iterations (2, 3) times (3, 2) with 24,
-    (2, 2) times (2, 2) with 16, and (2, 2) times (2, 3) with 24. AdamW takes 14 for each number, SGD 2.
+    (2, 2) times (2, 2) with 16, and (2, 2) times (2, 3) with 24. AdamW takes 14 for each number, SGD 2. Cautious decay
+    takes 3 more.
     """
     shapes = {"token_embeddings.weight": (5, 4), "layers.0.attn.q_proj.weight": (2, 3), "ln_final.weight": (3,)}
     assert MuonOptim().update_cost(shapes) == (6 + 2 * 20 + 2 * 3, 12 * 6 + 5 * (24 + 16 + 24) + 14 * 23)
     assert MuonOptim(newton_schulz_steps=1).update_cost(shapes).flops == 12 * 6 + 64 + 14 * 23
     assert AdamWOptim().update_cost(shapes) == (2 * 29, 14 * 29)
     assert SGDOptim().update_cost(shapes) == (0, 2 * 29)
+    assert AdamWOptim(cautious_decay=True).update_cost(shapes).flops == 17 * 29
+    assert MuonOptim(cautious_decay=True, newton_schulz_steps=1).update_cost(shapes).flops == 15 * 6 + 64 + 14 * 23
 
 
 @pytest.mark.parametrize(

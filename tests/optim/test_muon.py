@@ -34,7 +34,7 @@ def test_the_band_of_five_iterations():
     assert 0.67 < s.min() < s.max() < 1.15
 
 
-def reference_step(parameter, gradient, mean, *, lr, momentum, weight_decay):
+def reference_step(parameter, gradient, mean, *, lr, momentum, weight_decay, cautious_decay=False):
     """One step by the formulas of Jordan 2024 and Liu et al. 2025, eq. 4, with the polynomial applied by an SVD."""
     mean = momentum * mean + (1 - momentum) * gradient
     direction = momentum * mean + (1 - momentum) * gradient
@@ -43,17 +43,19 @@ def reference_step(parameter, gradient, mean, *, lr, momentum, weight_decay):
     for _ in range(5):
         s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
     update = 0.2 * max(parameter.shape) ** 0.5 * (u * s) @ v_transposed
-    return parameter * (1 - lr * weight_decay) - lr * update, mean
+    decaying = (update * parameter >= 0) if cautious_decay else 1
+    return parameter * (1 - lr * weight_decay * decaying) - lr * update, mean
 
 
-def test_steps_equal_the_formulas():
+@pytest.mark.parametrize("switches", [{}, {"cautious_decay": True}])
+def test_steps_equal_the_formulas(switches):
     """Oracle: `reference_step` in float64; 1e-4 is float32's rounding, amplified by five iterations of slope 3.4."""
     generator = torch.Generator().manual_seed(0)
     shapes = [(6, 4), (4, 6), (6, 4)]
     parameters = [torch.nn.Parameter(torch.randn(shape, generator=generator)) for shape in shapes]
     expected = [parameter.detach().double() for parameter in parameters]
     means = [torch.zeros_like(values) for values in expected]
-    settings = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.3}
+    settings = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.3, **switches}
     optimizer = Muon(parameters, **settings)
     for _ in range(4):
         for index, parameter in enumerate(parameters):

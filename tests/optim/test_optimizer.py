@@ -78,6 +78,17 @@ def test_the_first_matching_rule_applies_and_the_schedule_scales_each_peak():
     ]
 
 
+def test_decay_follows_the_schedule_where_asked():
+    """Derived by hand: half of 0.2, and of 0.3 for the rule; gains do not decay; without the setting 0.2 throughout."""
+    rules = [GroupRule(pattern="embed|lm_head", optimizer=AdamWConfig(weight_decay=0.3, decay_follows_schedule=True))]
+    for follows, expected in ((True, [0.1, 0.0, 0.15]), (False, [0.2, 0.0, 0.15])):
+        config = AdamWOptim(weight_decay=0.2, decay_follows_schedule=follows, groups=rules)
+        optimizer = build_optimizer(TransformerLM(CONFIG), config)
+        for scale in (1.0, 0.0, 0.5):
+            set_learning_rates(optimizer, scale)
+        assert [group["weight_decay"] for group in optimizer.param_groups] == pytest.approx(expected)
+
+
 def test_muon_takes_the_matrices_inside_the_blocks():
     model = TransformerLM(CONFIG)
     matrices, tables, gains = build_optimizer(model, MuonOptim()).param_groups

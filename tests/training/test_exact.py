@@ -13,7 +13,7 @@ from homespun.corpus.config import SourceConfig
 from homespun.data.config import DataConfig
 from homespun.model.config import ModelConfig
 from homespun.model.ops import use_backends
-from homespun.optim import AdamWOptim, Constant, GroupRule, MuonOptim, SGDConfig, SGDOptim
+from homespun.optim import AdamWOptim, Constant, Cosine, GroupRule, MuonOptim, SGDConfig, SGDOptim
 from homespun.recipe.config import ExecutionConfig, RunConfig, TrainingConfig
 from homespun.runs.device import compute_threads
 from homespun.tokenizer.config import TokenizerConfig
@@ -44,6 +44,8 @@ RULES = [GroupRule(pattern="embed|lm_head", optimizer=SGDConfig(lr=0.1))]
 OPTIMIZERS = {
     "adamw": AdamWOptim(schedule=Constant(), lr=1e-2),
     "muon": MuonOptim(schedule=Constant(), lr=1e-2),
+    "cautious": AdamWOptim(schedule=Cosine(), lr=1e-2, cautious_decay=True, decay_follows_schedule=True),
+    "cautious_muon": MuonOptim(schedule=Cosine(), lr=1e-2, cautious_decay=True, decay_follows_schedule=True),
     "sgd": SGDOptim(schedule=Constant(), lr=1e-1),
     "groups": AdamWOptim(schedule=Constant(), lr=1e-2, groups=RULES),
 }

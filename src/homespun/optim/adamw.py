@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from homespun.kernels import as_array, empty_like, is_for_kernels, kernels
+from homespun.optim.decay import decay_cautiously
 from homespun.optim.optimizer import GroupedOptimizer
 
 
@@ -24,7 +25,8 @@ class AdamW(GroupedOptimizer):
 
     with t = 1 in a parameter's first step. The moments m and v are at least float32, whatever the parameter's dtype.
     The operations and their order are PyTorch's, so that results equal `torch.optim.AdamW`; to some roundings on the
-    CPU in float32, where kernels of our own take the step in one pass.
+    CPU in float32, where kernels of our own take the step in one pass. With `cautious_decay` the first line is that of
+    `homespun.optim.decay`, by the direction of the last.
 
     Settings are those of `AdamWConfig`, with PyTorch's defaults; a group of parameters may have its own.
 
@@ -41,8 +43,10 @@ class AdamW(GroupedOptimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
+        cautious_decay: bool = False,
     ) -> None:
-        super().__init__(params, {"kind": "adamw", "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+        settings = {"betas": betas, "eps": eps, "weight_decay": weight_decay, "cautious_decay": cautious_decay}
+        super().__init__(params, {"kind": "adamw", "lr": lr, **settings})
 
 
 def initial_state(parameter: Tensor) -> dict[str, Tensor]:
@@ -70,7 +74,7 @@ def update(
     lr, (beta1, beta2) = group["lr"], group["betas"]
     means = [state["exp_avg"] for state in states]
     squares = [state["exp_avg_sq"] for state in states]
-    if is_for_kernels(*parameters, *gradients, *means, *squares):
+    if is_for_kernels(*parameters, *gradients, *means, *squares) and not group.get("cautious_decay"):
         # In one pass: each number is read and written once, on all threads.
         counts = [int(state["step"].add_(1)) for state in states]
         arrays = ([as_array(x) for x in tensors] for tensors in (parameters, gradients, means, squares))
@@ -84,8 +88,11 @@ def update(
         gradients = [*torch._foreach_mul(gradients, gradient_scale)]
     counts = [int(state["step"].add_(1)) for state in states]
 
-    torch._foreach_mul_(values, 1 - lr * group["weight_decay"])
+    if not group.get("cautious_decay"):
+        torch._foreach_mul_(values, 1 - lr * group["weight_decay"])
     torch._foreach_lerp_(means, gradients, 1 - beta1)
+    if group.get("cautious_decay"):
+        decay_cautiously(values, means, lr * group["weight_decay"])  # the step has the sign of the mean
     torch._foreach_mul_(squares, beta2)
     torch._foreach_addcmul_(squares, gradients, gradients, value=1 - beta2)
     roots = torch._foreach_sqrt(squares)

@@ -17,6 +17,9 @@ from homespun.optim.schedule import Cosine, Schedule
 _MAX_LR = 1e6
 """No run survives a larger one; 1 / (1 - beta) of it still has to fit float32."""
 
+_CAUTIOUS_DECAY = 4
+"""FLOPs: product with the direction, its comparison, what decays, and the difference."""
+
 
 class UpdateCost(NamedTuple):
     """What an optimizer costs for one parameter, or for all."""
@@ -87,6 +90,12 @@ class AdamWConfig(_Settings):
     weight_decay: float = 0.1
     """Decoupled weight decay; multiplied by the learning rate."""
 
+    cautious_decay: bool = False
+    """Whether only weights decay that the step moves towards zero as well."""
+
+    decay_follows_schedule: bool = False
+    """Whether the schedule scales the decay itself too, which then falls as the square of the learning rate."""
+
     decay_all: bool = False
     """Whether vectors, such as the gains of norms, decay too, rather than matrices and the embedding table alone."""
 
@@ -100,7 +109,8 @@ class AdamWConfig(_Settings):
 
     def cost(self, shape: tuple[int, ...]) -> UpdateCost:
         """Count two moments; FLOPs for decay, first moment, second moment, denominator and step, in this order."""
-        return UpdateCost(state_size=2 * prod(shape), flops=(1 + 3 + 4 + 3 + 3) * prod(shape))
+        decay = _CAUTIOUS_DECAY if self.cautious_decay else 1
+        return UpdateCost(state_size=2 * prod(shape), flops=(decay + 3 + 4 + 3 + 3) * prod(shape))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +136,12 @@ class MuonConfig(_Settings):
     weight_decay: float = 0.1
     """Decoupled weight decay; multiplied by the learning rate."""
 
+    cautious_decay: bool = False
+    """Whether only weights decay that the step moves towards zero as well."""
+
+    decay_follows_schedule: bool = False
+    """Whether the schedule scales the decay itself too, which then falls as the square of the learning rate."""
+
     def check(self, section: str) -> None:
         super().check(section)
         check_fraction(f"{section}momentum", self.momentum, below_one=True)
@@ -139,7 +155,8 @@ class MuonConfig(_Settings):
         """
         rows, columns = sorted(shape)
         products = 2 * rows * columns * rows + 2 * rows**3 + 2 * rows * rows * columns
-        flops = (3 + 3 + 2 + 1 + 1 + 2) * rows * columns + self.newton_schulz_steps * products
+        decay = _CAUTIOUS_DECAY if self.cautious_decay else 1
+        flops = (3 + 3 + 2 + 1 + decay + 2) * rows * columns + self.newton_schulz_steps * products
         return UpdateCost(state_size=rows * columns, flops=flops)
 
 

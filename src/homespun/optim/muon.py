@@ -13,6 +13,7 @@ from torch import Tensor
 
 from homespun.errors import ConfigError
 from homespun.kernels import as_array, empty, is_for_kernels, kernels
+from homespun.optim.decay import decay_cautiously
 from homespun.optim.optimizer import GroupedOptimizer
 
 _A, _B, _C = 3.4445, -4.7750, 2.0315
@@ -48,8 +49,10 @@ class Muon(GroupedOptimizer):
         momentum: float = 0.95,
         newton_schulz_steps: int = 5,
         weight_decay: float = 0.1,
+        cautious_decay: bool = False,
     ) -> None:
         settings = {"momentum": momentum, "newton_schulz_steps": newton_schulz_steps, "weight_decay": weight_decay}
+        settings["cautious_decay"] = cautious_decay
         super().__init__(params, {"kind": "muon", "lr": lr, **settings})
         for parameter in (p for group in self.param_groups for p in group["params"]):
             if parameter.ndim != 2:
@@ -84,7 +87,10 @@ def update(
         directions = torch._foreach_lerp(wide, means, momentum)
         # Matrices of one shape are orthogonalized by one batched product: a model has many, and small ones are slow.
         steps = orthogonalize(torch.stack(directions), group["newton_schulz_steps"]).to(alike[0].dtype)
-        torch._foreach_mul_(alike, 1 - lr * group["weight_decay"])
+        if group.get("cautious_decay"):
+            decay_cautiously(alike, list(steps), lr * group["weight_decay"])
+        else:
+            torch._foreach_mul_(alike, 1 - lr * group["weight_decay"])
         torch._foreach_add_(alike, list(steps), alpha=-lr * _RMS_OF_ADAMW * sqrt(max(alike[0].shape)))
 
 

@@ -113,7 +113,8 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> GroupedOptimizer:
 def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, Any]]:
     """Divide the trained parameters by the first rule of `config.groups` that matches their name.
 
-    Each group holds its settings, and `peak_lr` next to `lr`: a schedule sets lr = peak_lr * scale. Matrices and
+    Each group holds its settings, and `peak_lr` next to `lr`: a schedule sets lr = peak_lr * scale, and so the weight
+    decay where there is a `peak_weight_decay`. Matrices and
     tables of embeddings decay; vectors, such as the gains of norms, do not (unless `decay_all`): they are scales, whose
     neutral value is 1, not 0.
 
@@ -126,16 +127,20 @@ def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, An
         members = [trained[name] for name in names]
         settings = {f.name: getattr(optimizer, f.name) for f in fields(SETTINGS[optimizer.kind])}
         settings["peak_lr"] = optimizer.lr
+        follows_schedule = settings.pop("decay_follows_schedule", False)
         all_alike = settings.pop("decay_all", "weight_decay" not in settings)
-        groups.append({**settings, "params": [p for p in members if all_alike or p.ndim >= 2]})
+        peak = {"peak_weight_decay": settings["weight_decay"]} if follows_schedule else {}
+        groups.append({**settings, **peak, "params": [p for p in members if all_alike or p.ndim >= 2]})
         groups.append({**settings, "params": [p for p in members if not all_alike and p.ndim < 2], "weight_decay": 0.0})
     return [group for group in groups if group["params"]]
 
 
 def set_learning_rates(optimizer: Optimizer, scale: float) -> None:
-    """Set every group's learning rate to `scale` times its peak."""
+    """Set every group's learning rate to `scale` times its peak; so too its weight decay, where that was asked for."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak_lr"] * scale
+        if "peak_weight_decay" in group:
+            group["weight_decay"] = group["peak_weight_decay"] * scale
 
 
 def _bounded_lists(parameters: Iterable[Tensor]) -> Iterator[list[Tensor]]:
