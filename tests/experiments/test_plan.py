@@ -63,6 +63,21 @@ def test_a_budget_of_flops_counts_the_update(world):
     assert reader.num_steps(reader.plan.expand()[0], {}) == 6
 
 
+def test_a_grid_may_vary_the_budget(world):
+    """Oracle: by hand: 64 tokens a step."""
+    variants = [{"name": "base"}, {"name": "x", "grid": {"model.d_ff": [8, 16], "budget.tokens": [128, 192]}}]
+    reader = read(world, variants=variants)
+    assert {
+        run.variant: (run.config.model.d_ff, run.config.training.num_steps)
+        for run in reader.list_runs(reader.plan.expand(), {})
+    } == {
+        "base": (32, 10), "x d_ff=8 tokens=128": (8, 2), "x d_ff=8 tokens=192": (8, 3), "x d_ff=16 tokens=128": (16, 2),
+        "x d_ff=16 tokens=192": (16, 3),
+    }  # fmt: skip
+    with refuses(ConfigError, "budget.money"):
+        read(world, variants=[{"name": "base"}, {"name": "x", "grid": {"budget.money": [1]}}])
+
+
 def test_equal_time_gives_a_slower_variant_fewer_steps(world):
     """Oracle: by hand: at twice the time a step it takes 5 steps of 10; within 2 % it shares the runs."""
     reader = read(world, equal=["tokens", "time"])

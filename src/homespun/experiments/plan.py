@@ -64,7 +64,7 @@ class VariantConfig:
     """Keys of the recipe with their values."""
 
     grid: dict[str, list[Any]] = field(default_factory=dict)
-    """Keys with the values to try, in every combination."""
+    """Keys with the values to try, in every combination; budget.tokens and its like stand for the variant's budget."""
 
     seeds: int | None = None
     """How many of the plan's seeds; null: the plan's `variant_seeds`."""
@@ -230,14 +230,17 @@ def _expand(config: VariantConfig, plan: Plan) -> Iterator[Variant]:
         num_seeds = len(plan.seeds) if name == plan.baseline else config.seeds or plan.variant_seeds
         if num_seeds > len(plan.seeds):
             raise ConfigError(f"variants: {name}: seeds = {num_seeds}, but the plan has {len(plan.seeds)} seeds")
+        amounts = {key.removeprefix("budget."): point.pop(key) for key in [*point] if key.startswith("budget.")}
+        if unknown := amounts.keys() - set(_UNITS):
+            raise ConfigError(f"variants: {name}: budget.{min(unknown)}: a budget is in one of {', '.join(_UNITS)}")
         yield Variant(
             name=name,
             overrides=config.set | point,
             seeds=plan.seeds[:num_seeds],
-            budget=config.budget or plan.budget,
+            budget=BudgetConfig(**amounts) if amounts else config.budget or plan.budget,
         )
 
 
 def _name(key: str, value: Any) -> str:
-    shown = f"{value:g}" if isinstance(value, float) else value
+    shown = f"{value:g}" if isinstance(value, float | int) and not isinstance(value, bool) else value
     return f"{key.rpartition('.')[2]}={shown}"

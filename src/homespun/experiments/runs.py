@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
@@ -20,6 +21,9 @@ from homespun.sweeps import Budget
 
 _ANY_LENGTH = 10**9
 """Steps with which a recipe is read before its own number is known: every warm-up fits."""
+
+_MAX_NAME = 120
+"""Characters of a run's name that come from its variant."""
 
 _SAME_LENGTH = 0.02
 """Two budgets that differ by less than this part of their steps share their runs: rates are not measured better."""
@@ -66,7 +70,8 @@ class PlanReader:
         """
         plan = self.plan
         lengths = {key: max(1, round(part * num_steps)) if part else 0 for key, part in plan.fractions_of_run.items()}
-        fixed = {"training.num_steps": num_steps, "seed": seed, "name": f"{plan.name} {variant.name} seed {seed}"}
+        name = re.sub(r"[/\\\\:]", " per ", f"{plan.name} {variant.name}")[:_MAX_NAME]
+        fixed = {"training.num_steps": num_steps, "seed": seed, "name": f"{name.strip()} seed {seed}"}
         overrides = plan.set | lengths | variant.overrides | fixed
         try:
             return load_recipe(self.folder / plan.base, [*self.flags, *as_flags(overrides)])
