@@ -38,6 +38,7 @@ COMMANDS = {
     "experiment": "what can be measured without a sweep of training runs, one command each",
     "experiment sgd-toy": "ten steps of SGD at four learning rates",
     "sweep": "train the runs of a plan and compare its variants; resumes",
+    "speedrun": "train to within 0.03 bits per byte of the storybook's entropy; the fewest minutes win",
     "report": "one self-contained HTML file about one or more runs",
     "doctor": "what this machine offers, what will be chosen, and why",
 }
