@@ -75,6 +75,15 @@ def test_capped_logits_are_kept_too():
     assert (plain["logits"], capped["logits"]) == (4 * 8 * 11, 2 * 4 * 8 * 11)
 
 
+def test_residual_scales_keep_the_embedding_and_each_sum():
+    config = ModelConfig(vocab_size=11, context_length=8, d_model=8, num_layers=2, num_heads=2, d_ff=20)
+    plain, scaled = (replace(config, residual_scales=switch) for switch in (False, True))
+    assert count_parameters(scaled) - count_parameters(plain) == 2 * 2
+    memory = training_memory(scaled, 8)
+    assert memory.per_sequence_bytes - training_memory(plain, 8).per_sequence_bytes == 4 * 8 * 8 * (1 + 2)
+    assert forward_flops(scaled, 8) == forward_flops(plain, 8)
+
+
 def test_a_sequence_has_tokens():
     config = ModelConfig(vocab_size=11, context_length=8, d_model=8, num_layers=2, num_heads=2, d_ff=20)
     with refuses(ConfigError, "sequence_length", 0):

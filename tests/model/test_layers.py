@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from homespun.model import Embedding, Linear, RMSNorm, SwiGLU, initialise, silu, softmax
-from homespun.model.layers import ReLUSquaredFeedForward, SiLUFeedForward
+from homespun.model.layers import EmbeddingResidual, ReLUSquaredFeedForward, SiLUFeedForward
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +43,15 @@ def test_feed_forward_networks_follow_their_formulas():
     torch.testing.assert_close(gated(x), (silu(x @ w1.T) * (x @ w3.T)) @ w2.T)
     torch.testing.assert_close(plain(x), silu(x @ plain.w1.weight.T) @ plain.w2.weight.T)
     torch.testing.assert_close(squared(x), (x @ squared.w1.weight.T).clamp(min=0) ** 2 @ squared.w2.weight.T)
+
+
+def test_embedding_residual_begins_as_nothing():
+    """Oracle: identity, then lambda x + gamma x_0."""
+    x, embedding, layer = torch.randn(2, 3, 8), torch.randn(2, 3, 8), EmbeddingResidual()
+    assert torch.equal(layer(x, embedding), x)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([0.5, 2.0]))
+    torch.testing.assert_close(layer(x, embedding), 0.5 * x + 2 * embedding)
 
 
 def test_sixteen_bit_inputs_keep_their_dtype_and_are_summed_in_float32():

@@ -64,6 +64,7 @@ INPUTS = {
     "block": [lambda n=n, r=r: block_inputs(n, rotates=r) for n in (1, 20, 70) for r in (True, False)],
     "silu": [lambda: (drawn(3, 5),), lambda: (drawn(40),)],
     "relu_squared": [lambda: (drawn(3, 5),), lambda: (drawn(40),)],
+    "scaled_sum": [lambda n=n: (drawn(*n, 5), drawn(*n, 5), drawn(2)) for n in ((1,), (2, 40))],
     "silu_gate": [lambda: (drawn(3, 5), drawn(3, 5)), lambda: (drawn(5), drawn(5))],
     "rotate_pairs": [lambda: rotation_inputs(5, 4), lambda: rotation_inputs(2, 1, 5, 4)],
 }

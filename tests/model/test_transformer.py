@@ -198,6 +198,19 @@ def test_a_cap_is_greater_than_zero():
         replace(TINY, logit_softcap=0.0)
 
 
+def test_residual_scales_mix_the_embedding_into_every_block():
+    """Oracle: the loop written out, on the model's own blocks."""
+    model, ids = build(residual_scales=True), draw_ids(2, 9)
+    for i, residual in enumerate(model.embedding_residuals):
+        with torch.no_grad():
+            residual.weight.copy_(torch.tensor([1.5 + i, -0.5 + i]))
+    table = model.token_embeddings.weight[ids]
+    x0 = x = table / (table.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+    for i, block in enumerate(model.layers):
+        x = block((1.5 + i) * x + (-0.5 + i) * x0)
+    torch.testing.assert_close(model(ids), model.ln_final(x) @ model.lm_head.weight.T, rtol=1e-4, atol=1e-5)
+
+
 def test_zero_init_draws_all_else_as_without_it():
     """Oracle: the model without it; by the global generator and by one of one's own. A block is nothing at first."""
     plain, zero = build(), build(zero_init=True)

@@ -1,5 +1,7 @@
 """Which parameters get which settings, and one optimizer of several rules."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -87,6 +89,13 @@ def test_decay_follows_the_schedule_where_asked():
         for scale in (1.0, 0.0, 0.5):
             set_learning_rates(optimizer, scale)
         assert [group["weight_decay"] for group in optimizer.param_groups] == pytest.approx(expected)
+
+
+def test_scales_of_the_residual_stream_are_given_to_adamw():
+    model = TransformerLM(replace(CONFIG, residual_scales=True))
+    _, _, vectors = build_optimizer(model, MuonOptim()).param_groups
+    assert names_in(model, vectors) == GAINS | {f"embedding_residuals.{i}.weight" for i in (0, 1)}
+    assert (vectors["kind"], vectors["weight_decay"]) == ("adamw", 0.0)
 
 
 def test_muon_takes_the_matrices_inside_the_blocks():

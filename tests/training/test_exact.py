@@ -30,6 +30,7 @@ MODELS = {
     "qk_norm": replace(TINY, qk_norm=True),
     "zero_init": replace(TINY, zero_init=True),
     "softcap": replace(TINY, logit_softcap=0.5),
+    "residual_scales": replace(TINY, residual_scales=True),
     "post_norm": replace(TINY, norm="post"),
     "no_norm": replace(TINY, norm="none"),
     "no_positions": replace(TINY, positions="none"),
@@ -122,18 +123,18 @@ def test_optimizers(optim):
     norm=st.sampled_from(["pre", "post", "none"]),
     positions=st.sampled_from(["rope", "none"]),
     feed_forward=st.sampled_from(["swiglu", "silu", "relu2"]),
-    flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    flags=st.tuples(*[st.booleans()] * 4),
 )
 def test_any_model(
     micro_batch, num_threads, precision, context_length, num_heads, d_head, d_ff, norm, positions, feed_forward, flags
 ):
-    qk_norm, tie_embeddings, zero_init = flags
+    qk_norm, tie_embeddings, zero_init, residual_scales = flags
     if precision == "bfloat16":
         context_length += context_length % 2  # pairs of tokens are added together
     model = ModelConfig(
         vocab_size=300, context_length=context_length, d_model=num_heads * d_head, num_layers=1, num_heads=num_heads,
         d_ff=d_ff, norm=norm, positions=positions, feed_forward=feed_forward, qk_norm=qk_norm,
-        tie_embeddings=tie_embeddings, zero_init=zero_init,
+        tie_embeddings=tie_embeddings, zero_init=zero_init, residual_scales=residual_scales,
     )  # fmt: skip
     expected = train(config_of(model, precision=precision), num_steps=2)
     found = train(config_of(model, micro_batch, precision=precision), num_threads, num_steps=2)

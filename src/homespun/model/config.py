@@ -54,6 +54,9 @@ class ModelConfig:
     zero_init: bool = False
     """Whether the last matrices of attention and feed-forward networks begin at zero, and so every block as nothing."""
 
+    residual_scales: bool = False
+    """Whether learned scalars weigh the residual stream and the normalized embedding in the input of each block."""
+
     tie_embeddings: bool = False
     """Whether the head shares the input table's weights."""
 

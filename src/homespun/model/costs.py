@@ -60,6 +60,7 @@ def list_layer_costs(config: ModelConfig, sequence_length: int) -> tuple[LayerCo
         _attention(config, sequence_length),
         _feed_forward(config, sequence_length),
         *_norms(config, sequence_length),
+        *_residual_scales(config, sequence_length),
         _head(config, sequence_length),
     )
 
@@ -125,6 +126,20 @@ def _norms(config: ModelConfig, T: int) -> tuple[LayerCost, LayerCost]:
     return (
         LayerCost(component="norms", modules=in_blocks, shapes=shapes, activations={"norms": T_times_D}),
         LayerCost(component="norms", modules=final, shapes=shapes, activations={"final norm": T_times_D}),
+    )
+
+
+def _residual_scales(config: ModelConfig, T: int) -> tuple[LayerCost, ...]:
+    """Two scalars a block, counted with the gains of the norms; the normalized embedding is kept once."""
+    if not config.residual_scales:
+        return ()
+    modules = tuple(f"embedding_residuals.{layer}" for layer in range(config.num_layers))
+    T_times_D = T * config.d_model
+    return (
+        LayerCost(component="norms", modules=("embedding",), activations={"normalized embedding": T_times_D}),
+        LayerCost(
+            component="norms", modules=modules, shapes={"weight": (2,)}, activations={"residual scales": T_times_D}
+        ),
     )
 
 

@@ -131,6 +131,30 @@ class RMSNorm(nn.Module):
         return f"d_model={self.weight.shape[0]}, eps={self.eps}"
 
 
+class EmbeddingResidual(nn.Module):
+    """Scale the residual stream and add the embedding to it once more: lambda x + gamma x_0, before a block.
+
+    Every block so has the token itself at hand, however much those before it have written. Both scalars are learned;
+    they begin at 1 and 0, where the layer does nothing.
+
+    Source: Jordan et al., https://github.com/KellerJordan/modded-nanogpt; Karpathy,
+        https://github.com/karpathy/nanochat, where x_0 is the embedding scaled to unit root mean square and is also
+        what the stream begins with, as here.
+    """
+
+    def __init__(self, device: Device = None, dtype: Dtype = None) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(2, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        with torch.no_grad():
+            self.weight[0], self.weight[1] = 1.0, 0.0
+
+    def forward(self, x: Float[Tensor, "*B D"], embedding: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
+        return ops.scaled_sum(x, embedding, self.weight)
+
+
 class SiLUFeedForward(nn.Module):
     """The feed-forward network without a gate, W2 silu(W1 x); the baseline for SwiGLU.
 

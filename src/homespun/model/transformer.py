@@ -1,5 +1,7 @@
 """The language model: token ids in, logits of the next token out."""
 
+from itertools import zip_longest
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from homespun.model.config import ModelConfig
 from homespun.model.head import Head, TiedHead
 from homespun.model.layers import (
     Embedding,
+    EmbeddingResidual,
     Identity,
     Linear,
     RMSNorm,
@@ -112,6 +115,8 @@ class TransformerLM(nn.Module):
         self.layers = nn.ModuleList(
             TransformerBlock(config, i, device, dtype, rope=rope) for i in range(config.num_layers)
         )
+        scaled = config.num_layers if config.residual_scales else 0
+        self.embedding_residuals = nn.ModuleList(EmbeddingResidual(device, dtype) for _ in range(scaled))
         self.ln_final = build_norm(config, device, dtype) if config.norm == "pre" else Identity()
         softcap = config.logit_softcap
         self.lm_head = (
@@ -145,10 +150,18 @@ class TransformerLM(nn.Module):
             DataError: there are more tokens than `context_length`, or they are not a matrix of integers.
         """
         self._check(token_ids_BT)
-        x_BTD = self.token_embeddings(token_ids_BT)
-        for layer in self.layers:
+        embedding_BTD = x_BTD = self._embed(token_ids_BT)
+        for layer, residual in zip_longest(self.layers, self.embedding_residuals):
+            if residual is not None:
+                x_BTD = residual(x_BTD, embedding_BTD)
             x_BTD = layer(x_BTD, token_positions, cache)
         return self.ln_final(x_BTD)
+
+    def _embed(self, token_ids_BT: TokensBT) -> HiddenBTD:
+        x_BTD = self.token_embeddings(token_ids_BT)
+        if self.config.residual_scales:
+            x_BTD = ops.rms_norm(x_BTD, x_BTD.new_ones(self.config.d_model), self.config.norm_eps)
+        return x_BTD
 
     def _check(self, token_ids: Tensor) -> None:
         if token_ids.ndim != 2:

@@ -68,12 +68,13 @@ OPERATIONS = (
     "silu",
     "silu_gate",
     "relu_squared",
+    "scaled_sum",
     "linear_cross_entropy",
     "block",
 )
 
-EXACT_OPERATIONS = frozenset({"relu_squared"})
-"""Those whose every number is one exactly rounded result, of which any backend computes the same bits."""
+EXACT_OPERATIONS = frozenset({"relu_squared", "scaled_sum"})
+"""Those that have the same bits for any micro-batch and number of threads without a kernel of our own."""
 
 BACKENDS = (
     Backend(
@@ -91,6 +92,7 @@ BACKENDS = (
             "linear_cross_entropy": CPU,  # tiles of logits
             "silu_gate": EVERY_DEVICE,  # keeps two tensors for the backward pass, not three
             "rotate_pairs": EVERY_DEVICE,  # complex products
+            "scaled_sum": CPU,  # gradients of the scales as exact sums
         },
     ),
     Backend(
@@ -170,5 +172,6 @@ linear_cross_entropy = _dispatched(reference.linear_cross_entropy)
 silu = _dispatched(reference.silu)
 silu_gate = _dispatched(reference.silu_gate)
 relu_squared = _dispatched(reference.relu_squared)
+scaled_sum = _dispatched(reference.scaled_sum)
 rotate_pairs = _dispatched(reference.rotate_pairs)
 block = _dispatched(reference.block)

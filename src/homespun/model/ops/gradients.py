@@ -27,6 +27,7 @@ class GradientSums:
     def __init__(self) -> None:
         self._first: dict[Tensor, str] = {}
         self._others: dict[tuple[Tensor, str], Tensor] = {}
+        self._exact: dict[Tensor, Tensor] = {}
 
     @contextmanager
     def collect(self) -> Iterator[None]:
@@ -48,8 +49,19 @@ class GradientSums:
             self._others[key] = _zeros_like(parameter)
         return self._others[key]
 
+    def exact_of(self, parameter: Tensor, operation: str) -> Tensor:
+        """Return a sum in float64 that `operation` adds its gradients of `parameter` to, in exact terms."""
+        self.of(parameter, operation)
+        if parameter not in self._exact:
+            self._exact[parameter] = torch.zeros_like(parameter, dtype=torch.float64)
+        return self._exact[parameter]
+
     def finish(self) -> None:
         """Add what belongs together, once a batch is through."""
+        for parameter, gradient in self._exact.items():
+            assert parameter.grad is not None, "exact_of made it"
+            parameter.grad += gradient
+            gradient.zero_()
         for (parameter, _), gradient in self._others.items():
             assert parameter.grad is not None, "the first operation of a parameter made it"
             parameter.grad += gradient
@@ -61,10 +73,21 @@ def gradient_sum(parameter: Tensor, operation: str) -> Tensor | None:
 
     For trained parameters, those of a hook excepted: a hook is to see the gradient.
     """
+    sums = _sums_for(parameter)
+    return None if sums is None else sums.of(parameter, operation)
+
+
+def exact_gradient_sum(parameter: Tensor, operation: str) -> Tensor | None:
+    """`gradient_sum` in float64, for an operation whose terms are rounded so that their sum is exact in any order."""
+    sums = _sums_for(parameter)
+    return None if sums is None else sums.exact_of(parameter, operation)
+
+
+def _sums_for(parameter: Tensor) -> GradientSums | None:
     sums = _current.get()
     if sums is None or not (parameter.is_leaf and parameter.requires_grad) or _has_hooks(parameter):
         return None
-    return sums.of(parameter, operation)
+    return sums
 
 
 def _zeros_like(parameter: Tensor) -> Tensor:

@@ -70,6 +70,14 @@ def relu_squared(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return torch.relu(x).square()
 
 
+def scaled_sum(
+    x: Float[Tensor, "*B D"], other: Float[Tensor, "*B D"], scales: Float[Tensor, "2"]
+) -> Float[Tensor, "*B D"]:
+    """Return scales[0] * x + scales[1] * other."""
+    first, second = scales.to(x.dtype).unbind()
+    return first * x + second * other
+
+
 def softmax(x: Float[Tensor, "..."], dim: int) -> Float[Tensor, "..."]:
     """Return positive weights along `dim` that sum to one, in proportion to exp(x).
 

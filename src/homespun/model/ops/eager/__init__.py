@@ -8,3 +8,4 @@ from homespun.model.ops.eager.attention import causal_attention as causal_attent
 from homespun.model.ops.eager.cross_entropy import linear_cross_entropy as linear_cross_entropy
 from homespun.model.ops.eager.elementwise import rotate_pairs as rotate_pairs
 from homespun.model.ops.eager.elementwise import silu_gate as silu_gate
+from homespun.model.ops.eager.scaled_sum import scaled_sum as scaled_sum
