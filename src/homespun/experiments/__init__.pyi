@@ -1,3 +1,4 @@
+from homespun.experiments.corpora import run_corpora as run_corpora
 from homespun.experiments.plan import load_plan as load_plan
 from homespun.experiments.result import ExperimentResult as ExperimentResult
 from homespun.experiments.result import PublishedFigure as PublishedFigure
@@ -7,3 +8,4 @@ from homespun.experiments.scaling import ScalingRun as ScalingRun
 from homespun.experiments.scaling import fit_scaling_law as fit_scaling_law
 from homespun.experiments.sgd_toy import run_sgd_toy as run_sgd_toy
 from homespun.experiments.sweep import open_sweep as open_sweep
+from homespun.experiments.tokenizers import run_tokenizers as run_tokenizers
