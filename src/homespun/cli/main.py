@@ -30,6 +30,7 @@ COMMANDS = {
     "tokenizer inspect": "show a tokenizer, and how it splits a text",
     "tokenizer verify": "compare its ids and merges with a reference and with other libraries",
     "prepare": "make what a recipe needs: text, tokenizer, token data sets",
+    "find-lr": "ramp the learning rate over a few hundred steps, and suggest one",
     "train": "train a model by a recipe; resumes by itself",
     "check-resume": "check that a recipe trains to the same bits, interrupted or not, on this machine",
     "evaluate": "loss, perplexity and bits per byte of a run on held-out text",

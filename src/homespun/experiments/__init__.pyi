@@ -1,4 +1,5 @@
 from homespun.experiments.corpora import run_corpora as run_corpora
+from homespun.experiments.find_lr import find_lr as find_lr
 from homespun.experiments.plan import load_plan as load_plan
 from homespun.experiments.result import ExperimentResult as ExperimentResult
 from homespun.experiments.result import PublishedFigure as PublishedFigure
