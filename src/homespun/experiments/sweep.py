@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import yaml
@@ -51,16 +51,17 @@ class SweepInProgress:
     """Where the run directories are; sweeps that share it share the runs that train the same."""
     rates: dict[str, float]
     """Processor seconds a step by variant, where a budget needs them."""
+    _rounds: dict[tuple[str | float, ...], list[PlannedRun]] = field(default_factory=dict, repr=False)
 
     def list_runs(self) -> list[PlannedRun]:
         """Return every run that is known now: with successive halving, those of the rounds that have begun."""
         variants = self.plan.expand()
         halving = self.plan.halving
         if halving is None:
-            return self.reader.list_runs(variants, self.rates)
+            return self._read(variants, 1.0)
         runs: list[PlannedRun] = []
         for fraction in halving.fractions:
-            last = self.reader.list_runs(variants, self.rates, fraction=fraction)
+            last = self._read(variants, fraction)
             runs += last
             if not all(self.is_done(run) for run in last):
                 break
@@ -164,6 +165,13 @@ class SweepInProgress:
         if ended:
             self.summarize()
         return ended
+
+    def _read(self, variants: Sequence[Variant], fraction: float) -> list[PlannedRun]:
+        """Return the runs of one round; read once, as a display asks every other second and recipes take a while."""
+        key = (*(variant.name for variant in variants), fraction)
+        if key not in self._rounds:
+            self._rounds[key] = self.reader.list_runs(variants, self.rates, fraction=fraction)
+        return self._rounds[key]
 
     def _best(self, variants: Sequence[Variant], runs: Sequence[PlannedRun], keep: float) -> list[Variant]:
         """Return the better part of the variants by the mean over the seeds that all have, and the baseline."""
