@@ -267,9 +267,26 @@ class Kernels:
         eps: float,
         weight_decay: float,
         gradient_scale: float,
+        is_cautious: bool = False,
     ) -> None:
-        """A step of AdamW for parameters, each with its gradient, both moments, and the number of its steps."""
+        """A step of AdamW for parameters, each with its gradient, both moments, and the number of its steps.
 
+        Where `is_cautious`, only values decay that the step moves towards zero.
+        """
+    def muon(
+        self,
+        state: Sequence[tuple[_Floats, _Floats, _Floats, float]],
+        momentum: float,
+        coefficients: Sequence[tuple[float, float, float]],
+        decay: float,
+        gradient_scale: float,
+        is_cautious: bool = False,
+        bfloat16: bool = False,
+    ) -> None:
+        """A step of Muon for matrices, each with its gradient, its momentum, and the length of its step.
+
+        `coefficients` are those of each Newton-Schulz iteration; `decay` is taken off the values, as a share of them.
+        """
     @staticmethod
     def block_saved_len(x: _Floats, d_ff: int, num_heads: int) -> int: ...
     def block(

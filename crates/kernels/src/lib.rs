@@ -13,6 +13,7 @@ pub mod level;
 pub mod loss;
 pub mod matmul;
 pub mod memory;
+pub mod muon;
 pub mod norm;
 pub mod optimizer;
 pub mod peak;

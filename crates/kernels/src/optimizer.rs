@@ -24,8 +24,8 @@ pub fn sums_of_squares(pool: &Pool, tensors: &[&[f32]]) -> Vec<f64> {
     tensors.iter().map(of_tensor).collect()
 }
 
-struct SumOfSquares<'a> {
-    values: &'a [f32],
+pub(crate) struct SumOfSquares<'a> {
+    pub values: &'a [f32],
 }
 
 impl Work for SumOfSquares<'_> {
@@ -58,6 +58,8 @@ pub struct AdamW {
     pub eps: f64,
     /// Decoupled decay, multiplied by the learning rate.
     pub weight_decay: f64,
+    /// Whether only values that the step moves towards zero decay. Chen et al. 2025, arXiv:2510.12402, algorithm 1.
+    pub is_cautious: bool,
     /// By which gradients are multiplied first.
     pub gradient_scale: f64,
 }
@@ -100,7 +102,8 @@ impl AdamW {
             let (beta1, beta2) = self.betas;
             let factors = Factors {
                 gradient: self.gradient_scale as f32,
-                decay: (1.0 - self.lr * self.weight_decay) as f32,
+                keep: (1.0 - self.lr * self.weight_decay) as f32,
+                decay: (self.lr * self.weight_decay) as f32,
                 beta1: beta1 as f32,
                 new1: (1.0 - beta1) as f32,
                 beta2: beta2 as f32,
@@ -111,8 +114,10 @@ impl AdamW {
             };
             let state = mean.chunks_mut(PIECE).zip(square.chunks_mut(PIECE));
             let pieces = values.chunks_mut(PIECE).zip(gradient.chunks(PIECE)).zip(state);
+            let is_cautious = self.is_cautious;
             pieces.map(move |((values, gradient), (mean, square))| Step {
                 factors,
+                is_cautious,
                 values,
                 gradient,
                 mean,
@@ -126,6 +131,7 @@ impl AdamW {
 #[derive(Clone, Copy)]
 struct Factors {
     gradient: f32,
+    keep: f32,
     decay: f32,
     beta1: f32,
     new1: f32,
@@ -138,6 +144,7 @@ struct Factors {
 
 struct Step<'a> {
     factors: Factors,
+    is_cautious: bool,
     values: &'a mut [f32],
     gradient: &'a [f32],
     mean: &'a mut [f32],
@@ -153,7 +160,7 @@ impl Work for Step<'_> {
         let gradient = V::splat(factors.gradient);
         let (beta1, new1) = (V::splat(factors.beta1), V::splat(factors.new1));
         let (beta2, new2) = (V::splat(factors.beta2), V::splat(factors.new2));
-        let (decay, step) = (V::splat(factors.decay), V::splat(factors.step));
+        let (keep, decay, step) = (V::splat(factors.keep), V::splat(factors.decay), V::splat(factors.step));
         let (root, eps) = (V::splat(factors.root), V::splat(factors.eps));
         rows::update::<V, 1>(self.mean, [self.gradient], |mean, [g]| {
             g.mul(gradient).mul_add(new1, mean.mul(beta1))
@@ -162,9 +169,22 @@ impl Work for Step<'_> {
             let g = g.mul(gradient);
             g.mul(g).mul_add(new2, square.mul(beta2))
         });
+        if self.is_cautious {
+            // The step has the sign of the mean.
+            rows::update::<V, 1>(self.values, [self.mean], |value, [mean]| {
+                decay_cautiously(value, mean, decay)
+            });
+        }
+        let keep = if self.is_cautious { V::splat(1.0) } else { keep };
         rows::update::<V, 2>(self.values, [self.mean, self.square], |value, [mean, square]| {
             let denominator = square.sqrt().mul_add(root, eps);
-            mean.div(denominator).mul_add(step, value.mul(decay))
+            mean.div(denominator).mul_add(step, value.mul(keep))
         });
     }
+}
+
+/// Takes a share, `decay`, off the values that a step in the direction against `direction` moves towards zero.
+#[inline(always)]
+pub(crate) fn decay_cautiously<V: Vector>(value: V, direction: V, decay: V) -> V {
+    value.sub(value.mul(decay).where_not_negative(value.mul(direction)))
 }

@@ -98,6 +98,9 @@ pub(crate) trait Vector: Copy {
     /// Returns the numbers, those below 2**-126 as zeros of their sign.
     fn flush(self) -> Self;
 
+    /// Returns the numbers where those of `condition` are zero or more, and zeros elsewhere.
+    fn where_not_negative(self, condition: Self) -> Self;
+
     /// Returns e to the power of each number, within 2 units in the last place; at least 2**-126, and not a number where
     /// that is what it is given.
     #[inline(always)]
@@ -207,6 +210,11 @@ impl Vector for [f32; 8] {
             }
         })
     }
+
+    #[inline(always)]
+    fn where_not_negative(self, condition: Self) -> Self {
+        std::array::from_fn(|i| if condition[i] >= 0.0 { self[i] } else { 0.0 })
+    }
 }
 
 /// Implements [`Vector`] by instructions that load, store, fill and multiply.
@@ -216,7 +224,7 @@ macro_rules! vector {
         $register:ty, $len:literal, $rows:literal, $load:ident, $store:ident, $splat:ident, $mul_add:ident,
         $sqrt:ident,
         $($operation:ident = $instruction:ident),*; $to_bits:ident, $of_bits:ident, $shift:ident, $add_bits:ident,
-        $shift_right:ident, $flush:expr
+        $shift_right:ident, $flush:expr, $where:expr
     ) => {
         impl Vector for $register {
             const LEN: usize = $len;
@@ -284,6 +292,11 @@ macro_rules! vector {
             fn flush(self) -> Self {
                 $flush(self)
             }
+
+            #[inline(always)]
+            fn where_not_negative(self, condition: Self) -> Self {
+                $where(self, condition)
+            }
         }
     };
 }
@@ -309,6 +322,9 @@ vector!(
             let cleared = _mm256_castsi256_ps(_mm256_srli_epi32::<1>(_mm256_castps_si256(is_small)));
             _mm256_andnot_ps(cleared, numbers)
         }
+    }, |numbers, condition| {
+        // SAFETY: the processor has the instructions.
+        unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(condition, _mm256_setzero_ps()), numbers) }
     }
 );
 #[cfg(target_arch = "x86_64")]
@@ -330,6 +346,12 @@ vector!(
             let is_small = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(numbers), limit);
             let (bits, sign) = (_mm512_castps_si512(numbers), _mm512_set1_epi32(i32::MIN));
             _mm512_castsi512_ps(_mm512_mask_and_epi32(bits, is_small, bits, sign))
+        }
+    }, |numbers, condition| {
+        // SAFETY: the processor has the instructions.
+        unsafe {
+            let is_kept = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(condition, _mm512_setzero_ps());
+            _mm512_maskz_mov_ps(is_kept, numbers)
         }
     }
 );

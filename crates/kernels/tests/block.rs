@@ -1,5 +1,8 @@
 //! A block: the same bits however its work is divided, and the gradients of its own outputs.
 
+mod common;
+
+use common::numbers;
 use homespun_kernels::block::{block, block_backward, Gradients, Sizes, Weights};
 use homespun_kernels::level::Level;
 use homespun_kernels::matmul::Precision;
@@ -13,18 +16,6 @@ const SIZES: Sizes = Sizes {
     d_model: 24,
     d_ff: 40,
 };
-
-/// Numbers without a pattern, in -1..1.
-fn numbers(len: usize, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (state as f32 / u32::MAX as f32).mul_add(2.0, -1.0)
-    };
-    (0..len).map(|_| next()).collect()
-}
 
 /// The parameters, in the order of `Weights`.
 fn parameters() -> Vec<Vec<f32>> {

@@ -1,55 +1,13 @@
 //! Each operation against its definition in float64, and with the same bits at every level and for any number of threads.
 
+mod common;
+
+use common::{assert_close, everywhere, numbers, wide};
 use homespun_kernels::attention::{attention, attention_backward, Saved, Shape};
-use homespun_kernels::level::Level;
 use homespun_kernels::loss::{cross_entropy, Gradients};
 use homespun_kernels::matmul::Precision;
 use homespun_kernels::optimizer::{fill_zero, sums_of_squares, AdamW, Parameter};
-use homespun_kernels::pool::Pool;
 use homespun_kernels::{embedding, gate, norm, rope};
-
-/// Numbers without a pattern, in -1..1.
-fn numbers(len: usize, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (state as f32 / u32::MAX as f32).mul_add(2.0, -1.0)
-    };
-    (0..len).map(|_| next()).collect()
-}
-
-/// Runs `operation` at every level and on several threads; returns its results, which must be the same to the bit.
-fn everywhere(operation: impl Fn(&Pool) -> Vec<Vec<f32>>) -> Vec<Vec<f32>> {
-    let pools = [1, 2, 3].map(Pool::new);
-    let mut results = Vec::new();
-    for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
-        level.force();
-        results.extend(pools.iter().map(|pool| (level, operation(pool))));
-    }
-    let (_, first) = results.swap_remove(0);
-    for (level, result) in results {
-        assert!(result == first, "{level:?}");
-    }
-    first
-}
-
-/// Checks that `found` is `expected` up to some roundings of its greatest element, or of 1.
-fn assert_close(found: &[f32], expected: &[f64]) {
-    assert_eq!(found.len(), expected.len());
-    let greatest = expected
-        .iter()
-        .fold(1.0f64, |greatest, value| greatest.max(value.abs()));
-    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let error = (f64::from(*found) - expected).abs() / greatest;
-        assert!(error < 2e-6, "{i}: {found}, not {expected}");
-    }
-}
-
-fn wide(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|value| f64::from(*value)).collect()
-}
 
 #[test]
 fn norms_and_their_gradients() {
@@ -338,14 +296,15 @@ fn rows_are_added_token_by_token() {
 
 #[test]
 fn norms_of_gradients_and_steps_of_adamw() {
-    let adamw = AdamW {
-        lr: 1e-2,
-        betas: (0.9, 0.95),
-        eps: 1e-8,
-        weight_decay: 0.1,
-        gradient_scale: 0.5,
-    };
-    for len in [1, 100, 40_000] {
+    for (len, is_cautious) in [(1, false), (100, true), (40_000, false), (20_003, true)] {
+        let adamw = AdamW {
+            lr: 1e-2,
+            betas: (0.9, 0.95),
+            eps: 1e-8,
+            weight_decay: 0.1,
+            is_cautious,
+            gradient_scale: 0.5,
+        };
         let (values, gradient) = (numbers(len, 1), numbers(len, 2));
         let (mean, square) = (numbers(len, 3), gradient.iter().map(|g| g * g).collect::<Vec<_>>());
         let results = everywhere(|pool| {
@@ -368,7 +327,8 @@ fn norms_of_gradients_and_steps_of_adamw() {
             let g = 0.5 * f64::from(gradient[i]);
             let m = 0.9 * f64::from(mean[i]) + 0.1 * g;
             let v = 0.95 * f64::from(square[i]) + 0.05 * g * g;
-            let decayed = f64::from(values[i]) * (1.0 - 1e-2 * 0.1);
+            let decays = !is_cautious || f64::from(values[i]) * m >= 0.0;
+            let decayed = f64::from(values[i]) * (1.0 - f64::from(u8::from(decays)) * 1e-2 * 0.1);
             let denominator = (v / (1.0 - 0.95f64.powi(3))).sqrt() + 1e-8;
             expected[0].push(decayed - 1e-2 / (1.0 - 0.9f64.powi(3)) * m / denominator);
             expected[1].push(m);

@@ -1,6 +1,8 @@
 //! Arrays as arguments of the kernels: their memory, and whether their shapes fit.
 
+use homespun_kernels::attention::Shape;
 use homespun_kernels::matmul::Matrix;
+use homespun_kernels::muon::MuonParameter;
 use homespun_kernels::optimizer::Parameter;
 use numpy::{PyReadonlyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyIndexError, PyValueError};
@@ -12,6 +14,9 @@ pub(crate) type Indices<'py> = PyReadonlyArrayDyn<'py, i64>;
 
 /// A parameter, its gradient, both moments, and the number of its steps.
 pub(crate) type OptimizerState<'py> = (Output<'py>, Numbers<'py>, Output<'py>, Output<'py>, i32);
+
+/// A matrix, its gradient, its momentum, and the length of its step.
+pub(crate) type MuonState<'py> = (Output<'py>, Numbers<'py>, Output<'py>, f64);
 
 /// The rows of an array, whose last dimension is that of the columns.
 pub(crate) fn matrix<'a>(array: &'a Numbers<'_>, is_transposed: bool) -> PyResult<Matrix<'a>> {
@@ -57,4 +62,34 @@ pub(crate) fn optimizer_parameters<'a>(state: &'a mut [OptimizerState<'_>]) -> P
         });
     }
     Ok(parameters)
+}
+
+pub(crate) fn muon_parameters<'a>(state: &'a mut [MuonState<'_>]) -> PyResult<Vec<MuonParameter<'a>>> {
+    let mut parameters = Vec::new();
+    for (values, gradient, mean, step) in state {
+        check(values.ndim() == 2 && [gradient.shape(), mean.shape()] == [values.shape(); 2])?;
+        let num_columns = values.shape()[1];
+        parameters.push(MuonParameter {
+            values: values.as_slice_mut()?,
+            gradient: gradient.as_slice()?,
+            mean: mean.as_slice_mut()?,
+            num_columns,
+            step: *step,
+        });
+    }
+    Ok(parameters)
+}
+
+pub(crate) fn attention_shape(q: &Numbers<'_>, k: &Numbers<'_>) -> PyResult<Shape> {
+    let (&[num_sequences, num_queries, num_heads, head_width], &[_, num_keys, ..]) = (q.shape(), k.shape()) else {
+        return Err(misfit());
+    };
+    check(k.shape() == [num_sequences, num_keys, num_heads, head_width] && num_queries <= num_keys)?;
+    Ok(Shape {
+        num_sequences,
+        num_queries,
+        num_keys,
+        num_heads,
+        head_width,
+    })
 }

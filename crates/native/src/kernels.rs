@@ -1,8 +1,8 @@
 //! `Kernels`: the operations of a training step on contiguous float32 arrays, which share the memory of tensors.
 
-use homespun_kernels::attention::{attention, attention_backward, Saved, Shape};
-use homespun_kernels::loss::{cross_entropy, Gradients};
+use homespun_kernels::attention::{attention, attention_backward, Saved};
 use homespun_kernels::matmul::{multiply, Precision, Start};
+use homespun_kernels::muon::Muon;
 use homespun_kernels::optimizer::AdamW;
 use homespun_kernels::pool::Pool;
 use homespun_kernels::{embedding, gate, norm, optimizer, rope};
@@ -10,9 +10,10 @@ use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
 
 use crate::arrays::{
-    check, check_indices, matrix, misfit, optimizer_parameters, Indices, Numbers, OptimizerState, Output,
+    attention_shape, check, check_indices, matrix, muon_parameters, optimizer_parameters, Indices, MuonState, Numbers,
+    OptimizerState, Output,
 };
-use crate::block;
+use crate::{block, loss};
 
 /// Operations, whose work a number of threads shares.
 #[pyclass(frozen, module = "homespun._native")]
@@ -230,6 +231,7 @@ impl Kernels {
     }
 
     /// Takes a step of AdamW: `state` has the parameter, its gradient, both moments, and the number of its steps.
+    #[pyo3(signature = (state, lr, betas, eps, weight_decay, gradient_scale, is_cautious = false))]
     #[expect(clippy::too_many_arguments, reason = "parameters and the settings of a step")]
     fn adamw(
         &self,
@@ -240,6 +242,7 @@ impl Kernels {
         eps: f64,
         weight_decay: f64,
         gradient_scale: f64,
+        is_cautious: bool,
     ) -> PyResult<()> {
         let parameters = optimizer_parameters(&mut state)?;
         let adamw = AdamW {
@@ -247,9 +250,37 @@ impl Kernels {
             betas,
             eps,
             weight_decay,
+            is_cautious,
             gradient_scale,
         };
         py.detach(|| adamw.step(&self.pool, parameters));
+        Ok(())
+    }
+
+    /// Takes a step of Muon: `state` has the matrix, its gradient, its momentum, and the length of its step.
+    #[pyo3(signature = (state, momentum, coefficients, decay, gradient_scale, is_cautious = false, bfloat16 = false))]
+    #[expect(clippy::too_many_arguments, reason = "matrices and the settings of a step")]
+    fn muon(
+        &self,
+        py: Python<'_>,
+        mut state: Vec<MuonState<'_>>,
+        momentum: f64,
+        coefficients: Vec<[f64; 3]>,
+        decay: f64,
+        gradient_scale: f64,
+        is_cautious: bool,
+        bfloat16: bool,
+    ) -> PyResult<()> {
+        let parameters = muon_parameters(&mut state)?;
+        let muon = Muon {
+            momentum,
+            gradient_scale,
+            decay,
+            is_cautious,
+            coefficients: &coefficients,
+            precision: precision(bfloat16),
+        };
+        py.detach(|| muon.step(&self.pool, parameters));
         Ok(())
     }
 
@@ -341,36 +372,15 @@ impl Kernels {
         mut dweight: Option<Output<'_>>,
         bfloat16: bool,
     ) -> PyResult<()> {
-        check(hidden.ndim() == 2 && weight.ndim() == 2 && hidden.shape()[1] == weight.shape()[1])?;
-        let (num_tokens, num_entries) = (hidden.shape()[0], weight.shape()[0]);
-        let (hidden, weight) = (hidden.as_slice()?, weight.as_slice()?);
-        let (targets, losses) = (targets.as_slice()?, losses.as_slice_mut()?);
-        check([targets.len(), losses.len()] == [num_tokens; 2])?;
-        check_indices(targets, num_entries)?;
-        let gradients = match (&mut dhidden, &mut dweight) {
-            (Some(dhidden), Some(dweight)) => Some(Gradients {
-                dhidden: dhidden.as_slice_mut()?,
-                dweight: dweight.as_slice_mut()?,
-                scale,
-            }),
-            _ => None,
-        };
-        let fits = |gradients: &Gradients<'_>| {
-            gradients.dhidden.len() == hidden.len() && gradients.dweight.len() == weight.len()
-        };
-        check(gradients.as_ref().is_none_or(fits))?;
-        py.detach(|| {
-            cross_entropy(
-                &self.pool,
-                precision(bfloat16),
-                hidden,
-                weight,
-                targets,
-                losses,
-                gradients,
-            )
-        });
-        Ok(())
+        let gradients = (scale, dhidden.as_mut(), dweight.as_mut());
+        loss::head_loss(
+            py,
+            &self.pool,
+            precision(bfloat16),
+            (&hidden, &weight, &targets),
+            &mut losses,
+            gradients,
+        )
     }
 }
 
@@ -380,18 +390,4 @@ fn precision(bfloat16: bool) -> Precision {
     } else {
         Precision::Float32
     }
-}
-
-fn attention_shape(q: &Numbers<'_>, k: &Numbers<'_>) -> PyResult<Shape> {
-    let (&[num_sequences, num_queries, num_heads, head_width], &[_, num_keys, ..]) = (q.shape(), k.shape()) else {
-        return Err(misfit());
-    };
-    check(k.shape() == [num_sequences, num_keys, num_heads, head_width] && num_queries <= num_keys)?;
-    Ok(Shape {
-        num_sequences,
-        num_queries,
-        num_keys,
-        num_heads,
-        head_width,
-    })
 }

@@ -15,6 +15,7 @@ mod fingerprint;
 mod id_list;
 mod ids;
 mod kernels;
+mod loss;
 mod measure;
 mod stream;
 mod trainer;

@@ -74,12 +74,13 @@ def update(
     lr, (beta1, beta2) = group["lr"], group["betas"]
     means = [state["exp_avg"] for state in states]
     squares = [state["exp_avg_sq"] for state in states]
-    if is_for_kernels(*parameters, *gradients, *means, *squares) and not group.get("cautious_decay"):
+    if is_for_kernels(*parameters, *gradients, *means, *squares):
         # In one pass: each number is read and written once, on all threads.
         counts = [int(state["step"].add_(1)) for state in states]
         arrays = ([as_array(x) for x in tensors] for tensors in (parameters, gradients, means, squares))
         state = [*zip(*arrays, counts, strict=True)]
-        kernels().adamw(state, lr, (beta1, beta2), group["eps"], group["weight_decay"], gradient_scale)
+        decay, is_cautious = group["weight_decay"], bool(group.get("cautious_decay"))
+        kernels().adamw(state, lr, (beta1, beta2), group["eps"], decay, gradient_scale, is_cautious)
         return
     # `to` returns the same tensor where the dtype is the moments' already: only narrower parameters are copied.
     values = [parameter.to(mean.dtype) for parameter, mean in zip(parameters, means, strict=True)]

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from homespun.errors import ConfigError
-from homespun.kernels import as_array, empty, is_for_kernels, kernels
+from homespun.kernels import as_array, is_for_kernels, kernels
 from homespun.optim.decay import decay_cautiously
 from homespun.optim.optimizer import GroupedOptimizer
 
@@ -76,6 +76,16 @@ def update(
 ) -> None:
     """Take one step of Muon."""
     lr, momentum = group["lr"], group["momentum"]
+    means = [state["momentum"] for state in states]
+    if is_for_kernels(*parameters, *gradients, *means):
+        # All matrices in one call, each on one of the threads.
+        arrays = ([as_array(x) for x in tensors] for tensors in (parameters, gradients, means))
+        steps = [lr * _RMS_OF_ADAMW * sqrt(max(parameter.shape)) for parameter in parameters]
+        coefficients = [(_A, _B, _C)] * group["newton_schulz_steps"]
+        state = [*zip(*arrays, steps, strict=True)]
+        decay, is_cautious = lr * group["weight_decay"], bool(group.get("cautious_decay"))
+        kernels().muon(state, momentum, coefficients, decay, gradient_scale, is_cautious)
+        return
     by_shape: dict[object, list[int]] = {}
     for index, parameter in enumerate(parameters):
         by_shape.setdefault((parameter.shape, parameter.dtype, parameter.device), []).append(index)
@@ -113,17 +123,6 @@ def orthogonalize(matrices: Float[Tensor, "n rows columns"], num_steps: int = 5)
     if is_tall:
         x = x.mT.contiguous()
     for _ in range(num_steps):
-        gram = _products(x, x, transposes_right=True)
-        x = _A * x + _products(_B * gram + _C * _products(gram, gram), x)
+        gram = x @ x.mT
+        x = _A * x + (_B * gram + _C * (gram @ gram)) @ x
     return (x.mT if is_tall else x).to(matrices.dtype)
-
-
-def _products(left: Tensor, right: Tensor, *, transposes_right: bool = False) -> Tensor:
-    """Return the product of each pair of matrices, or with the transposed right one."""
-    if not is_for_kernels(left) or not is_for_kernels(right):
-        return left @ (right.mT if transposes_right else right)
-    products = empty(*left.shape[:-1], right.shape[-2 if transposes_right else -1])
-    for arrays in zip(*map(as_array, (left, right, products)), strict=True):
-        a, b, product = arrays
-        kernels().multiply(a, False, b, transposes_right, product, False)
-    return products

@@ -18,7 +18,7 @@ pub use crate::arithmetic::Precision;
 pub use matrix::Matrix;
 use pack::PanelWidth;
 pub(crate) use pack::{pack, pack_shared, packed_len, padded_columns, Panels};
-pub(crate) use product::{multiply_rows, Product};
+pub(crate) use product::{multiply_rows, Product, SymmetricProduct};
 
 use crate::level::Level;
 use crate::pool::Pool;
@@ -37,7 +37,7 @@ const MOST_SLAB_WORDS: usize = 1 << 23;
 const PIECE_FLOPS: usize = 1 << 26;
 
 /// Rows of the product that one thread computes at a time, at the most.
-const MOST_PIECE_ROWS: usize = 192;
+pub(crate) const MOST_PIECE_ROWS: usize = 192;
 
 /// What a product begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

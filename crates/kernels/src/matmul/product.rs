@@ -49,7 +49,29 @@ impl ProductWork for Product<'_> {
     fn run<A: Arithmetic>(self) {
         assert_eq!(self.panels.precision, A::PRECISION, "the precision of what was packed");
         let mut packed_rows = PACKED_ROWS.take();
-        self.add::<A>(&mut packed_rows);
+        self.add::<A>(&mut packed_rows, None);
+        PACKED_ROWS.set(packed_rows);
+    }
+}
+
+/// Computes the elements above the diagonal, and some below, of a product that is symmetric, of the rows from `first_row` on.
+pub(crate) struct SymmetricProduct<'a> {
+    pub product: Product<'a>,
+    pub first_row: usize,
+}
+
+impl ProductWork for SymmetricProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        assert_eq!(
+            self.product.panels.precision,
+            A::PRECISION,
+            "the precision of what was packed"
+        );
+        let mut packed_rows = PACKED_ROWS.take();
+        self.product.add::<A>(&mut packed_rows, Some(self.first_row));
         PACKED_ROWS.set(packed_rows);
     }
 }
@@ -65,8 +87,9 @@ impl Work for Product<'_> {
 }
 
 impl Product<'_> {
+    /// Adds the products; where the first row is given, of a symmetric product, only up to the diagonal's tiles.
     #[inline(always)]
-    fn add<A: Arithmetic>(self, packed_rows: &mut Vec<f32>) {
+    fn add<A: Arithmetic>(self, packed_rows: &mut Vec<f32>, symmetric_from: Option<usize>) {
         let Self {
             a,
             panels,
@@ -94,7 +117,11 @@ impl Product<'_> {
             }
             for (first_column, panel) in (0..num_columns).step_by(width).zip(all.clone()) {
                 let right = &panel[(panels.from + first_word) * width..][..num_words * width];
-                for row in (0..num_rows).step_by(tile_rows) {
+                let end = match symmetric_from {
+                    None => num_rows,
+                    Some(first_row) => (first_column + width).saturating_sub(first_row).min(num_rows),
+                };
+                for row in (0..end).step_by(tile_rows) {
                     let size = (tile_rows.min(num_rows - row), width.min(num_columns - first_column));
                     let c = &mut c[row * stride + first_column..];
                     if !a.is_by_rows {

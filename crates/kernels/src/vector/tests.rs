@@ -22,6 +22,7 @@ impl Work for Compute<'_> {
             a.scale(shifted),
             a.exp(),
             b.mul(b).sqrt(),
+            b.where_not_negative(a),
         ];
         let store = |result: V| {
             let mut numbers = vec![0.0; 8];
@@ -57,6 +58,7 @@ fn vectors_compute_what_numbers_do() {
             let results: Vec<f32> = found.iter().map(|result| result[i]).collect();
             assert_eq!(results[..8], expected, "{level:?}");
             assert_eq!(results[9], (b[i] * b[i]).sqrt(), "{level:?}");
+            assert_eq!(results[10], if a[i] >= 0.0 { b[i] } else { 0.0 }, "{level:?}");
             let exp = f64::from(a[i]).exp();
             assert!(
                 (f64::from(results[8]) - exp).abs() <= 2.4e-7 * exp,
@@ -65,9 +67,12 @@ fn vectors_compute_what_numbers_do() {
                 results[8]
             );
         }
-        // Not a number: maximum and minimum give the other, the rest gives none.
+        // Not a number: maximum and minimum give the other, a condition zero, the rest gives none.
         let results: Vec<f32> = found.iter().map(|result| result[4]).collect();
-        assert!(results[4] == b[4] && results[5] == b[4], "{level:?}");
+        assert!(
+            results[4] == b[4] && results[5] == b[4] && results[10] == 0.0,
+            "{level:?}"
+        );
         assert!([0, 1, 2, 3, 6, 8].iter().all(|&i| results[i].is_nan()), "{level:?}");
         assert!(
             found.iter().all(|result| result[5..] == [0.0; 3]),
