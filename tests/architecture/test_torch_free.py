@@ -37,7 +37,7 @@ def run_without(blocked, body):
         ),
         (TORCH, "import homespun.recipe.config"),
         (TORCH, "from homespun.cli.main import main; assert main(['estimate', 'gpt2-xl']) == 0"),
-        (TORCH, "import homespun.reporting; homespun.reporting.write_report"),
+        ([*TORCH, "rich", "matplotlib", "httpx"], "import homespun.reporting; homespun.reporting.write_report"),
         (TORCH, "from homespun.storybook import generate_stories; next(iter(generate_stories(1, 0)))"),
         (
             TORCH,

@@ -4,9 +4,8 @@ Its state is stored under the names of the model's parameters, as `NAME.exp_avg`
 numbers: such a checkpoint is readable, and an optimizer whose parameters are in another order refuses it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from math import isfinite
 from typing import Any
@@ -17,7 +16,7 @@ from torch.optim import Optimizer
 
 from homespun.checkpoint.model_tensors import plain_name
 from homespun.errors import CheckpointError, ConfigError
-from homespun.optim.optimizer import GroupedOptimizer, check_group, update_rule
+from homespun.optim.optimizer import GroupedOptimizer, UpdateRule, check_group, update_rule
 
 _ANOTHER = "delete it and use the checkpoint before it"
 _REBUILD = "build it by the recipe that the checkpoint was trained with"
@@ -97,16 +96,16 @@ def optimizer_state_dict(
         state[name][key] = tensor.clone()
     param_groups = _restore_groups(optimizer.state_dict()["param_groups"], saved.groups, where)
     for own_group, saved_group, names in zip(optimizer.param_groups, param_groups, own_groups, strict=True):
-        initial_state = None
+        rule = None
         if isinstance(optimizer, GroupedOptimizer):
-            initial_state = partial(update_rule(own_group["kind"]).initial_state, group=own_group)
+            rule = update_rule(own_group["kind"])
             try:
                 check_group(saved_group)
             except ConfigError as error:
                 raise CheckpointError(f"{where}: its optimizer's settings cannot be: {error}; {_ANOTHER}") from error
         members = zip(names, own_group["params"], strict=True)
         with_state = {name: (parameter, state[name]) for name, parameter in members if state[name]}
-        _check_state(with_state, initial_state, where)
+        _check_state(with_state, rule, where)
     return {
         "state": {index: values for index, values in enumerate(state.values()) if values},
         "param_groups": param_groups,
@@ -127,19 +126,15 @@ def load_optimizer(optimizer: Optimizer, state_dict: dict[str, Any]) -> None:
                 own[key] = value.to(own[key].device)
 
 
-def _check_state(
-    members: Mapping[str, tuple[Tensor, Mapping[str, Any]]],
-    initial_state: Callable[[Tensor], dict[str, Tensor]] | None,
-    where: str,
-) -> None:
+def _check_state(members: Mapping[str, tuple[Tensor, Mapping[str, Any]]], rule: UpdateRule | None, where: str) -> None:
     """Refuse state on which the optimizer would fail in its next step, or would give wrong results silently.
 
-    Our own rules state what a parameter's state is. Of a foreign optimizer (`initial_state` None) it is only known that
-    all parameters of a group have state with the same keys and types, here those of the first.
+    Our own rules state what a parameter's state is. Of a foreign optimizer (`rule` None) it is only known that all
+    parameters of a group have state with the same keys and types, here those of the first.
     """
     for name, (parameter, values) in members.items():
-        if initial_state is not None:
-            model = initial_state(torch.empty_like(parameter, device="meta"))
+        if rule is not None:
+            model = rule.initial_state(torch.empty_like(parameter, device="meta"))
             expected, found = _exact_kinds(model), _exact_kinds(values)
         else:
             first, model = next(iter(members.values()))

@@ -1,4 +1,4 @@
-"""`homespun report`: one self-contained HTML file about one or more runs."""
+"""`homespun report`: one self-contained HTML file about runs or about a sweep."""
 
 from pathlib import Path
 
@@ -7,10 +7,16 @@ from homespun.cli.parsing import CommandParser
 
 def main(arguments: list[str]) -> int:
     """Write the report and print where it is."""
-    parser = CommandParser("homespun report", "Write one self-contained HTML file about one or more runs.")
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run directory, finished or not")
+    parser = CommandParser("homespun report", "Write one self-contained HTML file about runs or about a sweep.")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="the file to write (default: report.html in the first run)"
+        "runs",
+        nargs="+",
+        type=Path,
+        metavar="RUN|SWEEP",
+        help="run directories, finished or not; or one sweep directory",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="the file to write (default: report.html in the first directory)"
     )
     parser.add_argument(
         "--check",
@@ -26,11 +32,10 @@ def main(arguments: list[str]) -> int:
         return check_runs(options.runs, options.data)
     if options.data is not None:
         parser.error("--data goes with --check: a report needs no data")
-    # Imported here: `--help` does not wait for the plots.
-    from homespun.records import RunDirectory
+    # Imported here: `--help` does not wait for the curves.
     from homespun.reporting import write_report
 
-    out = options.out or RunDirectory(options.runs[0]).report
+    out = options.out or options.runs[0] / "report.html"
     write_report(options.runs, out)
     print(f"report: {out}")
     return 0

@@ -17,10 +17,8 @@ from homespun.training.loop import StopAsked, never_stop
 _POLL_SECONDS = 0.5
 
 
-def run_workers(
-    command: Sequence[str], num_workers: int, on_poll: Callable[[], None], stop_asked: StopAsked
-) -> list[int]:
-    """Run `command` in `num_workers` processes until all have ended; return their exit codes.
+def run_workers(command: Sequence[str], num_workers: int, on_poll: Callable[[], None], stop_asked: StopAsked) -> bool:
+    """Run `command` in `num_workers` processes until all have ended; return whether each succeeded.
 
     A worker that dies, or fails, leaves its run to the others; it is not started again here.
 
@@ -45,7 +43,7 @@ def run_workers(
         for worker in workers:
             worker.kill()
             worker.wait()
-    return [worker.returncode for worker in workers]
+    return all(worker.returncode == 0 for worker in workers)
 
 
 def worker_command(arguments: Sequence[str]) -> list[str]:

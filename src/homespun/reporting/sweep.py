@@ -1,0 +1,139 @@
+"""A sweep as a report shows it: its figures, and what can be read of its runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from homespun.errors import HomespunError, escape_unprintable
+from homespun.reporting.curves import Curve, make_curves
+from homespun.reporting.details import render_details
+from homespun.reporting.differences import render_variants
+from homespun.reporting.figures import compact, count, fixed, listing, significant, spoken_duration
+from homespun.reporting.forest import BUDGETS, render_forests
+from homespun.reporting.headline import best_of, corpus_of, date_of, machine_of, versions_of
+from homespun.reporting.hero import render_facts, render_hero
+from homespun.reporting.markup import Markup, join, tag
+from homespun.reporting.page import render_curves, render_page
+from homespun.reporting.run import ReportedRun, read_run
+from homespun.reporting.table import render_sweep_runs
+from homespun.reporting.texts import render_samples
+from homespun.sweeps import Sweep, SweepDirectory, SweepRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportedSweep:
+    """A sweep with those of its runs that have records."""
+
+    sweep: Sweep
+    runs: list[tuple[SweepRun, ReportedRun]]
+    notes: list[str]
+    """Which runs could not be read, and why."""
+
+
+def read_sweep(root: Path) -> ReportedSweep:
+    """Read the sweep at `root` and its runs; a run that cannot be read is left out with a note.
+
+    Raises:
+        RunError: the sweep's own file is damaged.
+    """
+    directory = SweepDirectory(root)
+    sweep = directory.read()
+    runs, notes = [], []
+    for run in sweep.runs:
+        try:
+            runs.append((run, read_run(directory.run_at(run))))
+        except HomespunError as error:
+            if run.status != "waiting":
+                notes.append(escape_unprintable(f"left out: {error}"))
+    return ReportedSweep(sweep=sweep, runs=runs, notes=notes)
+
+
+def render_sweep(reported: ReportedSweep) -> str:
+    """Return the HTML text of a report about a sweep."""
+    sweep, runs = reported.sweep, [run for _, run in reported.runs]
+    order = [sweep.baseline, *(variant.name for variant in sweep.variants if variant.name != sweep.baseline)]
+    curves = _make_curves(reported, order)
+    colors = {name: index for index, name in enumerate(order)}
+    best = best_of(runs)
+    baseline = next((run for plan, run in reported.runs if plan.variant == sweep.baseline), None)
+    shown = [run for run in (best, baseline) if run is not None]
+    shown = shown[:1] if len(shown) == 2 and shown[0] is shown[1] else shown
+    notes = [tag("p", note, class_="note") for note in reported.notes]
+    top = Markup(render_hero(runs, curves) + render_facts(runs)) if runs else Markup("")
+    sections = [
+        ("conclusions", "What the figures say", render_conclusions([*sweep.conclusions])),
+        ("comparison", "Paired differences", _render_comparison(sweep)),
+        ("curves", "Curves", render_curves(curves)),
+        ("table", "Every run", join(render_sweep_runs(sweep, colors), *notes)),
+        ("differences", "What differs between the recipes", render_variants(sweep, baseline)),
+        ("samples", "Samples of the best run and of the baseline", render_samples(shown, limit=len(shown))),
+        ("runs", "The best run and a run of the baseline", render_details(shown) if shown else Markup("")),
+    ]
+    title = sweep.question or sweep.name
+    return render_page(title, f"Sweep {sweep.name}", _headline(reported), sections, top=top, curves=curves)
+
+
+def render_conclusions(sentences: Sequence[str]) -> Markup:
+    """Return the sentences as a list; "" where there is none."""
+    return (
+        tag("ul", *(tag("li", sentence) for sentence in sentences), class_="conclusions") if sentences else Markup("")
+    )
+
+
+def _make_curves(reported: ReportedSweep, order: Sequence[str]) -> list[Curve]:
+    groups = []
+    for budget in BUDGETS:
+        for number, variant in enumerate(order):
+            found = [(p, r) for p, r in reported.runs if p.budget == budget and p.variant == variant and r.train]
+            # A run that stopped early would cut the others' mean short.
+            finished = [run for plan, run in found if plan.status == "finished"]
+            members = finished or [run for _, run in found]
+            if members:
+                groups.append((variant, budget, number, members))
+    return make_curves(groups)
+
+
+def _headline(reported: ReportedSweep) -> str:
+    sweep, runs = reported.sweep, [run for _, run in reported.runs]
+    done = [run for run in sweep.runs if run.status == "finished"]
+    diverged = sum(run.status == "diverged" for run in sweep.runs)
+    waiting = sum(run.status == "waiting" for run in sweep.runs)
+    states = [f"{len(done)} finished"]
+    states += [f"{diverged} diverged"] if diverged else []
+    states += [f"{waiting} still to be run"] if waiting else []
+    on = f" on {listing(sorted({corpus_of(run) for run in runs})[:3])}" if runs else ""
+    text = (
+        f"{count(len(sweep.variants), 'variant')}, {count(len(sweep.runs), 'run')}{on} ({listing(states)}), "
+        f"decided by {sweep.measure.replace('_', ' ')}. Rule fixed beforehand: {sweep.rule.rstrip('.')}."
+    )
+    if sweep.noise_floor is not None:
+        text += (
+            f" Noise floor: {significant(sweep.noise_floor, 2)}, the standard deviation of "
+            f"{sweep.baseline} over {count(len(sweep.seeds), 'seed')}."
+        )
+    if done:
+        spent = sum(run.seconds for run in done)
+        text += f" Together {compact(sum(run.tokens for run in done))} tokens in {spoken_duration(spent)}"
+        best = best_of(runs)
+        if best is not None:
+            text += f" on {machine_of(best)}, {date_of(best)}, with {versions_of(best)}"
+        text += "."
+    return text
+
+
+def _render_comparison(sweep: Sweep) -> Markup:
+    forests = render_forests(sweep)
+    if not forests:
+        return Markup("")
+    alone = {
+        row.budget: row.mean for row in sweep.comparisons if row.variant == sweep.baseline and row.mean is not None
+    }
+    means = "; ".join(f"{fixed(mean)} at {BUDGETS[budget]}" for budget, mean in alone.items())
+    reading = (
+        f"Each row is a variant minus the baseline {sweep.baseline} on the same seeds"
+        + (f" (baseline: {means})" if means else "")
+        + ". The bar is the 95 % interval of the mean difference; where it crosses zero, no difference can be seen. "
+        "\u201cSmallest visible\u201d is the least true difference that so many pairs of this spread show in four of "
+        "five experiments."
+    )
+    return join(tag("p", reading, class_="reading"), forests)
