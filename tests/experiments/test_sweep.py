@@ -176,6 +176,17 @@ def test_the_command_trains_with_two_workers(world, tmp_path, capsys):
     assert json.loads((tmp_path / "copy.json").read_text()) == found
 
 
+def test_workers_that_fail_are_reported(world, tmp_path, capsys):
+    """Oracle: exit code 2 and one line that names the sweep; a worker cannot write where a file is in the way."""
+    path = world.with_name("failing.yaml")
+    path.write_text(yaml.safe_dump(PLAN | {"budget": {"steps": 2}}, sort_keys=False))
+    out = tmp_path / "sweep"
+    out.mkdir()
+    (out / "runs").write_text("in the way")
+    assert main(["sweep", str(path), "--out", str(out)]) == 2
+    assert str(out) in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_killed_at_fifty_moments_with_two_workers_every_run_is_finished_once(world, tmp_path):

@@ -95,6 +95,8 @@ def test_costs_are_summed_over_the_groups():
     assert MuonOptim(newton_schulz_steps=1).update_cost(shapes).flops == 12 * 6 + 64 + 14 * 23
     assert AdamWOptim().update_cost(shapes) == (2 * 29, 14 * 29)
     assert SGDOptim().update_cost(shapes) == (0, 2 * 29)
+    rows = MuonOptim(normalize_rows=True, newton_schulz_steps=1).update_cost(shapes)
+    assert rows == (6 + 2 + 2 * 20 + 2 * 3, 15 * 6 + 64 + 14 * 23), "a number for each of 2 rows"
     assert AdamWOptim(cautious_decay=True).update_cost(shapes).flops == 17 * 29
     assert MuonOptim(cautious_decay=True, newton_schulz_steps=1).update_cost(shapes).flops == 15 * 6 + 64 + 14 * 23
 

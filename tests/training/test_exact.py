@@ -46,6 +46,7 @@ OPTIMIZERS = {
     "adamw": AdamWOptim(schedule=Constant(), lr=1e-2),
     "muon": MuonOptim(schedule=Constant(), lr=1e-2),
     "cautious": AdamWOptim(schedule=Cosine(), lr=1e-2, cautious_decay=True, decay_follows_schedule=True),
+    "normuon": MuonOptim(schedule=Constant(), lr=1e-2, polar_express=True, normalize_rows=True, scale="jordan"),
     "cautious_muon": MuonOptim(schedule=Cosine(), lr=1e-2, cautious_decay=True, decay_follows_schedule=True),
     "sgd": SGDOptim(schedule=Constant(), lr=1e-1),
     "groups": AdamWOptim(schedule=Constant(), lr=1e-2, groups=RULES),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from homespun.cli.main import EXIT_INTERRUPTED
 from homespun.cli.parsing import CommandParser, parse_count
+from homespun.errors import RunError
 
 if TYPE_CHECKING:
     from homespun.experiments.plan import Plan
@@ -99,8 +100,15 @@ def _run(sweep: "SweepInProgress", options: Namespace, arguments: list[str]) -> 
         run_on_cluster(sweep, options.ray)
         return True
     with SweepDisplay(sweep) as display, stop_on_interrupt(display.tell_stopping) as stop_asked:
-        run_workers(worker_command(arguments), options.workers, display.update, stop_asked)
-    return all(sweep.is_done(run) for run in sweep.list_runs())
+        codes = run_workers(worker_command(arguments), options.workers, display.update, stop_asked)
+        stopped = stop_asked()
+    finished = all(sweep.is_done(run) for run in sweep.list_runs())
+    if not (finished or stopped):
+        raise RunError(
+            f"{sweep.directory.root}: {sum(code != 0 for code in codes)} of {len(codes)} workers failed (exit codes "
+            f"{', '.join(map(str, codes))}); what they said is above; the same command resumes"
+        )
+    return finished
 
 
 def _print(summary: "Sweep") -> None:

@@ -17,8 +17,10 @@ from homespun.training.loop import StopAsked, never_stop
 _POLL_SECONDS = 0.5
 
 
-def run_workers(command: Sequence[str], num_workers: int, on_poll: Callable[[], None], stop_asked: StopAsked) -> bool:
-    """Run `command` in `num_workers` processes until all have ended; return whether each succeeded.
+def run_workers(
+    command: Sequence[str], num_workers: int, on_poll: Callable[[], None], stop_asked: StopAsked
+) -> list[int]:
+    """Run `command` in `num_workers` processes until all have ended; return their exit codes.
 
     A worker that dies, or fails, leaves its run to the others; it is not started again here.
 
@@ -43,7 +45,7 @@ def run_workers(command: Sequence[str], num_workers: int, on_poll: Callable[[], 
         for worker in workers:
             worker.kill()
             worker.wait()
-    return all(worker.returncode == 0 for worker in workers)
+    return [worker.returncode for worker in workers]
 
 
 def worker_command(arguments: Sequence[str]) -> list[str]:

@@ -49,7 +49,7 @@ class AdamW(GroupedOptimizer):
         super().__init__(params, {"kind": "adamw", "lr": lr, **settings})
 
 
-def initial_state(parameter: Tensor) -> dict[str, Tensor]:
+def initial_state(parameter: Tensor, group: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return a parameter's moments and count of steps."""
     dtype = torch.promote_types(parameter.dtype, torch.float32)
     zeros = [

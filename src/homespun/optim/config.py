@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from math import inf, prod
 from typing import ClassVar, Literal, NamedTuple, cast, get_args
 
-from homespun.config import check_at_least, check_fraction, check_positive
+from homespun.config import check_at_least, check_choice, check_fraction, check_positive
 from homespun.errors import ConfigError
 from homespun.optim.schedule import Cosine, Schedule
+
+MuonScale = Literal["adamw", "jordan"]
 
 _MAX_LR = 1e6
 """No run survives a larger one; 1 / (1 - beta) of it still has to fit float32."""
@@ -117,7 +119,8 @@ class AdamWConfig(_Settings):
 class MuonConfig(_Settings):
     """Momentum, orthogonalized by Newton-Schulz iterations (Jordan et al. 2024); for matrices only.
 
-    Steps are scaled to the root mean square of AdamW's (Liu et al. 2025), so its learning rates and weight decay fit.
+    Steps are scaled to the root mean square of AdamW's (Liu et al. 2025), so its learning rates and weight decay fit,
+    unless `scale` says otherwise.
     """
 
     matrices_only = True
@@ -133,6 +136,18 @@ class MuonConfig(_Settings):
     newton_schulz_steps: int = 5
     """Iterations of the orthogonalization; 5 bring all but the smallest singular values near 1."""
 
+    polar_express: bool = False
+    """Whether each iteration has coefficients of its own, which converge, rather than Jordan's (Amsel et al. 2025)."""
+
+    normalize_rows: bool = False
+    """Whether rows of the step are divided by the root of their running mean square (NorMuon, Li et al. 2025)."""
+
+    row_beta: float = 0.95
+    """Decay rate of that running mean."""
+
+    scale: MuonScale = "adamw"
+    """Factor on the orthogonal step: 0.2 sqrt(max(rows, columns)), or Jordan's sqrt(max(1, rows / columns))."""
+
     weight_decay: float = 0.1
     """Decoupled weight decay; multiplied by the learning rate."""
 
@@ -146,18 +161,23 @@ class MuonConfig(_Settings):
         super().check(section)
         check_fraction(f"{section}momentum", self.momentum, below_one=True)
         check_at_least(f"{section}newton_schulz_steps", self.newton_schulz_steps, 1)
+        check_fraction(f"{section}row_beta", self.row_beta, below_one=True)
+        check_choice(f"{section}scale", self.scale, get_args(MuonScale))
 
     def cost(self, shape: tuple[int, ...]) -> UpdateCost:
         """Count one momentum; FLOPs for momentum, Nesterov, norm, its quotient, decay, step, and the products.
 
         An iteration multiplies X by X^T, the Gram matrix by itself, and the result by X, where X is the matrix or
         its transpose, with the longer side last. Additions to these products are of a lower order and not counted.
+        Normalized rows keep a number each, and take a mean square and a factor.
         """
         rows, columns = sorted(shape)
         products = 2 * rows * columns * rows + 2 * rows**3 + 2 * rows * rows * columns
         decay = _CAUTIOUS_DECAY if self.cautious_decay else 1
         flops = (3 + 3 + 2 + 1 + decay + 2) * rows * columns + self.newton_schulz_steps * products
-        return UpdateCost(state_size=rows * columns, flops=flops)
+        if not self.normalize_rows:
+            return UpdateCost(state_size=rows * columns, flops=flops)
+        return UpdateCost(state_size=rows * columns + shape[0], flops=flops + 3 * rows * columns)
 
 
 Optimizer = AdamWConfig | MuonConfig | SGDConfig

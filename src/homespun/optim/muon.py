@@ -13,12 +13,14 @@ from torch import Tensor
 
 from homespun.errors import ConfigError
 from homespun.kernels import as_array, is_for_kernels, kernels
+from homespun.optim.config import MuonScale
 from homespun.optim.decay import decay_cautiously
 from homespun.optim.optimizer import GroupedOptimizer
+from homespun.optim.orthogonal import orthogonalize, quintics
 
-_A, _B, _C = 3.4445, -4.7750, 2.0315
-"""Jordan's quintic: a slope at 0 as steep as the band around 1 allows, rather than convergence to 1."""
 _RMS_OF_ADAMW = 0.2
+_ROW_EPS = 1e-8
+"""Added to the root mean square of a row, as `AdamWConfig.eps` is."""
 
 
 class Muon(GroupedOptimizer):
@@ -30,8 +32,15 @@ class Muon(GroupedOptimizer):
         p -= lr * 0.2 * sqrt(max(rows, columns)) * orthogonalize(d)
 
     The factor 0.2 * sqrt(max(rows, columns)) is Moonlight's: it gives a step the root mean square of AdamW's, so that
-    AdamW's learning rate and weight decay can be used; Jordan's sqrt(max(1, rows / columns)) needs its own. Meant for
-    the matrices inside the blocks: embeddings, head and gains are better left to AdamW.
+    AdamW's learning rate and weight decay can be used; `scale="jordan"` takes Jordan's sqrt(max(1, rows / columns))
+    instead, which needs its own. Meant for the matrices inside the blocks: embeddings, head and gains are better left
+    to AdamW.
+
+    With `normalize_rows` each row of the orthogonalized matrix O is divided by the root of a running mean v of its mean
+    square, and the whole scaled back to the norm of O: rows are the weights of one neuron, and O's differ in length.
+
+        v = row_beta * v + (1 - row_beta) * mean(O**2)     of each row
+        O = |O| R / |R|     with R = O / (sqrt(v) + eps)
 
     Settings are those of `MuonConfig`; a group of parameters may have its own.
 
@@ -39,7 +48,7 @@ class Muon(GroupedOptimizer):
         ConfigError: a setting is out of its range, or a parameter is no matrix.
 
     Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon; Liu et al. 2025 (Moonlight),
-    arXiv:2502.16982, eq. 4.
+    arXiv:2502.16982, eq. 4. Rows: Li et al. 2025 (NorMuon), arXiv:2510.05491, algorithm 1.
     """
 
     def __init__(
@@ -50,9 +59,22 @@ class Muon(GroupedOptimizer):
         newton_schulz_steps: int = 5,
         weight_decay: float = 0.1,
         cautious_decay: bool = False,
+        *,
+        polar_express: bool = False,
+        normalize_rows: bool = False,
+        row_beta: float = 0.95,
+        scale: MuonScale = "adamw",
     ) -> None:
-        settings = {"momentum": momentum, "newton_schulz_steps": newton_schulz_steps, "weight_decay": weight_decay}
-        settings["cautious_decay"] = cautious_decay
+        settings = {
+            "momentum": momentum,
+            "newton_schulz_steps": newton_schulz_steps,
+            "weight_decay": weight_decay,
+            "cautious_decay": cautious_decay,
+            "polar_express": polar_express,
+            "normalize_rows": normalize_rows,
+            "row_beta": row_beta,
+            "scale": scale,
+        }
         super().__init__(params, {"kind": "muon", "lr": lr, **settings})
         for parameter in (p for group in self.param_groups for p in group["params"]):
             if parameter.ndim != 2:
@@ -62,9 +84,13 @@ class Muon(GroupedOptimizer):
                 )
 
 
-def initial_state(parameter: Tensor) -> dict[str, Tensor]:
-    """Return a parameter's momentum."""
-    return {"momentum": torch.zeros_like(parameter, dtype=torch.promote_types(parameter.dtype, torch.float32))}
+def initial_state(parameter: Tensor, group: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return a parameter's momentum, and the mean squares of its rows where they are normalized."""
+    wide = torch.promote_types(parameter.dtype, torch.float32)
+    state = {"momentum": torch.zeros_like(parameter, dtype=wide)}
+    if group.get("normalize_rows"):
+        state["row_squares"] = torch.zeros_like(parameter[:, :1], dtype=wide)
+    return state
 
 
 def update(
@@ -77,11 +103,12 @@ def update(
     """Take one step of Muon."""
     lr, momentum = group["lr"], group["momentum"]
     means = [state["momentum"] for state in states]
-    if is_for_kernels(*parameters, *gradients, *means):
+    scale, polar_express = group.get("scale", "adamw"), bool(group.get("polar_express"))
+    if is_for_kernels(*parameters, *gradients, *means) and not group.get("normalize_rows"):
         # All matrices in one call, each on one of the threads.
         arrays = ([as_array(x) for x in tensors] for tensors in (parameters, gradients, means))
-        steps = [lr * _RMS_OF_ADAMW * sqrt(max(parameter.shape)) for parameter in parameters]
-        coefficients = [(_A, _B, _C)] * group["newton_schulz_steps"]
+        steps = [lr * _scale(scale, *parameter.shape) for parameter in parameters]
+        coefficients = quintics(group["newton_schulz_steps"], polar_express=polar_express)
         state = [*zip(*arrays, steps, strict=True)]
         decay, is_cautious = lr * group["weight_decay"], bool(group.get("cautious_decay"))
         kernels().muon(state, momentum, coefficients, decay, gradient_scale, is_cautious)
@@ -96,33 +123,27 @@ def update(
         torch._foreach_lerp_(means, wide, 1 - momentum)
         directions = torch._foreach_lerp(wide, means, momentum)
         # Matrices of one shape are orthogonalized by one batched product: a model has many, and small ones are slow.
-        steps = orthogonalize(torch.stack(directions), group["newton_schulz_steps"]).to(alike[0].dtype)
+        steps = orthogonalize(torch.stack(directions), group["newton_schulz_steps"], polar_express=polar_express)
+        if group.get("normalize_rows"):
+            _normalize_rows(steps, [states[index]["row_squares"] for index in indices], group["row_beta"])
+        steps = steps.to(alike[0].dtype)
         if group.get("cautious_decay"):
             decay_cautiously(alike, list(steps), lr * group["weight_decay"])
         else:
             torch._foreach_mul_(alike, 1 - lr * group["weight_decay"])
-        torch._foreach_add_(alike, list(steps), alpha=-lr * _RMS_OF_ADAMW * sqrt(max(alike[0].shape)))
+        torch._foreach_add_(alike, list(steps), alpha=-lr * _scale(scale, *alike[0].shape))
 
 
-def orthogonalize(matrices: Float[Tensor, "n rows columns"], num_steps: int = 5) -> Float[Tensor, "n rows columns"]:
-    """Return about U V^T for each matrix U S V^T, without a singular value decomposition.
+def _normalize_rows(matrices: Float[Tensor, "n rows columns"], squares: list[Tensor], beta: float) -> None:
+    """Even out the rows' lengths, in place, by the running means `squares` of their mean squares."""
+    means = matrices.square().mean(dim=-1, keepdim=True)
+    torch._foreach_lerp_(squares, list(means), 1 - beta)
+    factors = 1 / (torch.stack(squares).sqrt() + _ROW_EPS)
+    # What the norm was and what it becomes, by rows. A matrix of zeros stays one.
+    before, after = (x.sum(dim=-2, keepdim=True) for x in (means, means * factors.square()))
+    matrices.mul_(factors * (before / after.clamp(min=torch.finfo(after.dtype).tiny)).sqrt())
 
-        X = M / |M|;  repeat: A = X X^T;  X = 3.4445 X + (-4.7750 A + 2.0315 A A) X
 
-    Each iteration maps every singular value s of X to 3.4445 s - 4.7750 s^3 + 2.0315 s^5. Five bring those between
-    0.01 and 1 into the band 0.68 ... 1.14; they need not be 1 for a step to be a good one. Products are bfloat16 on
-    a GPU, as in the source, where they are far faster and the band hides their rounding; else in the input's dtype.
-
-    Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon.
-    """
-    x = matrices / (torch.linalg.vector_norm(matrices, dim=(-2, -1), keepdim=True) + 1e-7)
-    if x.is_cuda:
-        x = x.bfloat16()
-    # Of X X^T and X^T X the smaller is multiplied.
-    is_tall = x.shape[-2] > x.shape[-1]
-    if is_tall:
-        x = x.mT.contiguous()
-    for _ in range(num_steps):
-        gram = x @ x.mT
-        x = _A * x + (_B * gram + _C * (gram @ gram)) @ x
-    return (x.mT if is_tall else x).to(matrices.dtype)
+def _scale(scale: MuonScale, rows: int, columns: int) -> float:
+    """Return the factor on an orthogonal step."""
+    return _RMS_OF_ADAMW * sqrt(max(rows, columns)) if scale == "adamw" else sqrt(max(1.0, rows / columns))

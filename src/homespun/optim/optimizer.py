@@ -21,8 +21,8 @@ ELEMENTS_AT_ONCE = 2**22
 class UpdateRule(Protocol):
     """What the module `homespun.optim.KIND` of an optimizer provides."""
 
-    def initial_state(self, parameter: Tensor) -> dict[str, Tensor]:
-        """Return the state of a parameter before its first step."""
+    def initial_state(self, parameter: Tensor, group: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the state of a parameter of `group` before its first step."""
         ...
 
     def update(
@@ -78,7 +78,7 @@ class GroupedOptimizer(Optimizer):
                 states = [self.state[parameter] for parameter in parameters]
                 for parameter, state in zip(parameters, states, strict=True):
                     if not state:
-                        state.update(rule.initial_state(parameter))
+                        state.update(rule.initial_state(parameter, group))
                 gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
                 rule.update(parameters, gradients, states, group, gradient_scale)
         return loss

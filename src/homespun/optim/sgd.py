@@ -20,7 +20,7 @@ class SGD(GroupedOptimizer):
         super().__init__(params, {"kind": "sgd", "lr": lr})
 
 
-def initial_state(parameter: Tensor) -> dict[str, Tensor]:
+def initial_state(parameter: Tensor, group: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return a parameter's count of steps."""
     return {"step": torch.zeros((), dtype=torch.float32)}  # on the CPU: reading it waits for no device
 
