@@ -168,12 +168,15 @@ def test_the_command_trains_with_two_workers(world, tmp_path, capsys):
     path = world.with_name("command.yaml")
     path.write_text(yaml.safe_dump(PLAN | {"budget": {"steps": 2}}, sort_keys=False))
     out = tmp_path / "sweep"
-    assert main(["sweep", str(path), "--out", str(out), "--workers", "2", "--json", str(tmp_path / "copy.json")]) == 0
+    assert main(["sweep", str(path), "--out", str(out), "--workers", "2", "--publish", str(tmp_path)]) == 0
     found = json.loads((out / "sweep.json").read_text())
     assert [run["status"] for run in found["runs"]] == ["finished"] * 4
     printed = capsys.readouterr().out
     assert all(sentence in printed for sentence in found["conclusions"])
-    assert json.loads((tmp_path / "copy.json").read_text()) == found
+    published = json.loads((tmp_path / "widths.json").read_text())
+    assert {key: published[key] for key in found} == found
+    assert published["data"][0]["tokens"] > 0
+    assert (tmp_path / "widths.svg").read_text().startswith("<?xml")
 
 
 def test_workers_that_fail_are_reported(world, tmp_path, capsys):

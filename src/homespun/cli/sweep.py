@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--runs", type=Path, metavar="DIR", help="where its runs are (default: in DIR of --out)")
     parser.add_argument("--workers", type=parse_count, default=1, metavar="N", help="runs at a time (default: 1)")
     parser.add_argument("--ray", metavar="ADDRESS", help="train on a Ray cluster: auto, or host:port")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+    parser.add_argument("--publish", type=Path, metavar="DIR", help="also write NAME.json and NAME.svg there")
     parser.add_argument("--status", action="store_true", help="print what has come of it so far, and train nothing")
     parser.add_argument("--worker", action="store_true", help="be one of the workers, and show nothing")
     options, flags = parser.parse_known_args(arguments)
@@ -57,11 +57,13 @@ def main(arguments: list[str]) -> int:
             print("stopped and saved; the same command resumes", file=sys.stderr)
             return EXIT_INTERRUPTED
     summary = sweep.summarize()
-    if options.json is not None:
-        from homespun.records import write_json_record
-
-        write_json_record(options.json, summary)
     _print(summary)
+    if options.publish is not None:
+        from homespun.experiments.publish import publish
+
+        scale = f" --scale {options.scale}" if options.scale else ""
+        files = publish(sweep, summary, options.publish, f"homespun sweep {options.plan.name}{scale}")
+        print(f"wrote {', '.join(map(str, files))}")
     print(f"{root}: see `homespun report {root}`")
     return 0
 
