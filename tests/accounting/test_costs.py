@@ -84,6 +84,17 @@ def test_residual_scales_keep_the_embedding_and_each_sum():
     assert forward_flops(scaled, 8) == forward_flops(plain, 8)
 
 
+def test_value_embeddings_by_hand():
+    """Tables of 11 x 16 and gates of 2 x 12 for layers 1 and 3 of 4; kept: the rows, the gates, what they give."""
+    plain = ModelConfig(vocab_size=11, context_length=8, d_model=16, num_layers=4, num_heads=2, d_ff=20)
+    config = replace(plain, value_embeddings=2)
+    assert config.value_embedding_layers == (1, 3)
+    assert count_parameters(config) - count_parameters(plain) == 2 * (11 * 16 + 2 * 12)
+    assert forward_flops(config, 8) - forward_flops(plain, 8) == 2 * 2 * 8 * 12 * 2
+    kept = [training_memory(c, 8).per_sequence_bytes for c in (config, plain)]
+    assert kept[0] - kept[1] == 4 * 2 * (8 * 16 + 8 * 2 + 8 * 16)
+
+
 def test_a_sequence_has_tokens():
     config = ModelConfig(vocab_size=11, context_length=8, d_model=8, num_layers=2, num_heads=2, d_ff=20)
     with refuses(ConfigError, "sequence_length", 0):

@@ -19,7 +19,7 @@ SWITCHES = [
     for value in ((False, True) if kind is bool else get_args(kind) if get_origin(kind) is Literal else ())
     if value != getattr(TINY, name) or name == "norm"
 ]
-SWITCHES += [{"logit_softcap": 0.5}]
+SWITCHES += [{"logit_softcap": 0.5}, {"value_embeddings": 1}]
 
 
 def build(**switches):
@@ -209,6 +209,39 @@ def test_residual_scales_mix_the_embedding_into_every_block():
     for i, block in enumerate(model.layers):
         x = block((1.5 + i) * x + (-0.5 + i) * x0)
     torch.testing.assert_close(model(ids), model.ln_final(x) @ model.lm_head.weight.T, rtol=1e-4, atol=1e-5)
+
+
+def test_value_embeddings_are_added_by_a_gate():
+    """Oracle: the formula, number by number, in place of the values of the last layer."""
+    model, ids = build(value_embeddings=1), draw_ids(2, 9)
+    attn, table = model.layers[1].attn, model.value_embeddings["1"].weight
+    assert model.layers[0].attn.value_gate is None
+    with torch.no_grad():
+        attn.value_gate.weight.copy_(torch.randn(4, 12))
+    x = torch.randn(2, 9, 16)
+    found = attn.value_gate(x, attn.v_proj(x), table[ids])
+    for b, t, h in ((0, 0, 0), (1, 4, 2), (1, 8, 3)):
+        u = sum(attn.value_gate.weight[h, c] * x[b, t, c] for c in range(12))
+        expected = attn.v_proj(x)[b, t] + (1 + u / (1 + u**2) ** 0.5) * table[ids[b, t]]
+        torch.testing.assert_close(found[b, t, 4 * h : 4 * h + 4], expected[4 * h : 4 * h + 4])
+    with torch.no_grad():
+        plain = build()
+        plain.load_state_dict({name: value for name, value in model.state_dict().items() if "value" not in name})
+        assert not torch.allclose(plain(ids), model(ids), atol=1e-3)
+        table.zero_()
+        torch.testing.assert_close(plain(ids), model(ids))
+
+
+def test_tables_of_switches_leave_what_else_is_drawn():
+    """Oracle: the model without them, of the same seed."""
+    others = build(value_embeddings=1, residual_scales=True).state_dict()
+    assert all(torch.equal(others[name], value) for name, value in build().state_dict().items())
+
+
+def test_value_embeddings_fit_every_other_layer():
+    assert replace(TINY, num_layers=5, value_embeddings=3).value_embedding_layers == (0, 2, 4)
+    with refuses(ConfigError, "model.value_embeddings = 2", "at most 1", "model.num_layers = 2"):
+        replace(TINY, value_embeddings=2)
 
 
 def test_zero_init_draws_all_else_as_without_it():

@@ -31,6 +31,7 @@ MODELS = {
     "zero_init": replace(TINY, zero_init=True),
     "softcap": replace(TINY, logit_softcap=0.5),
     "residual_scales": replace(TINY, residual_scales=True),
+    "value_embeddings": replace(TINY, value_embeddings=1),
     "post_norm": replace(TINY, norm="post"),
     "no_norm": replace(TINY, norm="none"),
     "no_positions": replace(TINY, positions="none"),

@@ -15,7 +15,8 @@ _BLOCK_ROWS = 1024
 
 def is_fused(config: ModelConfig) -> bool:
     """Whether kernels compute the model's blocks in one call, and keep what `kernel_activations` counts."""
-    return config.norm == "pre" and config.feed_forward == "swiglu" and not config.qk_norm
+    standard = config.norm == "pre" and config.feed_forward == "swiglu" and not config.qk_norm
+    return standard and not config.value_embeddings
 
 
 def kernel_activations(config: ModelConfig, num_rows: int) -> int:

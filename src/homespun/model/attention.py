@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from homespun.model import ops
 from homespun.model.config import ModelConfig
-from homespun.model.layers import Identity, Linear, RMSNorm
+from homespun.model.layers import Identity, Linear, RMSNorm, ValueGate
 from homespun.model.ops.reference import scaled_dot_product_attention
 from homespun.model.rope import RotaryPositionalEmbedding
 from homespun.shapes import Device, Dtype, HiddenBTD
@@ -38,6 +38,7 @@ class CausalMultiHeadSelfAttention(nn.Module):
             Without it the scores can grow in training until softmax saturates.
         norm_eps: Added to the mean square inside these norms.
         zero_init: Whether the output projection begins at zero, as in `SiLUFeedForward`.
+        value_gate_channels: Channels of the input that the gate of a value embedding sees; 0: the layer has none.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2. QK-norm: Henry et al. 2020, arXiv:2010.04245;
         before RoPE and with a gain, as in Dehghani et al. 2023, arXiv:2302.05442.
@@ -55,6 +56,7 @@ class CausalMultiHeadSelfAttention(nn.Module):
         qk_norm: bool = False,
         norm_eps: float = 1e-5,
         zero_init: bool = False,
+        value_gate_channels: int = 0,
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
@@ -67,16 +69,21 @@ class CausalMultiHeadSelfAttention(nn.Module):
         self.q_norm = RMSNorm(d_head, norm_eps, device, dtype) if qk_norm else Identity()
         self.k_norm = RMSNorm(d_head, norm_eps, device, dtype) if qk_norm else Identity()
         self.rope = rope
+        self.value_gate = ValueGate(value_gate_channels, num_heads, device, dtype) if value_gate_channels else None
 
     def forward(
         self,
         x_BTD: HiddenBTD,
         token_positions: Int[Tensor, "*#B T"] | None = None,
         cache: KeyValueStore | None = None,
+        value_embedding_BTD: HiddenBTD | None = None,
     ) -> HiddenBTD:
+        values_BTD = self.v_proj(x_BTD)
+        if self.value_gate is not None and value_embedding_BTD is not None:
+            values_BTD = self.value_gate(x_BTD, values_BTD, value_embedding_BTD)
         q_BHTK, k_BHTK, v_BHTK = (
-            rearrange(project(x_BTD), "B T (H K) -> B H T K", H=self.num_heads)
-            for project in (self.q_proj, self.k_proj, self.v_proj)
+            rearrange(y_BTD, "B T (H K) -> B H T K", H=self.num_heads)
+            for y_BTD in (self.q_proj(x_BTD), self.k_proj(x_BTD), values_BTD)
         )
         q_BHTK, k_BHTK = self.q_norm(q_BHTK), self.k_norm(k_BHTK)
         if self.rope is not None:
@@ -112,4 +119,5 @@ def build_attention(
         qk_norm=config.qk_norm,
         norm_eps=config.norm_eps,
         zero_init=config.zero_init,
+        value_gate_channels=config.value_gate_channels if layer_index in config.value_embedding_layers else 0,
     )

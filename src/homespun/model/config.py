@@ -10,6 +10,9 @@ Norm = Literal["pre", "post", "none"]
 Positions = Literal["rope", "none"]
 FeedForward = Literal["swiglu", "silu", "relu2"]
 
+VALUE_GATE_CHANNELS = 12
+"""As nanochat has: a gate needs few, and its matrix is then next to nothing."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
@@ -57,6 +60,10 @@ class ModelConfig:
     residual_scales: bool = False
     """Whether learned scalars weigh the residual stream and the normalized embedding in the input of each block."""
 
+    value_embeddings: int = 0
+    """Layers whose values have an embedding of the token added, from a table of their own: every other one, from the
+    last back; at most half of the layers, rounded up."""
+
     tie_embeddings: bool = False
     """Whether the head shares the input table's weights."""
 
@@ -68,6 +75,12 @@ class ModelConfig:
             check_at_least(f"model.{name}", getattr(self, name), 1)
         for name in ("rope_theta", "norm_eps"):
             check_positive(f"model.{name}", getattr(self, name))
+        check_at_least("model.value_embeddings", self.value_embeddings, 0)
+        if self.value_embeddings > (self.num_layers + 1) // 2:
+            raise ConfigError(
+                f"model.value_embeddings = {self.value_embeddings} must be at most {(self.num_layers + 1) // 2}: "
+                f"every other one of model.num_layers = {self.num_layers}"
+            )
         if self.logit_softcap is not None:
             check_positive("model.logit_softcap", self.logit_softcap)
         check_choice("model.norm", self.norm, get_args(Norm))
@@ -90,3 +103,14 @@ class ModelConfig:
     def d_head(self) -> int:
         """Width of one attention head, in channels."""
         return self.d_model // self.num_heads
+
+    @property
+    def value_embedding_layers(self) -> tuple[int, ...]:
+        """Layers that have a value embedding, ascending: the last, the one before the last but one, and so on."""
+        last = self.num_layers - 1
+        return tuple(range(last - 2 * (self.value_embeddings - 1), last + 1, 2)) if self.value_embeddings else ()
+
+    @property
+    def value_gate_channels(self) -> int:
+        """Channels of a layer's input that the gate of its value embedding sees."""
+        return min(VALUE_GATE_CHANNELS, self.d_model)

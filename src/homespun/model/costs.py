@@ -61,6 +61,7 @@ def list_layer_costs(config: ModelConfig, sequence_length: int) -> tuple[LayerCo
         _feed_forward(config, sequence_length),
         *_norms(config, sequence_length),
         *_residual_scales(config, sequence_length),
+        *_value_embeddings(config, sequence_length),
         _head(config, sequence_length),
     )
 
@@ -139,6 +140,29 @@ def _residual_scales(config: ModelConfig, T: int) -> tuple[LayerCost, ...]:
         LayerCost(component="norms", modules=("embedding",), activations={"normalized embedding": T_times_D}),
         LayerCost(
             component="norms", modules=modules, shapes={"weight": (2,)}, activations={"residual scales": T_times_D}
+        ),
+    )
+
+
+def _value_embeddings(config: ModelConfig, T: int) -> tuple[LayerCost, ...]:
+    """A table for each layer that has one, which multiplies nothing, and the gates by which its rows are added."""
+    layers = config.value_embedding_layers
+    if not layers:
+        return ()
+    V, D, H, C = config.vocab_size, config.d_model, config.num_heads, config.value_gate_channels
+    return (
+        LayerCost(
+            component="embedding",
+            modules=tuple(f"value_embeddings.{layer}" for layer in layers),
+            shapes={"weight": (V, D)},
+            activations={"value embeddings": T * D},
+        ),
+        LayerCost(
+            component="attention",
+            modules=tuple(f"layers.{layer}.attn.value_gate" for layer in layers),
+            shapes={"weight": (H, C)},
+            multiplies=(MatrixMultiply("value gates", "attention", 1, T, C, H),),
+            activations={"value gates": T * H + T * D},
         ),
     )
 

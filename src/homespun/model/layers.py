@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from homespun.model import ops
 from homespun.model.config import ModelConfig
-from homespun.shapes import Device, Dtype
+from homespun.shapes import Device, Dtype, HiddenBTD
 
 
 def linear_std(in_features: int, out_features: int) -> float:
@@ -153,6 +153,35 @@ class EmbeddingResidual(nn.Module):
 
     def forward(self, x: Float[Tensor, "*B D"], embedding: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         return ops.scaled_sum(x, embedding, self.weight)
+
+
+class ValueGate(nn.Module):
+    """Add to the values of attention an embedding of their token, weighed for each head by the layer's input.
+
+        v + (1 + u / sqrt(1 + u^2)) e     with u = W x, of the first channels of x
+
+    W begins at zero, where every weight is 1; weights are between 0 and 2. The sources have 2 or 3 sigmoid(u); this
+    one consists of exactly rounded operations, so that no micro-batch and no number of threads changes a bit.
+
+    Source: Jordan et al., https://github.com/KellerJordan/modded-nanogpt (the embedding); Karpathy,
+        https://github.com/karpathy/nanochat (the gate); kin to value residuals, Zhou et al. 2024, arXiv:2410.17897.
+    """
+
+    def __init__(self, num_channels: int, num_heads: int, device: Device = None, dtype: Dtype = None) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(num_heads, num_channels, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        with torch.no_grad():
+            self.weight.zero_()
+
+    def forward(self, x_BTD: HiddenBTD, values_BTD: HiddenBTD, embedding_BTD: HiddenBTD) -> HiddenBTD:
+        num_heads, num_channels = self.weight.shape
+        u_BTH = ops.linear(x_BTD[..., :num_channels], self.weight)
+        gate_BTH1 = (1 + u_BTH / (1 + u_BTH * u_BTH).sqrt()).unsqueeze(-1)
+        weighed_BTHK = gate_BTH1 * embedding_BTD.unflatten(-1, (num_heads, -1))
+        return values_BTD + weighed_BTHK.flatten(-2)
 
 
 class SiLUFeedForward(nn.Module):

@@ -1,7 +1,5 @@
 """The language model: token ids in, logits of the next token out."""
 
-from itertools import zip_longest
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -56,13 +54,14 @@ class TransformerBlock(nn.Module):
         x: HiddenBTD,
         token_positions: Int[Tensor, "*#B T"] | None = None,
         cache: KeyValueStore | None = None,
+        value_embedding: HiddenBTD | None = None,
     ) -> HiddenBTD:
         if token_positions is None and cache is None and ops.is_fused("block", x) and self._is_standard():
             return self._fused(x)
         if self.norms_after_sum:
-            x = self.ln1(x + self.attn(x, token_positions, cache))
+            x = self.ln1(x + self.attn(x, token_positions, cache, value_embedding))
             return self.ln2(x + self.ffn(x))
-        x = x + self.attn(self.ln1(x), token_positions, cache)
+        x = x + self.attn(self.ln1(x), token_positions, cache, value_embedding)
         return x + self.ffn(self.ln2(x))
 
     def _is_standard(self) -> bool:
@@ -71,6 +70,7 @@ class TransformerBlock(nn.Module):
         layers = (self.ln1, attn, attn.q_proj, attn.k_proj, attn.v_proj, attn.output_proj, attn.q_norm, self.ln2, ffn)
         return (
             not self.norms_after_sum
+            and attn.value_gate is None
             and tuple(map(type, layers)) == _STANDARD_LAYERS
             and bool(self.ln1.eps == self.ln2.eps)
             and all(layer.weight.requires_grad for layer in (*layers[2:6], self.ln1, self.ln2, *ffn.children()))
@@ -124,6 +124,13 @@ class TransformerLM(nn.Module):
             if tied
             else Head(d_model, vocab_size, device, dtype, softcap=softcap)
         )
+        # Last, so that what is drawn before stays the same. Begun as values are that a Linear makes of a unit input.
+        self.value_embeddings = nn.ModuleDict(
+            {
+                str(layer): Embedding(vocab_size, d_model, device, dtype, std=linear_std(d_model, d_model))
+                for layer in config.value_embedding_layers
+            }
+        )
 
     def forward(
         self,
@@ -151,10 +158,11 @@ class TransformerLM(nn.Module):
         """
         self._check(token_ids_BT)
         embedding_BTD = x_BTD = self._embed(token_ids_BT)
-        for layer, residual in zip_longest(self.layers, self.embedding_residuals):
-            if residual is not None:
-                x_BTD = residual(x_BTD, embedding_BTD)
-            x_BTD = layer(x_BTD, token_positions, cache)
+        value_embeddings = {layer: table(token_ids_BT) for layer, table in self.value_embeddings.items()}
+        for i, layer in enumerate(self.layers):
+            if self.config.residual_scales:
+                x_BTD = self.embedding_residuals[i](x_BTD, embedding_BTD)
+            x_BTD = layer(x_BTD, token_positions, cache, value_embeddings.get(str(i)))
         return self.ln_final(x_BTD)
 
     def _embed(self, token_ids_BT: TokensBT) -> HiddenBTD:
