@@ -3,6 +3,7 @@ from homespun.experiments.find_lr import find_lr as find_lr
 from homespun.experiments.plan import load_plan as load_plan
 from homespun.experiments.result import ExperimentResult as ExperimentResult
 from homespun.experiments.result import PublishedFigure as PublishedFigure
+from homespun.experiments.sampling import run_sampling as run_sampling
 from homespun.experiments.scaling import ScalingFit as ScalingFit
 from homespun.experiments.scaling import ScalingLaw as ScalingLaw
 from homespun.experiments.scaling import ScalingRun as ScalingRun

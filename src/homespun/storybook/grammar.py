@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from random import Random
 
+from homespun.errors import DataError
 from homespun.seeding import derive_seed
 from homespun.storybook.template import Rule, compile_template
-from homespun.storybook.walk import Parser, Sampler, Story, Walk
+from homespun.storybook.walk import Mismatch, Parser, Sampler, Story, Walk
 from homespun.storybook.world import Entry, Slot
 
 START = "story"
@@ -61,3 +62,13 @@ class Storybook:
         parser = Parser(text)
         self.grammar.expand(parser)
         return parser.story()
+
+    def follow(self, text: str) -> Story | Mismatch:
+        """Return the story whose text is `text`, or where the text leaves the grammar: for texts of a model."""
+        parser = Parser(text)
+        try:
+            self.grammar.expand(parser)
+            return parser.story()
+        except DataError:
+            assert parser.mismatch is not None, "the parser says where before it raises"
+            return parser.mismatch

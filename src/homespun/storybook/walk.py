@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import log2, prod
 from random import Random
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from homespun.errors import DataError
 from homespun.storybook.world import World
@@ -41,6 +41,20 @@ class Story:
     def bits(self) -> float:
         """-log2 of the story's probability; rounded once, at the end."""
         return log2(prod(choice.num_options for choice in self.choices))
+
+
+class Mismatch(NamedTuple):
+    """Where a text leaves the grammar, and what it does there."""
+
+    offset: int
+    """Characters that agree with the grammar."""
+    kind: Literal["option", "fact", "words", "end", "left over"]
+    """option: what is new at a choice is none of its options; fact: a known fact is repeated wrongly; words: a fixed
+    wording differs; end: the text ends too early; left over: it continues after the story's end."""
+    name: str
+    """The choice where kind is "option", else empty."""
+    num_choices: int
+    """Choices made before."""
 
 
 class Walk(ABC):
@@ -91,6 +105,8 @@ class Parser(Walk):
         super().__init__()
         self._text = text
         self._at = 0
+        self.mismatch: Mismatch | None = None
+        """Set when the text has left the grammar, before the error is raised."""
 
     def choose(self, name: str, num_options: int, lead_of: Callable[[int], str]) -> int:
         for index in range(num_options):
@@ -98,11 +114,12 @@ class Parser(Walk):
                 self.choices.append(Choice(name, index, num_options))
                 return index
         nearest = max(map(lead_of, range(num_options)), key=self._agreement)
-        raise self._mismatch(nearest, f"one of the {num_options} options of {name!r}, the nearest being ")
+        raise self._refuse(nearest, f"one of the {num_options} options of {name!r}, the nearest being ", "option", name)
 
     def say(self, text: str) -> None:
         if not self._text.startswith(text, self._at):
-            raise self._mismatch(text, "")
+            is_fact = any(text in entry.forms.values() for entry in self.world.values())
+            raise self._refuse(text, "", "fact" if is_fact else "words", "")
         self._at += len(text)
 
     def story(self) -> Story:
@@ -112,6 +129,7 @@ class Parser(Walk):
             DataError: text is left over.
         """
         if self._at != len(self._text):
+            self.mismatch = Mismatch(self._at, "left over", "", len(self.choices))
             raise DataError(
                 f"offset {self._at}: the story ends here, but the text continues with "
                 f"{self._text[self._at : self._at + 30]!r}; parse one story at a time, without its separator"
@@ -123,8 +141,9 @@ class Parser(Walk):
         found = self._text[self._at : self._at + len(expected)]
         return next((i for i, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b), len(found))
 
-    def _mismatch(self, expected: str, what: str) -> DataError:
+    def _refuse(self, expected: str, what: str, kind: Literal["option", "fact", "words"], name: str) -> DataError:
         place = self._at + self._agreement(expected)
+        self.mismatch = Mismatch(place, "end" if place == len(self._text) else kind, name, len(self.choices))
         found = self._text[place : place + 30]
         return DataError(
             f"offset {place}: the text leaves the storybook's grammar: "
