@@ -95,6 +95,15 @@ def test_value_embeddings_by_hand():
     assert kept[0] - kept[1] == 4 * 2 * (8 * 16 + 8 * 2 + 8 * 16)
 
 
+def test_bigram_embeddings_are_a_table():
+    plain = ModelConfig(vocab_size=11, context_length=8, d_model=8, num_layers=2, num_heads=2, d_ff=20)
+    config = replace(plain, bigram_buckets=7)
+    assert count_parameters(config) - count_parameters(plain) == 7 * 8
+    assert forward_flops(config, 8) == forward_flops(plain, 8)
+    kept = [training_memory(c, 8).per_sequence_bytes for c in (config, plain)]
+    assert kept[0] - kept[1] == 4 * 2 * 8 * 8
+
+
 def test_a_sequence_has_tokens():
     config = ModelConfig(vocab_size=11, context_length=8, d_model=8, num_layers=2, num_heads=2, d_ff=20)
     with refuses(ConfigError, "sequence_length", 0):

@@ -11,7 +11,7 @@ from homespun.model.config import ModelConfig
 SMALL = {"vocab_size": 11, "context_length": 8, "d_model": 8, "num_layers": 2, "num_heads": 2, "d_ff": 20}
 
 
-NUMBERS = {"logit_softcap": (None, 15.0), "value_embeddings": (0, 1)}
+NUMBERS = {"logit_softcap": (None, 15.0), "value_embeddings": (0, 1), "bigram_buckets": (0, 5)}
 
 
 def list_switches() -> list[dict[str, object]]:

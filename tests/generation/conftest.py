@@ -48,7 +48,12 @@ def random_model(context_length: int = 16, **switches) -> TransformerLM:
     config = ModelConfig(
         vocab_size=257, context_length=context_length, d_model=16, num_layers=2, num_heads=2, d_ff=24, **switches
     )
-    return TransformerLM(config)
+    model = TransformerLM(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.any():  # what begins at zero would be tested by nothing
+                parameter.normal_(std=0.3)
+    return model
 
 
 @pytest.fixture(scope="session")

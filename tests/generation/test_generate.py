@@ -19,6 +19,7 @@ SWITCHES = [
     {"feed_forward": "silu"},
     {"feed_forward": "relu2"},
     {"zero_init": True},
+    {"bigram_buckets": 50},
     {"value_embeddings": 1},
     {"residual_scales": True},
     {"logit_softcap": 0.5},

@@ -19,12 +19,15 @@ SWITCHES = [
     for value in ((False, True) if kind is bool else get_args(kind) if get_origin(kind) is Literal else ())
     if value != getattr(TINY, name) or name == "norm"
 ]
-SWITCHES += [{"logit_softcap": 0.5}, {"value_embeddings": 1}]
+SWITCHES += [{"logit_softcap": 0.5}, {"value_embeddings": 1}, {"bigram_buckets": 13}]
 
 
 def build(**switches):
     torch.manual_seed(0)
-    return TransformerLM(replace(TINY, **switches))
+    model = TransformerLM(replace(TINY, **switches))
+    if model.bigram_embeddings is not None:  # which begin at zero
+        torch.nn.init.normal_(model.bigram_embeddings.weight, generator=torch.Generator().manual_seed(2))
+    return model
 
 
 def draw_ids(*shape):
@@ -102,7 +105,8 @@ def test_cached_forward_equals_the_full_one(switches, list_store):
     """Oracle: the model without a cache; float32's rounding, as sums run in another order."""
     model, ids = build(**switches), draw_ids(2, 12)
     positions = torch.arange(12)
-    chunks = [model(ids[:, a:b], positions[a:b], list_store) for a, b in ((0, 5), (5, 6), (6, 12))]
+    before = torch.cat((torch.full((2, 1), -1), ids), dim=1)
+    chunks = [model(ids[:, a:b], positions[a:b], list_store, before[:, a]) for a, b in ((0, 5), (5, 6), (6, 12))]
     torch.testing.assert_close(torch.cat(chunks, dim=1), model(ids), rtol=1e-4, atol=1e-5)
 
 
@@ -234,7 +238,7 @@ def test_value_embeddings_are_added_by_a_gate():
 
 def test_tables_of_switches_leave_what_else_is_drawn():
     """Oracle: the model without them, of the same seed."""
-    others = build(value_embeddings=1, residual_scales=True).state_dict()
+    others = build(value_embeddings=1, residual_scales=True, bigram_buckets=5).state_dict()
     assert all(torch.equal(others[name], value) for name, value in build().state_dict().items())
 
 
@@ -242,6 +246,31 @@ def test_value_embeddings_fit_every_other_layer():
     assert replace(TINY, num_layers=5, value_embeddings=3).value_embedding_layers == (0, 2, 4)
     with refuses(ConfigError, "model.value_embeddings = 2", "at most 1", "model.num_layers = 2"):
         replace(TINY, value_embeddings=2)
+
+
+def test_bigram_rows_are_those_of_the_hash():
+    """Oracle: Python's own integers, token by token; the first has none, unless the id before it is given."""
+    layer, ids = build(bigram_buckets=13).bigram_embeddings, draw_ids(2, 6)
+    for before in (None, torch.tensor([-1, 36])):
+        rows = layer(ids, before)
+        for b, sequence in enumerate(ids.tolist()):
+            previous = -1 if before is None else int(before[b])
+            for t, token in enumerate(sequence):
+                bucket = ((36313 * token) ^ (27191 * previous)) % 13
+                expected = layer.weight[bucket] if previous >= 0 else torch.zeros(16)
+                assert torch.equal(rows[b, t], expected)
+                previous = token
+    with torch.no_grad():
+        plain, model = build(), build(bigram_buckets=13)
+        x = plain.token_embeddings(ids) + layer(ids)
+        for block in plain.layers:
+            x = block(x)
+        torch.testing.assert_close(model(ids), plain.lm_head(plain.ln_final(x)))
+
+
+def test_a_cached_model_with_bigrams_asks_for_the_id_before(list_store):
+    with refuses(DataError, "previous_ids", "model.bigram_buckets = 13"):
+        build(bigram_buckets=13)(draw_ids(1, 3), torch.arange(3), list_store)
 
 
 def test_zero_init_draws_all_else_as_without_it():

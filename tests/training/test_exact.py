@@ -32,6 +32,7 @@ MODELS = {
     "softcap": replace(TINY, logit_softcap=0.5),
     "residual_scales": replace(TINY, residual_scales=True),
     "value_embeddings": replace(TINY, value_embeddings=1),
+    "bigram": replace(TINY, bigram_buckets=50),
     "post_norm": replace(TINY, norm="post"),
     "no_norm": replace(TINY, norm="none"),
     "no_positions": replace(TINY, positions="none"),

@@ -26,10 +26,12 @@ def kernel_activations(config: ModelConfig, num_rows: int) -> int:
 
     Of each of the N blocks: what its norms and its softmax divide by, queries, keys, values, what attention gave, the
     stream in its middle and after it, the inputs of the gate. Besides, the embeddings, and two gradients of the stream.
-    With residual scales also the input of each block, the normalized embeddings and their gradient: (N + 2) R D.
+    With residual scales also the input of each block, the normalized embeddings and their gradient: (N + 2) R D; with
+    bigram embeddings their rows and the sum: 2 R D.
     """
     D, F, H, N = config.d_model, config.d_ff, config.num_heads, config.num_layers
     scaled = (N + 2) * D if config.residual_scales else 0
+    scaled += 2 * D if config.bigram_buckets else 0
     return BYTES_PER_FLOAT32 * num_rows * (N * (2 + H + 6 * D + 2 * F) + 3 * D + scaled)
 
 

@@ -167,6 +167,11 @@ class _Windows:
         positions_BT, cache = None, None
         if self._use_cache:
             positions_BT, cache = self._cache.begin(group, cached, num_new, device), self._cache
-        hidden_BTD = self._model.hidden(torch.tensor(padded, device=device), positions_BT, cache)
+        # The last token that the cache has: a model with bigram embeddings looks one token back.
+        before = [
+            text[start + length - 1] if length else -1 for (text, start), length in zip(texts, cached, strict=True)
+        ]
+        ids_BT, previous_B = torch.tensor(padded, device=device), torch.tensor(before, device=device)
+        hidden_BTD = self._model.hidden(ids_BT, positions_BT, cache, previous_B)
         last_B = torch.tensor(num_new, device=device) - 1
         return hidden_BTD[torch.arange(len(group), device=device), last_B]

@@ -64,6 +64,9 @@ class ModelConfig:
     """Layers whose values have an embedding of the token added, from a table of their own: every other one, from the
     last back; at most half of the layers, rounded up."""
 
+    bigram_buckets: int = 0
+    """Rows of a table that a hash of the last two ids picks from, added to the embedding; 0: none."""
+
     tie_embeddings: bool = False
     """Whether the head shares the input table's weights."""
 
@@ -75,7 +78,8 @@ class ModelConfig:
             check_at_least(f"model.{name}", getattr(self, name), 1)
         for name in ("rope_theta", "norm_eps"):
             check_positive(f"model.{name}", getattr(self, name))
-        check_at_least("model.value_embeddings", self.value_embeddings, 0)
+        for name in ("value_embeddings", "bigram_buckets"):
+            check_at_least(f"model.{name}", getattr(self, name), 0)
         if self.value_embeddings > (self.num_layers + 1) // 2:
             raise ConfigError(
                 f"model.value_embeddings = {self.value_embeddings} must be at most {(self.num_layers + 1) // 2}: "

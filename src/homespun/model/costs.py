@@ -62,6 +62,7 @@ def list_layer_costs(config: ModelConfig, sequence_length: int) -> tuple[LayerCo
         *_norms(config, sequence_length),
         *_residual_scales(config, sequence_length),
         *_value_embeddings(config, sequence_length),
+        *_bigram_embeddings(config, sequence_length),
         _head(config, sequence_length),
     )
 
@@ -165,6 +166,15 @@ def _value_embeddings(config: ModelConfig, T: int) -> tuple[LayerCost, ...]:
             activations={"value gates": T * H + T * D},
         ),
     )
+
+
+def _bigram_embeddings(config: ModelConfig, T: int) -> tuple[LayerCost, ...]:
+    """A table, which multiplies nothing; its rows and their sum with the token's are kept."""
+    if not config.bigram_buckets:
+        return ()
+    shapes, activations = {"weight": (config.bigram_buckets, config.d_model)}, {"bigram rows": 2 * T * config.d_model}
+    modules = ("bigram_embeddings",)
+    return (LayerCost(component="embedding", modules=modules, shapes=shapes, activations=activations),)
 
 
 def _head(config: ModelConfig, T: int) -> LayerCost:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from homespun.model import ops
 from homespun.model.config import ModelConfig
-from homespun.shapes import Device, Dtype, HiddenBTD
+from homespun.shapes import Device, Dtype, HiddenBTD, TokensBT
 
 
 def linear_std(in_features: int, out_features: int) -> float:
@@ -101,6 +101,40 @@ class Embedding(nn.Module):
     def extra_repr(self) -> str:
         num_embeddings, embedding_dim = self.weight.shape
         return f"num_embeddings={num_embeddings}, embedding_dim={embedding_dim}"
+
+
+class BigramEmbedding(nn.Module):
+    """Look up a row for the last two ids by a hash, (36313 id XOR 27191 previous id) mod num_buckets.
+
+    Pairs that share a bucket share its row. The first token of a sequence has no row. The table begins at zero, so that
+    a new model is the one without it.
+
+    Source: Jordan et al., https://github.com/KellerJordan/modded-nanogpt (`get_bigram_hash`), which has a row of its
+        own for the first token; with hashing as in Svenstrup et al. 2017, arXiv:1709.03933.
+    """
+
+    def __init__(self, num_buckets: int, embedding_dim: int, device: Device = None, dtype: Dtype = None) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(num_buckets, embedding_dim, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        with torch.no_grad():
+            self.weight.zero_()
+
+    def forward(self, token_ids_BT: TokensBT, previous_ids_B: Int[Tensor, " B"] | None = None) -> HiddenBTD:
+        """Return a row for each token; zeros where there is none before it.
+
+        Args:
+            token_ids_BT: The tokens.
+            previous_ids_B: The id before the first of each sequence, -1 for none; None: none has one.
+        """
+        ids_BT = token_ids_BT.long()  # products of int32 would overflow
+        first_B = ids_BT.new_full(ids_BT.shape[:1], -1) if previous_ids_B is None else previous_ids_B.long()
+        previous_BT = torch.cat((first_B[:, None], ids_BT[:, :-1]), dim=1)
+        buckets_BT = ((36313 * ids_BT) ^ (27191 * previous_BT)) % self.weight.shape[0]
+        rows_BTD = ops.embedding(self.weight, buckets_BT)
+        return rows_BTD * (previous_BT >= 0).unsqueeze(-1)
 
 
 class RMSNorm(nn.Module):

@@ -10,6 +10,7 @@ from homespun.model.attention import CausalMultiHeadSelfAttention, KeyValueStore
 from homespun.model.config import ModelConfig
 from homespun.model.head import Head, TiedHead
 from homespun.model.layers import (
+    BigramEmbedding,
     Embedding,
     EmbeddingResidual,
     Identity,
@@ -131,20 +132,25 @@ class TransformerLM(nn.Module):
                 for layer in config.value_embedding_layers
             }
         )
+        self.bigram_embeddings = (
+            BigramEmbedding(config.bigram_buckets, d_model, device, dtype) if config.bigram_buckets else None
+        )
 
     def forward(
         self,
         token_ids_BT: TokensBT,
         token_positions: Int[Tensor, "*#B T"] | None = None,
         cache: KeyValueStore | None = None,
+        previous_ids: Int[Tensor, " B"] | None = None,
     ) -> LogitsBTV:
-        return self.lm_head(self.hidden(token_ids_BT, token_positions, cache))
+        return self.lm_head(self.hidden(token_ids_BT, token_positions, cache, previous_ids))
 
     def hidden(
         self,
         token_ids_BT: TokensBT,
         token_positions: Int[Tensor, "*#B T"] | None = None,
         cache: KeyValueStore | None = None,
+        previous_ids: Int[Tensor, " B"] | None = None,
     ) -> HiddenBTD:
         """Return the last hidden states, from which `lm_head` computes logits and losses.
 
@@ -152,12 +158,20 @@ class TransformerLM(nn.Module):
             token_ids_BT: At most `context_length` positions.
             token_positions: Positions of the tokens, each less than `context_length`; by default 0, 1, 2, ...
             cache: Holds keys and values of the positions before these; the new ones are added to it.
+            previous_ids: The id before the first of each sequence, -1 for none; a model with bigram embeddings needs
+                them next to a cache. None: the sequences begin here.
 
         Raises:
-            DataError: there are more tokens than `context_length`, or they are not a matrix of integers.
+            DataError: there are more tokens than `context_length`, or they are not a matrix of integers; or ids before
+                the cached model's tokens are missing.
         """
         self._check(token_ids_BT)
-        embedding_BTD = x_BTD = self._embed(token_ids_BT)
+        if self.bigram_embeddings is not None and cache is not None and previous_ids is None:
+            raise DataError(
+                f"previous_ids is None: with model.bigram_buckets = {self.config.bigram_buckets:,} and a cache, the "
+                "model needs the id before each sequence's first token, -1 where there is none"
+            )
+        embedding_BTD = x_BTD = self._embed(token_ids_BT, previous_ids)
         value_embeddings = {layer: table(token_ids_BT) for layer, table in self.value_embeddings.items()}
         for i, layer in enumerate(self.layers):
             if self.config.residual_scales:
@@ -165,8 +179,10 @@ class TransformerLM(nn.Module):
             x_BTD = layer(x_BTD, token_positions, cache, value_embeddings.get(str(i)))
         return self.ln_final(x_BTD)
 
-    def _embed(self, token_ids_BT: TokensBT) -> HiddenBTD:
+    def _embed(self, token_ids_BT: TokensBT, previous_ids_B: Int[Tensor, " B"] | None) -> HiddenBTD:
         x_BTD = self.token_embeddings(token_ids_BT)
+        if self.bigram_embeddings is not None:
+            x_BTD = x_BTD + self.bigram_embeddings(token_ids_BT, previous_ids_B)
         if self.config.residual_scales:
             x_BTD = ops.rms_norm(x_BTD, x_BTD.new_ones(self.config.d_model), self.config.norm_eps)
         return x_BTD

@@ -20,7 +20,7 @@ POLAR_EXPRESS = (
 )
 """Each step's quintic is the nearest to 1 on the band that the steps before leave of [0.001, 1]; the last repeats."""
 _SAFETY = 1.01
-"""Singular values of 1 / 1.01 at most, and quintics stretched alike: rounding must not leave the band, or it grows."""
+"""Singular values of 1 / 1.01 at most, and quintics scaled alike: rounding must not leave the band, or it grows."""
 
 
 def orthogonalize(
@@ -60,9 +60,9 @@ def quintics(num_steps: int, *, polar_express: bool) -> list[tuple[float, float,
     found = []
     for step in range(num_steps):
         a, b, c = POLAR_EXPRESS[min(step, converged)]
-        # The first stretches twice: matrices come scaled to a norm of 1, rather than of 1 / 1.01.
-        stretch = 1.0 if step >= converged else _SAFETY**2 if step == 0 else _SAFETY
-        found.append((a / stretch, b / stretch**3, c / stretch**5))
+        # The first by its square: matrices come scaled to a norm of 1, rather than of 1 / 1.01.
+        margin = 1.0 if step >= converged else _SAFETY**2 if step == 0 else _SAFETY
+        found.append((a / margin, b / margin**3, c / margin**5))
     return found
 
 
