@@ -54,6 +54,11 @@ GPT2_PATTERN: str
 GPT4_PATTERN: str
 O200K_PATTERN: str
 
+_Activation = Literal["silu", "relu_squared"]
+_BlockParameters = Sequence[_Floats | None]
+"""`ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2`; None: not there."""
+_BlockSettings = tuple[tuple[_Floats, _Floats] | None, int, float, _Activation, bool]
+"""Cosines and sines of angles, heads, epsilon of norms, activation without a gate, bfloat16 or not."""
 _SpecialPolicy = Literal["encode", "text", "reject"]
 
 def split(text: str, pattern: str) -> list[str]:
@@ -238,6 +243,8 @@ class Kernels:
         """The gradient of `x`; the weight's is added to `dweight`."""
     def silu_gate(self, a: _Floats, b: _Floats, out: _Floats) -> None: ...
     def silu_gate_backward(self, dout: _Floats, a: _Floats, b: _Floats, da: _Floats, db: _Floats) -> None: ...
+    def activate(self, name: _Activation, a: _Floats, out: _Floats) -> None: ...
+    def activate_backward(self, name: _Activation, dout: _Floats, a: _Floats, da: _Floats) -> None: ...
     def rotate(self, x: _Floats, cos: _Floats, sin: _Floats, y: _Floats) -> None:
         """Rotate channel pairs of `x`, (sequence, position, head, channel), by angles (position, pair)."""
     def attention(
@@ -275,43 +282,32 @@ class Kernels:
         """
     def muon(
         self,
-        state: Sequence[tuple[_Floats, _Floats, _Floats, float]],
+        state: Sequence[tuple[_Floats, _Floats, _Floats, _Floats | None, float]],
         momentum: float,
         coefficients: Sequence[tuple[float, float, float]],
         decay: float,
         gradient_scale: float,
         is_cautious: bool = False,
+        row_beta: float = 0.0,
         bfloat16: bool = False,
     ) -> None:
-        """A step of Muon for matrices, each with its gradient, its momentum, and the length of its step.
+        """A step of Muon for matrices, each with its gradient, momentum, mean squares of its rows, and length of step.
 
         `coefficients` are those of each Newton-Schulz iteration; `decay` is taken off the values, as a share of them.
         """
     @staticmethod
-    def block_saved_len(x: _Floats, d_ff: int, num_heads: int) -> int: ...
+    def block_saved_len(x: _Floats, parameters: _BlockParameters, num_heads: int) -> int: ...
     def block(
-        self,
-        parameters: Sequence[_Floats],
-        angles: tuple[_Floats, _Floats] | None,
-        num_heads: int,
-        eps: float,
-        bfloat16: bool,
-        x: _Floats,
-        saved: _Floats,
-        y: _Floats,
-    ) -> None:
-        """A block of a Transformer; parameters are `ln1, q_proj, k_proj, v_proj, output_proj, ln2, w1, w3, w2`."""
+        self, parameters: _BlockParameters, settings: _BlockSettings, x: _Floats, saved: _Floats, y: _Floats
+    ) -> None: ...
     def block_backward(
         self,
-        parameters: Sequence[_Floats],
-        angles: tuple[_Floats, _Floats] | None,
-        num_heads: int,
-        eps: float,
-        bfloat16: bool,
+        parameters: _BlockParameters,
+        settings: _BlockSettings,
         x: _Floats,
         saved: _Floats,
         dy: _Floats,
-        gradients: Sequence[_Floats],
+        gradients: _BlockParameters,
         dx: _Floats,
     ) -> None:
         """The gradient of a block's input; those of the parameters are added to `gradients`."""
@@ -325,10 +321,12 @@ class Kernels:
         dhidden: _Floats | None,
         dweight: _Floats | None,
         bfloat16: bool = False,
+        soft_cap: float | None = None,
     ) -> None:
         """The loss of each target, and where they are given the gradients for losses whose own is `scale`.
 
-        `dweight` is added to. With `bfloat16` the factors of products are rounded to it.
+        `dweight` is added to. With `bfloat16` the factors of products are rounded to it. With `soft_cap` the logits are
+        c tanh(logit / c).
         """
 
 def uninitialized(len: int) -> _Floats:

@@ -30,13 +30,15 @@ def attention_inputs(num_queries, num_keys):
     return tuple(drawn(2, num, 3, 6).transpose(1, 2) for num in (num_queries, num_keys, num_keys))
 
 
-def block_inputs(num_positions, *, rotates):
+def block_inputs(num_positions, *, rotates, norms_heads=False, activation=None):
     angles = 10 * torch.rand(num_positions, 2)
     matrices = [drawn(*shape) / 3 for shape in ((12, 12),) * 4 + ((20, 12), (20, 12), (12, 20))]
     norms = [1 + drawn(12) / 3 for _ in range(2)]
-    parameters = (norms[0], *matrices[:4], norms[1], *matrices[4:])
+    head_norms = [1 + drawn(4) / 3 for _ in range(2)] if norms_heads else [None, None]
+    gate = matrices[5] if activation is None else None
+    parameters = (norms[0], *matrices[:4], *head_norms, norms[1], matrices[4], gate, matrices[6])
     cos, sin = (angles.cos(), angles.sin()) if rotates else (None, None)
-    return drawn(3, num_positions, 12), *parameters, cos, sin, 3, 1e-5
+    return drawn(3, num_positions, 12), *parameters, cos, sin, 3, 1e-5, activation or "silu"
 
 
 def rotation_inputs(*table):
@@ -61,7 +63,16 @@ INPUTS = {
         for n in (1, 3, 7)
         for r in ((), ("sum",), ({"softcap": 1.5},), ("sum", {"softcap": 5.0}))
     ],
-    "block": [lambda n=n, r=r: block_inputs(n, rotates=r) for n in (1, 20, 70) for r in (True, False)],
+    "block": [
+        lambda n=n, r=r, h=h, a=a: block_inputs(n, rotates=r, norms_heads=h, activation=a)
+        for n, r, h, a in (
+            *((n, r, False, None) for n in (1, 20, 70) for r in (True, False)),
+            (20, True, True, None),
+            (70, False, True, "relu_squared"),
+            (20, True, False, "relu_squared"),
+            (20, True, False, "silu"),
+        )
+    ],
     "silu": [lambda: (drawn(3, 5),), lambda: (drawn(40),)],
     "relu_squared": [lambda: (drawn(3, 5),), lambda: (drawn(40),)],
     "scaled_sum": [lambda n=n: (drawn(*n, 5), drawn(*n, 5), drawn(2)) for n in ((1,), (2, 40))],

@@ -148,10 +148,21 @@ def test_a_bad_gradient_alone_is_named():
         engine.step(0, *batch())
 
 
-@pytest.mark.parametrize("micro_batch", [2, 4])
-def test_memory_of_a_step_is_what_the_estimate_counts(micro_batch):
+@pytest.mark.parametrize(
+    ("micro_batch", "switches"),
+    [
+        (2, {}),
+        (4, {}),
+        (4, {"qk_norm": True}),
+        (4, {"feed_forward": "silu"}),
+        (4, {"qk_norm": True, "feed_forward": "relu2", "logit_softcap": 15.0}),
+    ],
+)
+def test_memory_of_a_step_is_what_the_estimate_counts(micro_batch, switches):
     """Oracle: the bytes of the arrays that kernels were given; a percent for small tensors, which torch allocates."""
-    config = ModelConfig(vocab_size=500, context_length=256, d_model=128, num_layers=3, num_heads=4, d_ff=352)
+    config = ModelConfig(
+        vocab_size=500, context_length=256, d_model=128, num_layers=3, num_heads=4, d_ff=352, **switches
+    )
     model = TransformerLM(config)
     engine = Engine(
         model=model,

@@ -1,4 +1,6 @@
-//! The gate of SwiGLU: `silu(a) * b`, with `silu(a) = a / (1 + exp(-a))`. Shazeer 2020, arXiv:2002.05202, eq. 6.
+//! What inner channels of a feed-forward network go through: the gate of SwiGLU, `silu(a) * b`, with
+//! `silu(a) = a / (1 + exp(-a))`; or, without a gate, `silu(a)` or `relu(a)^2`. Shazeer 2020, arXiv:2002.05202, eq. 6;
+//! So et al. 2021 (Primer), arXiv:2109.08668, section 4.2.
 
 use crate::level::{Level, Work};
 use crate::pool::Pool;
@@ -109,4 +111,126 @@ impl Work for ForwardBackward<'_> {
             [silu.mul(b), slope.mul(b).mul(dout), silu.mul(dout)]
         });
     }
+}
+
+/// What a number goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// `a / (1 + exp(-a))`.
+    Silu,
+    /// `max(a, 0)^2`.
+    ReluSquared,
+}
+
+/// Computes `out = activation(a)`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn activate(pool: &Pool, activation: Activation, a: &[f32], out: &mut [f32]) {
+    assert_eq!(a.len(), out.len(), "numbers of an activation");
+    let level = Level::current();
+    pool.for_each(a.chunks(PIECE).zip(out.chunks_mut(PIECE)), |(a, out)| {
+        level.run(Activate { activation, a, out });
+    });
+}
+
+/// Computes the gradient of `a` from that of the activation.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn activate_backward(pool: &Pool, activation: Activation, dout: &[f32], a: &[f32], da: &mut [f32]) {
+    assert_eq!([dout.len(), a.len()], [da.len(); 2], "numbers of an activation");
+    let level = Level::current();
+    let pieces = dout.chunks(PIECE).zip(a.chunks(PIECE)).zip(da.chunks_mut(PIECE));
+    pool.for_each(pieces, |((dout, a), da)| {
+        level.run(ActivateBackward {
+            activation,
+            dout,
+            a,
+            da,
+        });
+    });
+}
+
+/// Computes an activation.
+pub(crate) struct Activate<'a> {
+    pub activation: Activation,
+    pub a: &'a [f32],
+    pub out: &'a mut [f32],
+}
+
+impl Work for Activate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        match self.activation {
+            Activation::Silu => rows::map::<V, 1, 1>([self.a], [self.out], |[a]| [a.mul(sigmoid(a))]),
+            Activation::ReluSquared => rows::map::<V, 1, 1>([self.a], [self.out], |[a]| {
+                let a = relu(a);
+                [a.mul(a)]
+            }),
+        }
+    }
+}
+
+struct ActivateBackward<'a> {
+    activation: Activation,
+    dout: &'a [f32],
+    a: &'a [f32],
+    da: &'a mut [f32],
+}
+
+impl Work for ActivateBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        match self.activation {
+            Activation::Silu => rows::map::<V, 2, 1>([self.dout, self.a], [self.da], |[dout, a]| {
+                let sigmoid = sigmoid(a);
+                [a.mul(sigmoid).mul_add(V::splat(1.0).sub(sigmoid), sigmoid).mul(dout)]
+            }),
+            Activation::ReluSquared => rows::map::<V, 2, 1>([self.dout, self.a], [self.da], |[dout, a]| {
+                let a = relu(a);
+                [a.add(a).mul(dout)]
+            }),
+        }
+    }
+}
+
+/// Computes an activation again, and its gradient.
+pub(crate) struct ActivateForwardBackward<'a> {
+    pub activation: Activation,
+    pub dout: &'a [f32],
+    pub a: &'a [f32],
+    pub out: &'a mut [f32],
+    pub da: &'a mut [f32],
+}
+
+impl Work for ActivateForwardBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let outputs = [self.out, self.da];
+        match self.activation {
+            Activation::Silu => rows::map::<V, 2, 2>([self.dout, self.a], outputs, |[dout, a]| {
+                let sigmoid = sigmoid(a);
+                let silu = a.mul(sigmoid);
+                let slope = silu.mul_add(V::splat(1.0).sub(sigmoid), sigmoid);
+                [silu, slope.mul(dout)]
+            }),
+            Activation::ReluSquared => rows::map::<V, 2, 2>([self.dout, self.a], outputs, |[dout, a]| {
+                let a = relu(a);
+                [a.mul(a), a.add(a).mul(dout)]
+            }),
+        }
+    }
+}
+
+/// The greater of a number and zero; not a number where that is what it is given.
+#[inline(always)]
+fn relu<V: Vector>(a: V) -> V {
+    V::splat(0.0).max(a)
 }

@@ -4,7 +4,8 @@ mod common;
 
 use common::{assert_close, everywhere, numbers, wide};
 use homespun_kernels::attention::{attention, attention_backward, Saved, Shape};
-use homespun_kernels::loss::{cross_entropy, Gradients};
+use homespun_kernels::gate::Activation;
+use homespun_kernels::loss::{cross_entropy, Gradients, Settings};
 use homespun_kernels::matmul::Precision;
 use homespun_kernels::optimizer::{fill_zero, sums_of_squares, AdamW, Parameter};
 use homespun_kernels::{embedding, gate, norm, rope};
@@ -67,6 +68,34 @@ fn gates_and_their_gradients() {
     assert_close(&results[0], &out);
     assert_close(&results[1], &da);
     assert_close(&results[2], &db);
+}
+
+#[test]
+fn activations_and_their_gradients() {
+    let (mut a, dout) = (numbers(20_003, 1), numbers(20_003, 2));
+    a.iter_mut().for_each(|value| *value *= 5.0);
+    a[..2].copy_from_slice(&[0.0, -0.0]);
+    for activation in [Activation::Silu, Activation::ReluSquared] {
+        let results = everywhere(|pool| {
+            let mut results = vec![vec![0.0; a.len()]; 2];
+            let [out, da] = &mut results[..] else { unreachable!() };
+            gate::activate(pool, activation, &a, out);
+            gate::activate_backward(pool, activation, &dout, &a, da);
+            results
+        });
+        let (mut out, mut da) = (Vec::new(), Vec::new());
+        for (a, dout) in wide(&a).into_iter().zip(wide(&dout)) {
+            let sigmoid = 1.0 / (1.0 + (-a).exp());
+            let (value, slope) = match activation {
+                Activation::Silu => (a * sigmoid, sigmoid + a * sigmoid * (1.0 - sigmoid)),
+                Activation::ReluSquared => (a.max(0.0).powi(2), 2.0 * a.max(0.0)),
+            };
+            out.push(value);
+            da.push(slope * dout);
+        }
+        assert_close(&results[0], &out);
+        assert_close(&results[1], &da);
+    }
 }
 
 #[test]
@@ -185,7 +214,15 @@ fn attentions_and_their_gradients() {
 
 #[test]
 fn losses_and_their_gradients() {
-    for (num_tokens, width, num_entries) in [(1, 1, 1), (5, 7, 11), (300, 20, 400)] {
+    let sizes = [(1, 1, 1), (5, 7, 11), (300, 20, 400)];
+    for ((num_tokens, width, num_entries), soft_cap) in sizes
+        .into_iter()
+        .flat_map(|sizes| [None, Some(0.7), Some(30.0)].map(|cap| (sizes, cap)))
+    {
+        let settings = Settings {
+            precision: Precision::Float32,
+            soft_cap,
+        };
         let (hidden, weight) = (numbers(num_tokens * width, 1), numbers(num_entries * width, 2));
         let before = numbers(weight.len(), 3);
         let targets: Vec<i64> = (0..num_tokens).map(|token| (token * 7 % num_entries) as i64).collect();
@@ -198,16 +235,8 @@ fn losses_and_their_gradients() {
                 dweight: &mut dweight,
                 scale,
             };
-            cross_entropy(
-                pool,
-                Precision::Float32,
-                &hidden,
-                &weight,
-                &targets,
-                &mut losses,
-                Some(gradients),
-            );
-            cross_entropy(pool, Precision::Float32, &hidden, &weight, &targets, &mut alone, None);
+            cross_entropy(pool, settings, &hidden, &weight, &targets, &mut losses, Some(gradients));
+            cross_entropy(pool, settings, &hidden, &weight, &targets, &mut alone, None);
             assert_eq!(losses, alone);
             vec![losses, dhidden, dweight]
         });
@@ -215,14 +244,21 @@ fn losses_and_their_gradients() {
         let (mut losses, mut dhidden) = (Vec::new(), vec![0.0; hidden.len()]);
         for (token, target) in targets.iter().enumerate() {
             let x = &hidden[token * width..][..width];
-            let e: Vec<f64> = weight
+            let logits = weight
                 .chunks(width)
-                .map(|w| w.iter().zip(x).map(|(w, x)| w * x).sum::<f64>().exp())
-                .collect();
+                .map(|w| w.iter().zip(x).map(|(w, x)| w * x).sum::<f64>());
+            // Bounded logits and their slopes.
+            let bounded: Vec<(f64, f64)> = match soft_cap.map(f64::from) {
+                None => logits.map(|logit| (logit, 1.0)).collect(),
+                Some(cap) => logits
+                    .map(|x| (cap * (x / cap).tanh(), 1.0 - (x / cap).tanh().powi(2)))
+                    .collect(),
+            };
+            let e: Vec<f64> = bounded.iter().map(|(logit, _)| logit.exp()).collect();
             let sum: f64 = e.iter().sum();
             losses.push(sum.ln() - e[*target as usize].ln());
             for (entry, e) in e.iter().enumerate() {
-                let d = (e / sum - f64::from(u8::from(entry as i64 == *target))) * f64::from(scale);
+                let d = (e / sum - f64::from(u8::from(entry as i64 == *target))) * f64::from(scale) * bounded[entry].1;
                 for c in 0..width {
                     dhidden[token * width + c] += d * weight[entry * width + c];
                     dweight[entry * width + c] += d * x[c];
@@ -253,15 +289,11 @@ fn losses_in_bfloat16() {
                 dweight: &mut dweight,
                 scale: 1.0,
             };
-            cross_entropy(
-                pool,
+            let settings = Settings {
                 precision,
-                &hidden,
-                &weight,
-                &targets,
-                &mut losses,
-                Some(gradients),
-            );
+                soft_cap: None,
+            };
+            cross_entropy(pool, settings, &hidden, &weight, &targets, &mut losses, Some(gradients));
             vec![losses, dhidden, dweight]
         })
     });

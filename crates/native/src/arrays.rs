@@ -1,7 +1,7 @@
 //! Arrays as arguments of the kernels: their memory, and whether their shapes fit.
 
 use homespun_kernels::attention::Shape;
-use homespun_kernels::matmul::Matrix;
+use homespun_kernels::matmul::{Matrix, Precision};
 use homespun_kernels::muon::MuonParameter;
 use homespun_kernels::optimizer::Parameter;
 use numpy::{PyReadonlyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods};
@@ -15,8 +15,8 @@ pub(crate) type Indices<'py> = PyReadonlyArrayDyn<'py, i64>;
 /// A parameter, its gradient, both moments, and the number of its steps.
 pub(crate) type OptimizerState<'py> = (Output<'py>, Numbers<'py>, Output<'py>, Output<'py>, i32);
 
-/// A matrix, its gradient, its momentum, and the length of its step.
-pub(crate) type MuonState<'py> = (Output<'py>, Numbers<'py>, Output<'py>, f64);
+/// A matrix, its gradient, its momentum, mean squares of its rows, and the length of its step.
+pub(crate) type MuonState<'py> = (Output<'py>, Numbers<'py>, Output<'py>, Option<Output<'py>>, f64);
 
 /// The rows of an array, whose last dimension is that of the columns.
 pub(crate) fn matrix<'a>(array: &'a Numbers<'_>, is_transposed: bool) -> PyResult<Matrix<'a>> {
@@ -66,13 +66,19 @@ pub(crate) fn optimizer_parameters<'a>(state: &'a mut [OptimizerState<'_>]) -> P
 
 pub(crate) fn muon_parameters<'a>(state: &'a mut [MuonState<'_>]) -> PyResult<Vec<MuonParameter<'a>>> {
     let mut parameters = Vec::new();
-    for (values, gradient, mean, step) in state {
+    for (values, gradient, mean, squares, step) in state {
         check(values.ndim() == 2 && [gradient.shape(), mean.shape()] == [values.shape(); 2])?;
+        check(
+            squares
+                .as_ref()
+                .is_none_or(|squares| squares.len() == values.shape()[0]),
+        )?;
         let num_columns = values.shape()[1];
         parameters.push(MuonParameter {
             values: values.as_slice_mut()?,
             gradient: gradient.as_slice()?,
             mean: mean.as_slice_mut()?,
+            row_squares: squares.as_mut().map(|squares| squares.as_slice_mut()).transpose()?,
             num_columns,
             step: *step,
         });
@@ -92,4 +98,12 @@ pub(crate) fn attention_shape(q: &Numbers<'_>, k: &Numbers<'_>) -> PyResult<Shap
         num_heads,
         head_width,
     })
+}
+
+pub(crate) fn precision(bfloat16: bool) -> Precision {
+    if bfloat16 {
+        Precision::Bfloat16
+    } else {
+        Precision::Float32
+    }
 }

@@ -1,38 +1,47 @@
 //! `Kernels`' operations on a whole block: arrays to the block's parts.
 
-use homespun_kernels::block::{block, block_backward, Gradients, Sizes, Weights};
-use homespun_kernels::matmul::Precision;
+use homespun_kernels::block::{block, block_backward, Activation, Gradients, Sizes, Weights};
 use homespun_kernels::pool::Pool;
 use homespun_kernels::rope::Angles;
 use numpy::PyUntypedArrayMethods;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::arrays::{check, Numbers, Output};
+use crate::arrays::{check, misfit, precision, Numbers, Output};
 
-/// A block's parameters: `ln1, q_proj, k_proj, v_proj, output_proj, ln2, w1, w3, w2`.
-pub(crate) type Parameters<'py> = [Numbers<'py>; 9];
+/// A block's parameters: `ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2`; a block without
+/// norms of heads has no `q_norm` and `k_norm`, one without a gate no `w3`.
+pub(crate) type Parameters<'py> = [Option<Numbers<'py>>; 11];
 
 /// Their gradients.
-pub(crate) type ParameterGradients<'py> = [Output<'py>; 9];
+pub(crate) type ParameterGradients<'py> = [Option<Output<'py>>; 11];
 
-/// What a block is, but for its parameters.
-pub(crate) struct Settings<'a, 'py> {
-    pub num_heads: usize,
-    pub eps: f32,
-    pub precision: Precision,
-    pub angles: Option<&'a (Numbers<'py>, Numbers<'py>)>,
+/// Cosines and sines of each position and pair of channels.
+pub(crate) type AngleTables<'py> = (Numbers<'py>, Numbers<'py>);
+
+/// What a block is, but for its parameters: angles, heads, epsilon of norms, the activation's name, and whether products
+/// are bfloat16.
+pub(crate) type Settings<'py> = (Option<AngleTables<'py>>, usize, f32, String, bool);
+
+/// Returns the activation of a name.
+pub(crate) fn activation(name: &str) -> PyResult<Activation> {
+    match name {
+        "silu" => Ok(Activation::Silu),
+        "relu_squared" => Ok(Activation::ReluSquared),
+        _ => Err(PyValueError::new_err(format!("no activation is called {name:?}"))),
+    }
 }
 
-/// Returns how many numbers a block's forward pass keeps.
-pub(crate) fn saved_len(x: &Numbers<'_>, d_ff: usize, num_heads: usize) -> PyResult<usize> {
-    Ok(sizes(x, d_ff, num_heads)?.saved_len())
+/// Returns how many numbers the forward pass of a block with these parameters keeps.
+pub(crate) fn saved_len(x: &Numbers<'_>, parameters: &Parameters<'_>, num_heads: usize) -> PyResult<usize> {
+    Ok(sizes(x, parameters, num_heads)?.saved_len())
 }
 
 pub(crate) fn forward(
     py: Python<'_>,
     pool: &Pool,
     parameters: &Parameters<'_>,
-    settings: &Settings<'_, '_>,
+    settings: &Settings<'_>,
     x: &Numbers<'_>,
     saved: &mut Output<'_>,
     y: &mut Output<'_>,
@@ -44,81 +53,99 @@ pub(crate) fn forward(
     Ok(())
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what the forward pass was given and gave, and the results"
-)]
 pub(crate) fn backward(
     py: Python<'_>,
     pool: &Pool,
     parameters: &Parameters<'_>,
-    settings: &Settings<'_, '_>,
-    x: &Numbers<'_>,
-    saved: &Numbers<'_>,
-    dy: &Numbers<'_>,
-    gradients: &mut ParameterGradients<'_>,
-    dx: &mut Output<'_>,
+    settings: &Settings<'_>,
+    (x, saved, dy): (&Numbers<'_>, &Numbers<'_>, &Numbers<'_>),
+    (gradients, dx): (&mut ParameterGradients<'_>, &mut Output<'_>),
 ) -> PyResult<()> {
     let (sizes, weights) = parts(parameters, settings, x)?;
     check(saved.len() == sizes.saved_len() && [dy.shape(), dx.shape()] == [x.shape(); 2])?;
-    check(
-        gradients
-            .iter()
-            .zip(parameters)
-            .all(|(gradient, parameter)| gradient.shape() == parameter.shape()),
-    )?;
-    let [ln1, q_proj, k_proj, v_proj, output_proj, ln2, w1, w3, w2] = gradients;
+    let fits = |(gradient, parameter): (&Option<Output<'_>>, &Option<Numbers<'_>>)| {
+        gradient.as_ref().map(|x| x.shape()) == parameter.as_ref().map(|x| x.shape())
+    };
+    check(gradients.iter().zip(parameters).all(fits))?;
+    let [ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2] = gradients;
     let gradients = Gradients {
-        ln1: ln1.as_slice_mut()?,
-        q_proj: q_proj.as_slice_mut()?,
-        k_proj: k_proj.as_slice_mut()?,
-        v_proj: v_proj.as_slice_mut()?,
-        output_proj: output_proj.as_slice_mut()?,
-        ln2: ln2.as_slice_mut()?,
-        w1: w1.as_slice_mut()?,
-        w3: w3.as_slice_mut()?,
-        w2: w2.as_slice_mut()?,
+        ln1: given_mut(ln1)?,
+        q_proj: given_mut(q_proj)?,
+        k_proj: given_mut(k_proj)?,
+        v_proj: given_mut(v_proj)?,
+        output_proj: given_mut(output_proj)?,
+        head_norms: match weights.head_norms {
+            None => None,
+            Some(_) => Some([given_mut(q_norm)?, given_mut(k_norm)?]),
+        },
+        ln2: given_mut(ln2)?,
+        w1: given_mut(w1)?,
+        w3: match weights.w3 {
+            None => None,
+            Some(_) => Some(given_mut(w3)?),
+        },
+        w2: given_mut(w2)?,
     };
     let (x, saved, dy, dx) = (x.as_slice()?, saved.as_slice()?, dy.as_slice()?, dx.as_slice_mut()?);
     py.detach(|| block_backward(pool, sizes, weights, x, saved, dy, gradients, dx));
     Ok(())
 }
 
-fn sizes(x: &Numbers<'_>, d_ff: usize, num_heads: usize) -> PyResult<Sizes> {
+/// The array of a parameter that each block has.
+fn given<'a, 'py>(array: &'a Option<Numbers<'py>>) -> PyResult<&'a Numbers<'py>> {
+    array.as_ref().ok_or_else(misfit)
+}
+
+fn given_mut<'a>(array: &'a mut Option<Output<'_>>) -> PyResult<&'a mut [f32]> {
+    Ok(array.as_mut().ok_or_else(misfit)?.as_slice_mut()?)
+}
+
+fn sizes(x: &Numbers<'_>, parameters: &Parameters<'_>, num_heads: usize) -> PyResult<Sizes> {
     check(x.ndim() == 3 && num_heads > 0 && x.shape()[2].is_multiple_of(num_heads))?;
+    let [.., q_norm, k_norm, _, w1, w3, _] = parameters;
+    let w1 = given(w1)?;
+    check(w1.ndim() == 2 && q_norm.is_some() == k_norm.is_some())?;
     Ok(Sizes {
         num_sequences: x.shape()[0],
         num_positions: x.shape()[1],
         num_heads,
         d_model: x.shape()[2],
-        d_ff,
+        d_ff: w1.shape()[0],
+        is_gated: w3.is_some(),
+        norms_heads: q_norm.is_some(),
     })
 }
 
 fn parts<'a>(
     parameters: &'a Parameters<'_>,
-    settings: &Settings<'a, '_>,
+    (angles, num_heads, eps, name, bfloat16): &'a Settings<'_>,
     x: &Numbers<'_>,
 ) -> PyResult<(Sizes, Weights<'a>)> {
-    let [ln1, q_proj, k_proj, v_proj, output_proj, ln2, w1, w3, w2] = parameters;
-    check(w1.ndim() == 2)?;
-    let sizes = sizes(x, w1.shape()[0], settings.num_heads)?;
-    let (d, f) = (sizes.d_model, sizes.d_ff);
-    check([ln1, ln2].iter().all(|array| array.shape() == [d]))?;
-    check(
-        [q_proj, k_proj, v_proj, output_proj]
-            .iter()
-            .all(|array| array.shape() == [d, d]),
-    )?;
-    check(w1.shape() == [f, d] && w3.shape() == [f, d] && w2.shape() == [d, f])?;
-    let angles = match settings.angles {
+    let sizes = sizes(x, parameters, *num_heads)?;
+    let activation = activation(name)?;
+    let (d, f, head) = (sizes.d_model, sizes.d_ff, sizes.d_model / sizes.num_heads);
+    let shapes: [&[usize]; 11] = [
+        &[d],
+        &[d, d],
+        &[d, d],
+        &[d, d],
+        &[d, d],
+        &[head],
+        &[head],
+        &[d],
+        &[f, d],
+        &[f, d],
+        &[d, f],
+    ];
+    let fits = |(array, shape): (&Option<Numbers<'_>>, &[usize])| array.as_ref().is_none_or(|x| x.shape() == shape);
+    check(parameters.iter().zip(shapes).all(fits))?;
+    check(activation == Activation::Silu || !sizes.is_gated)?;
+    let [ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2] = parameters;
+    let angles = match angles {
         None => None,
         Some((cos, sin)) => {
             let num_positions = sizes.num_positions;
-            check(
-                (d / sizes.num_heads).is_multiple_of(2)
-                    && [cos.shape(), sin.shape()] == [[num_positions, d / sizes.num_heads / 2]; 2],
-            )?;
+            check(head.is_multiple_of(2) && [cos.shape(), sin.shape()] == [[num_positions, head / 2]; 2])?;
             let (cos, sin) = (cos.as_slice()?, sin.as_slice()?);
             Some(Angles {
                 cos,
@@ -128,17 +155,25 @@ fn parts<'a>(
         }
     };
     let weights = Weights {
-        ln1: ln1.as_slice()?,
-        q_proj: q_proj.as_slice()?,
-        k_proj: k_proj.as_slice()?,
-        v_proj: v_proj.as_slice()?,
-        output_proj: output_proj.as_slice()?,
-        ln2: ln2.as_slice()?,
-        w1: w1.as_slice()?,
-        w3: w3.as_slice()?,
-        w2: w2.as_slice()?,
-        eps: settings.eps,
-        precision: settings.precision,
+        ln1: given(ln1)?.as_slice()?,
+        q_proj: given(q_proj)?.as_slice()?,
+        k_proj: given(k_proj)?.as_slice()?,
+        v_proj: given(v_proj)?.as_slice()?,
+        output_proj: given(output_proj)?.as_slice()?,
+        head_norms: match (q_norm, k_norm) {
+            (Some(q_norm), Some(k_norm)) => Some([q_norm.as_slice()?, k_norm.as_slice()?]),
+            _ => None,
+        },
+        ln2: given(ln2)?.as_slice()?,
+        w1: given(w1)?.as_slice()?,
+        w3: match w3 {
+            Some(w3) => Some(w3.as_slice()?),
+            None => None,
+        },
+        w2: given(w2)?.as_slice()?,
+        activation,
+        eps: *eps,
+        precision: precision(*bfloat16),
         angles,
     };
     Ok((sizes, weights))

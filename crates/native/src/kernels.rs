@@ -1,7 +1,8 @@
 //! `Kernels`: the operations of a training step on contiguous float32 arrays, which share the memory of tensors.
 
 use homespun_kernels::attention::{attention, attention_backward, Saved};
-use homespun_kernels::matmul::{multiply, Precision, Start};
+use homespun_kernels::loss::Settings;
+use homespun_kernels::matmul::{multiply, Start};
 use homespun_kernels::muon::Muon;
 use homespun_kernels::optimizer::AdamW;
 use homespun_kernels::pool::Pool;
@@ -10,8 +11,8 @@ use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
 
 use crate::arrays::{
-    attention_shape, check, check_indices, matrix, muon_parameters, optimizer_parameters, Indices, MuonState, Numbers,
-    OptimizerState, Output,
+    attention_shape, check, check_indices, matrix, muon_parameters, optimizer_parameters, precision, Indices,
+    MuonState, Numbers, OptimizerState, Output,
 };
 use crate::{block, loss};
 
@@ -130,6 +131,30 @@ impl Kernels {
         let (da, db) = (da.as_slice_mut()?, db.as_slice_mut()?);
         check([a.len(), b.len(), da.len(), db.len()] == [dout.len(); 4])?;
         py.detach(|| gate::silu_gate_backward(&self.pool, dout, a, b, da, db));
+        Ok(())
+    }
+
+    /// Computes an activation, `silu` or `relu_squared`.
+    fn activate(&self, py: Python<'_>, name: &str, a: Numbers<'_>, mut out: Output<'_>) -> PyResult<()> {
+        let (activation, a, out) = (block::activation(name)?, a.as_slice()?, out.as_slice_mut()?);
+        check(a.len() == out.len())?;
+        py.detach(|| gate::activate(&self.pool, activation, a, out));
+        Ok(())
+    }
+
+    /// Computes the gradient of `a`.
+    fn activate_backward(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        dout: Numbers<'_>,
+        a: Numbers<'_>,
+        mut da: Output<'_>,
+    ) -> PyResult<()> {
+        let activation = block::activation(name)?;
+        let (dout, a, da) = (dout.as_slice()?, a.as_slice()?, da.as_slice_mut()?);
+        check([dout.len(), da.len()] == [a.len(); 2])?;
+        py.detach(|| gate::activate_backward(&self.pool, activation, dout, a, da));
         Ok(())
     }
 
@@ -257,8 +282,9 @@ impl Kernels {
         Ok(())
     }
 
-    /// Takes a step of Muon: `state` has the matrix, its gradient, its momentum, and the length of its step.
-    #[pyo3(signature = (state, momentum, coefficients, decay, gradient_scale, is_cautious = false, bfloat16 = false))]
+    /// Takes a step of Muon: `state` has the matrix, its gradient, its momentum, mean squares of its rows if they are evened
+    /// out, and the length of its step.
+    #[pyo3(signature = (state, momentum, coefficients, decay, gradient_scale, is_cautious = false, row_beta = 0.0, bfloat16 = false))]
     #[expect(clippy::too_many_arguments, reason = "matrices and the settings of a step")]
     fn muon(
         &self,
@@ -269,6 +295,7 @@ impl Kernels {
         decay: f64,
         gradient_scale: f64,
         is_cautious: bool,
+        row_beta: f64,
         bfloat16: bool,
     ) -> PyResult<()> {
         let parameters = muon_parameters(&mut state)?;
@@ -277,6 +304,7 @@ impl Kernels {
             gradient_scale,
             decay,
             is_cautious,
+            row_beta,
             coefficients: &coefficients,
             precision: precision(bfloat16),
         };
@@ -286,33 +314,21 @@ impl Kernels {
 
     /// Returns how many numbers `block` keeps of `x`, (sequence, position, channel).
     #[staticmethod]
-    fn block_saved_len(x: Numbers<'_>, d_ff: usize, num_heads: usize) -> PyResult<usize> {
-        block::saved_len(&x, d_ff, num_heads)
+    fn block_saved_len(x: Numbers<'_>, parameters: block::Parameters<'_>, num_heads: usize) -> PyResult<usize> {
+        block::saved_len(&x, &parameters, num_heads)
     }
 
     /// Computes a block of a Transformer, and fills `saved` for the backward pass. Parameters: `ln1, q_proj, k_proj,
-    /// v_proj, output_proj, ln2, w1, w3, w2`; angles: cosines and sines of each position and pair of channels.
-    #[expect(clippy::too_many_arguments, reason = "a block, what it is given, and its results")]
+    /// v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2`, where those of norms of heads and of a gate can lack.
     fn block(
         &self,
         py: Python<'_>,
         parameters: block::Parameters<'_>,
-        angles: Option<(Numbers<'_>, Numbers<'_>)>,
-        num_heads: usize,
-        eps: f32,
-        bfloat16: bool,
+        settings: block::Settings<'_>,
         x: Numbers<'_>,
         mut saved: Output<'_>,
         mut y: Output<'_>,
     ) -> PyResult<()> {
-        let angles = angles.as_ref();
-        let precision = precision(bfloat16);
-        let settings = block::Settings {
-            num_heads,
-            eps,
-            precision,
-            angles,
-        };
         block::forward(py, &self.pool, &parameters, &settings, &x, &mut saved, &mut y)
     }
 
@@ -325,40 +341,20 @@ impl Kernels {
         &self,
         py: Python<'_>,
         parameters: block::Parameters<'_>,
-        angles: Option<(Numbers<'_>, Numbers<'_>)>,
-        num_heads: usize,
-        eps: f32,
-        bfloat16: bool,
+        settings: block::Settings<'_>,
         x: Numbers<'_>,
         saved: Numbers<'_>,
         dy: Numbers<'_>,
         mut gradients: block::ParameterGradients<'_>,
         mut dx: Output<'_>,
     ) -> PyResult<()> {
-        let angles = angles.as_ref();
-        let precision = precision(bfloat16);
-        let settings = block::Settings {
-            num_heads,
-            eps,
-            precision,
-            angles,
-        };
-        block::backward(
-            py,
-            &self.pool,
-            &parameters,
-            &settings,
-            &x,
-            &saved,
-            &dy,
-            &mut gradients,
-            &mut dx,
-        )
+        let results = (&mut gradients, &mut dx);
+        block::backward(py, &self.pool, &parameters, &settings, (&x, &saved, &dy), results)
     }
 
     /// Computes the loss of each target; where gradients are asked for, that of `hidden`, and adds the weight's to
     /// `dweight`, for losses whose own gradient is `scale`; factors are rounded to bfloat16 or not.
-    #[pyo3(signature = (hidden, weight, targets, losses, scale, dhidden, dweight, bfloat16 = false))]
+    #[pyo3(signature = (hidden, weight, targets, losses, scale, dhidden, dweight, bfloat16 = false, soft_cap = None))]
     #[expect(clippy::too_many_arguments, reason = "a head, a loss, and two gradients")]
     fn head_loss(
         &self,
@@ -371,23 +367,18 @@ impl Kernels {
         mut dhidden: Option<Output<'_>>,
         mut dweight: Option<Output<'_>>,
         bfloat16: bool,
+        soft_cap: Option<f32>,
     ) -> PyResult<()> {
         let gradients = (scale, dhidden.as_mut(), dweight.as_mut());
+        let precision = precision(bfloat16);
+        let settings = Settings { precision, soft_cap };
         loss::head_loss(
             py,
             &self.pool,
-            precision(bfloat16),
+            settings,
             (&hidden, &weight, &targets),
             &mut losses,
             gradients,
         )
-    }
-}
-
-fn precision(bfloat16: bool) -> Precision {
-    if bfloat16 {
-        Precision::Bfloat16
-    } else {
-        Precision::Float32
     }
 }

@@ -1,7 +1,6 @@
 //! `Kernels`' output head and loss: arrays to the operation's parts.
 
-use homespun_kernels::loss::{cross_entropy, Gradients};
-use homespun_kernels::matmul::Precision;
+use homespun_kernels::loss::{cross_entropy, Gradients, Settings};
 use homespun_kernels::pool::Pool;
 use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
@@ -13,7 +12,7 @@ use crate::arrays::{check, check_indices, Indices, Numbers, Output};
 pub(crate) fn head_loss(
     py: Python<'_>,
     pool: &Pool,
-    precision: Precision,
+    settings: Settings,
     (hidden, weight, targets): (&Numbers<'_>, &Numbers<'_>, &Indices<'_>),
     losses: &mut Output<'_>,
     (scale, dhidden, dweight): (f32, Option<&mut Output<'_>>, Option<&mut Output<'_>>),
@@ -23,6 +22,7 @@ pub(crate) fn head_loss(
     let (hidden, weight) = (hidden.as_slice()?, weight.as_slice()?);
     let (targets, losses) = (targets.as_slice()?, losses.as_slice_mut()?);
     check([targets.len(), losses.len()] == [num_tokens; 2])?;
+    check(settings.soft_cap.is_none_or(|cap| cap > 0.0))?;
     check_indices(targets, num_entries)?;
     let gradients = match (dhidden, dweight) {
         (Some(dhidden), Some(dweight)) => Some(Gradients {
@@ -35,6 +35,6 @@ pub(crate) fn head_loss(
     let fits =
         |gradients: &Gradients<'_>| gradients.dhidden.len() == hidden.len() && gradients.dweight.len() == weight.len();
     check(gradients.as_ref().is_none_or(fits))?;
-    py.detach(|| cross_entropy(pool, precision, hidden, weight, targets, losses, gradients));
+    py.detach(|| cross_entropy(pool, settings, hidden, weight, targets, losses, gradients));
     Ok(())
 }

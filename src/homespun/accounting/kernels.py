@@ -15,8 +15,7 @@ _BLOCK_ROWS = 1024
 
 def is_fused(config: ModelConfig) -> bool:
     """Whether kernels compute the model's blocks in one call, and keep what `kernel_activations` counts."""
-    standard = config.norm == "pre" and config.feed_forward == "swiglu" and not config.qk_norm
-    return standard and not config.value_embeddings
+    return config.norm == "pre" and not config.value_embeddings
 
 
 def kernel_activations(config: ModelConfig, num_rows: int) -> int:
@@ -26,13 +25,16 @@ def kernel_activations(config: ModelConfig, num_rows: int) -> int:
 
     Of each of the N blocks: what its norms and its softmax divide by, queries, keys, values, what attention gave, the
     stream in its middle and after it, the inputs of the gate. Besides, the embeddings, and two gradients of the stream.
+    Without a gate F in place of 2 F; with norms of heads also what these divide by, 2 H.
     With residual scales also the input of each block, the normalized embeddings and their gradient: (N + 2) R D; with
     bigram embeddings their rows and the sum: 2 R D.
     """
     D, F, H, N = config.d_model, config.d_ff, config.num_heads, config.num_layers
     scaled = (N + 2) * D if config.residual_scales else 0
     scaled += 2 * D if config.bigram_buckets else 0
-    return BYTES_PER_FLOAT32 * num_rows * (N * (2 + H + 6 * D + 2 * F) + 3 * D + scaled)
+    vectors = (3 if config.qk_norm else 1) * H
+    inner = (2 if config.feed_forward == "swiglu" else 1) * F
+    return BYTES_PER_FLOAT32 * num_rows * (N * (2 + vectors + 6 * D + inner) + 3 * D + scaled)
 
 
 def kernel_memory(config: ModelConfig, sequence_length: int, micro_batch: int, optim: OptimConfig | None = None) -> int:
@@ -44,7 +46,12 @@ def kernel_memory(config: ModelConfig, sequence_length: int, micro_batch: int, o
     D, F, V = config.d_model, config.d_ff, config.vocab_size
     num_rows = micro_batch * sequence_length
     rows = min(num_rows, max(_BLOCK_ROWS, sequence_length))
-    in_block = 4 * D * D + 3 * D * F + rows * (3 * max(D, F) + 3 * D + 2 * D + F)
+    matrices = 4 * D * D + (3 if config.feed_forward == "swiglu" else 2) * D * F
+    backward = rows * (3 * max(D, F) + 3 * D + 2 * D + F)
+    if config.qk_norm:
+        # Normalized queries and keys of the forward pass; their gradients.
+        backward = max(2 * num_rows * D, backward + 2 * rows * D)
+    in_block = matrices + backward
     in_loss = V * D + _LOSS_TOKENS * (V + (2 + _LOSS_GROUPS) * D)
     fixed = training_memory(config, sequence_length, optim or AdamWOptim()).fixed_bytes
     return fixed + kernel_activations(config, num_rows) + BYTES_PER_FLOAT32 * (in_block + in_loss)

@@ -15,13 +15,15 @@ from homespun.model.layers import (
     EmbeddingResidual,
     Identity,
     Linear,
+    ReLUSquaredFeedForward,
     RMSNorm,
+    SiLUFeedForward,
     SwiGLU,
     build_feed_forward,
     build_norm,
     linear_std,
 )
-from homespun.model.ops.reference import Reduction
+from homespun.model.ops.reference import Activation, Reduction
 from homespun.model.rope import RotaryPositionalEmbedding, build_rope
 from homespun.shapes import Device, Dtype, HiddenBTD, LogitsBTV, TokensBT
 
@@ -67,27 +69,32 @@ class TransformerBlock(nn.Module):
 
     def _is_standard(self) -> bool:
         """Whether one operation is what the layers would compute: none was replaced, and nobody listens to one."""
-        attn, ffn = self.attn, self.ffn
-        layers = (self.ln1, attn, attn.q_proj, attn.k_proj, attn.v_proj, attn.output_proj, attn.q_norm, self.ln2, ffn)
+        attn, ffn, ln1, ln2 = self.attn, self.ffn, self.ln1, self.ln2
+        projections, head_norms = (attn.q_proj, attn.k_proj, attn.v_proj, attn.output_proj), (attn.q_norm, attn.k_norm)
+        normed = [norm for norm in (ln1, ln2, *head_norms) if type(norm) is RMSNorm]
+        weighted = (*projections, *normed, *ffn.children())
         return (
             not self.norms_after_sum
             and attn.value_gate is None
-            and tuple(map(type, layers)) == _STANDARD_LAYERS
-            and bool(self.ln1.eps == self.ln2.eps)
-            and all(layer.weight.requires_grad for layer in (*layers[2:6], self.ln1, self.ln2, *ffn.children()))
-            and not any(map(_has_hooks, layers))
-            and not any(map(_has_hooks, ffn.children()))
+            and (type(ln1), type(ln2), type(attn)) == (RMSNorm, RMSNorm, CausalMultiHeadSelfAttention)
+            and type(ffn) in _ACTIVATIONS
+            and set(map(type, (*projections, *ffn.children()))) == {Linear}
+            and tuple(map(type, head_norms)) in ((Identity, Identity), (RMSNorm, RMSNorm))
+            and len({norm.eps for norm in normed}) == 1
+            and all(layer.weight.requires_grad for layer in weighted)
+            and not any(map(_has_hooks, (attn, ffn, *head_norms, *weighted)))
         )
 
     def _fused(self, x: HiddenBTD) -> HiddenBTD:
         attn, ln1, ln2, ffn, rope = self.attn, self.ln1, self.ln2, self.ffn, self.attn.rope
         assert isinstance(ln1, RMSNorm), "a standard block"
         assert isinstance(ln2, RMSNorm), "a standard block"
-        assert isinstance(ffn, SwiGLU), "a standard block"
         cos, sin = (None, None) if rope is None else (rope.cos_Tk[: x.shape[1]], rope.sin_Tk[: x.shape[1]])
         projections = (attn.q_proj.weight, attn.k_proj.weight, attn.v_proj.weight, attn.output_proj.weight)
-        network = (ffn.w1.weight, ffn.w3.weight, ffn.w2.weight)
-        return ops.block(x, ln1.weight, *projections, ln2.weight, *network, cos, sin, attn.num_heads, ln1.eps)
+        q_norm, k_norm = (norm.weight if isinstance(norm, RMSNorm) else None for norm in (attn.q_norm, attn.k_norm))
+        network = (ffn.w1.weight, ffn.w3.weight if isinstance(ffn, SwiGLU) else None, ffn.w2.weight)
+        parameters = (ln1.weight, *projections, q_norm, k_norm, ln2.weight, *network)
+        return ops.block(x, *parameters, cos, sin, attn.num_heads, ln1.eps, _ACTIVATIONS[type(ffn)])
 
 
 def _has_hooks(module: nn.Module) -> bool:
@@ -95,7 +102,12 @@ def _has_hooks(module: nn.Module) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
 
 
-_STANDARD_LAYERS = (RMSNorm, CausalMultiHeadSelfAttention, Linear, Linear, Linear, Linear, Identity, RMSNorm, SwiGLU)
+_ACTIVATIONS: dict[type[nn.Module], Activation] = {
+    SwiGLU: "silu",
+    SiLUFeedForward: "silu",
+    ReLUSquaredFeedForward: "relu_squared",
+}
+"""The networks of standard blocks, and what their inner channels go through."""
 
 
 class TransformerLM(nn.Module):

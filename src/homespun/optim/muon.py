@@ -104,14 +104,16 @@ def update(
     lr, momentum = group["lr"], group["momentum"]
     means = [state["momentum"] for state in states]
     scale, polar_express = group.get("scale", "adamw"), bool(group.get("polar_express"))
-    if is_for_kernels(*parameters, *gradients, *means) and not group.get("normalize_rows"):
+    rows = [state.get("row_squares") for state in states]
+    if is_for_kernels(*parameters, *gradients, *means):
         # All matrices in one call, each on one of the threads.
         arrays = ([as_array(x) for x in tensors] for tensors in (parameters, gradients, means))
         steps = [lr * _scale(scale, *parameter.shape) for parameter in parameters]
         coefficients = quintics(group["newton_schulz_steps"], polar_express=polar_express)
-        state = [*zip(*arrays, steps, strict=True)]
+        squares = (as_array(x) if x is not None and group.get("normalize_rows") else None for x in rows)
+        state = [*zip(*arrays, squares, steps, strict=True)]
         decay, is_cautious = lr * group["weight_decay"], bool(group.get("cautious_decay"))
-        kernels().muon(state, momentum, coefficients, decay, gradient_scale, is_cautious)
+        kernels().muon(state, momentum, coefficients, decay, gradient_scale, is_cautious, group.get("row_beta", 0.0))
         return
     by_shape: dict[object, list[int]] = {}
     for index, parameter in enumerate(parameters):

@@ -1,26 +1,20 @@
 //! The backward pass of a block.
 
-use super::{with_rows, Gradients, Saved, Sizes, Weights, PIECE_ROWS};
+use super::gradients::{NormGradient, Results, Sums};
+use super::{pieces, pieces_mut, with_rows, Gradients, Saved, Sizes, Weights, PIECE_ROWS};
 use crate::attention::{self, with_buffers};
+use crate::gate;
 use crate::level::Level;
-use crate::matmul::{multiply_rows, pack_shared, packed_len, padded_columns, Matrix, Panels, Product, Start};
-use crate::norm::PIECE_COLUMNS;
-use crate::pool::{Pool, Task};
+use crate::matmul::{multiply_rows, pack_shared, packed_len, Matrix, Panels, Start};
+use crate::norm;
+use crate::pool::Pool;
 use crate::rope::Rotate;
-use crate::vector::MAX_TILE_ROWS;
-use crate::{gate, norm};
 
 /// Numbers of an inner activation that are computed at a time: three of them should fit a core's cache.
 const MOST_INNER: usize = 3 << 16;
 
 /// Rows that are computed at a time at least: the gradients of all weights are read and written for them.
 const LEAST_ROWS: usize = 1024;
-
-/// Rows of a weight's gradient that a thread takes at a time, at the most: whole tiles of every level.
-const PIECE_OUTPUTS: usize = 96;
-
-/// Pieces that a thread has of all weights' gradients, at the least if there are rows enough: threads wait for the last.
-const PIECES_A_THREAD: usize = 12;
 
 /// Computes the gradient `dx` of the residual stream from `dy`, and adds those of the parameters to `gradients`.
 ///
@@ -57,7 +51,7 @@ pub fn block_backward(
     let matrices = [
         Matrix::by_rows(weights.w2, d, f),
         Matrix::by_rows(weights.w1, f, d),
-        Matrix::by_rows(weights.w3, f, d),
+        Matrix::by_rows(weights.w3.unwrap_or(&[]), if sizes.is_gated { f } else { 0 }, d),
         Matrix::by_rows(weights.output_proj, d, d),
         Matrix::by_rows(weights.q_proj, d, d),
         Matrix::by_rows(weights.k_proj, d, d),
@@ -76,7 +70,8 @@ pub fn block_backward(
             let sizes = Sizes { num_sequences, ..sizes };
             let rows = first * t..(first + num_sequences) * t;
             let part = |values: &'_ [f32], width: usize| -> std::ops::Range<usize> {
-                debug_assert!(rows.end * width <= values.len());
+                // Of what is not kept, nothing.
+                let width = if values.is_empty() { 0 } else { width };
                 rows.start * width..rows.end * width
             };
             let backward = Backward {
@@ -90,6 +85,8 @@ pub fn block_backward(
                     inverse_rms1: &saved.inverse_rms1[part(saved.inverse_rms1, 1)],
                     inverse_rms2: &saved.inverse_rms2[part(saved.inverse_rms2, 1)],
                     logsumexp: &saved.logsumexp[part(saved.logsumexp, sizes.num_heads)],
+                    inverse_rms_q: &saved.inverse_rms_q[part(saved.inverse_rms_q, sizes.num_heads)],
+                    inverse_rms_k: &saved.inverse_rms_k[part(saved.inverse_rms_k, sizes.num_heads)],
                     q: &saved.q[part(saved.q, d)],
                     k: &saved.k[part(saved.k, d)],
                     v: &saved.v[part(saved.v, d)],
@@ -104,41 +101,6 @@ pub fn block_backward(
             backward.run(results, &mut gradients, &mut dx[part(x, d)]);
         }
     });
-}
-
-/// The intermediate results of some sequences.
-struct Results<'a> {
-    /// The network's gate and the gradients of its two inputs; then those of queries, keys and values.
-    inner: [&'a mut [f32]; 3],
-    normed: &'a mut [f32],
-    dnormed: &'a mut [f32],
-    dattended: &'a mut [f32],
-    packed: &'a mut [f32],
-}
-
-impl<'a> Results<'a> {
-    fn len(sizes: &Sizes, level: Level, num_rows: usize) -> usize {
-        let inner = sizes.d_ff.max(sizes.d_model);
-        num_rows * (3 * inner + 3 * sizes.d_model) + Self::packed_len(sizes, level, num_rows)
-    }
-
-    /// The packed rows that gradients of weights sum over: at most a gate's and two of the residual stream's width.
-    fn packed_len(sizes: &Sizes, level: Level, num_rows: usize) -> usize {
-        num_rows * (padded_columns(level, sizes.d_ff) + 2 * padded_columns(level, sizes.d_model))
-    }
-
-    fn divide(sizes: &Sizes, level: Level, mut memory: &'a mut [f32]) -> Self {
-        let num_rows = sizes.num_rows();
-        let inner = num_rows * sizes.d_ff.max(sizes.d_model);
-        let mut take = |len| memory.split_off_mut(..len).expect("memory for all");
-        Self {
-            inner: [take(inner), take(inner), take(inner)],
-            normed: take(num_rows * sizes.d_model),
-            dnormed: take(num_rows * sizes.d_model),
-            dattended: take(num_rows * sizes.d_model),
-            packed: take(Self::packed_len(sizes, level, num_rows)),
-        }
-    }
 }
 
 /// Some sequences, on their way back.
@@ -158,45 +120,68 @@ impl Backward<'_> {
     fn run(&self, results: Results<'_>, gradients: &mut Gradients<'_>, dx: &mut [f32]) {
         let (d, f, num_rows) = (self.sizes.d_model, self.sizes.d_ff, self.sizes.num_rows());
         let Results {
-            inner,
+            mut inner,
+            mut heads,
             normed,
             dnormed,
             dattended,
             packed,
         } = results;
-        let mut inner = inner;
         let [gated, da, db] = inner.each_mut().map(|values| &mut values[..num_rows * f]);
         self.feed_forward([gated, da, db], [&mut *normed, &mut *dnormed, &mut *dattended], dx);
         let [gated, da, db] = inner.each_ref().map(|values| &values[..num_rows * f]);
-        self.add_gradients(
-            packed,
-            [(gated, f), (&*normed, d), (self.saved.attended, d)],
-            [
-                (0, self.dy, &mut *gradients.w2),
-                (1, da, &mut *gradients.w1),
-                (1, db, &mut *gradients.w3),
-                (2, &*dx, &mut *gradients.output_proj),
-            ],
-            (
-                &*dnormed,
-                self.saved.middle,
-                self.saved.inverse_rms2,
-                &mut *gradients.ln2,
-            ),
-        );
+        let mut products = vec![
+            (0, self.dy, &mut *gradients.w2),
+            (1, da, &mut *gradients.w1),
+            (2, &*dx, &mut *gradients.output_proj),
+        ];
+        if let Some(w3) = &mut gradients.w3 {
+            products.insert(2, (1, db, &mut **w3));
+        }
+        let norm = NormGradient {
+            dy: dnormed,
+            x: self.saved.middle,
+            inverse_rms: self.saved.inverse_rms2,
+            dweight: &mut *gradients.ln2,
+        };
+        let inputs = [(gated, f), (&*normed, d), (self.saved.attended, d)];
+        super::gradients::add(self.sums(), packed, inputs, products, vec![norm]);
         let [dq, dk, dv] = inner.each_mut().map(|values| &mut values[..num_rows * d]);
-        self.attention([dq, dk, dv], dattended, [&mut *normed, &mut *dnormed], dx);
+        let each = heads.each_mut().map(|values| &mut **values);
+        self.attention([dq, dk, dv], each, dattended, [&mut *normed, &mut *dnormed], dx);
         let [dq, dk, dv] = inner.each_ref().map(|values| &values[..num_rows * d]);
-        self.add_gradients(
-            packed,
-            [(&*normed, d)],
-            [
-                (0, dq, &mut *gradients.q_proj),
-                (0, dk, &mut *gradients.k_proj),
-                (0, dv, &mut *gradients.v_proj),
-            ],
-            (&*dnormed, self.x, self.saved.inverse_rms1, &mut *gradients.ln1),
-        );
+        let products = vec![
+            (0, dq, &mut *gradients.q_proj),
+            (0, dk, &mut *gradients.k_proj),
+            (0, dv, &mut *gradients.v_proj),
+        ];
+        let mut norms = vec![NormGradient {
+            dy: dnormed,
+            x: self.x,
+            inverse_rms: self.saved.inverse_rms1,
+            dweight: &mut *gradients.ln1,
+        }];
+        if let Some([q_norm, k_norm]) = &mut gradients.head_norms {
+            let [dq, dk] = &heads;
+            let of_queries = (&**dq, self.saved.q, self.saved.inverse_rms_q, &mut **q_norm);
+            let of_keys = (&**dk, self.saved.k, self.saved.inverse_rms_k, &mut **k_norm);
+            norms.extend([of_queries, of_keys].map(|(dy, x, inverse_rms, dweight)| NormGradient {
+                dy,
+                x,
+                inverse_rms,
+                dweight,
+            }));
+        }
+        super::gradients::add(self.sums(), packed, [(&*normed, d)], products, norms);
+    }
+
+    fn sums(&self) -> Sums<'_> {
+        Sums {
+            pool: self.pool,
+            level: self.level,
+            precision: self.weights.precision,
+            num_rows: self.sizes.num_rows(),
+        }
     }
 
     /// Goes back through the network and the attention's output: rows by rows.
@@ -218,7 +203,7 @@ impl Backward<'_> {
         let given = (self.dy.chunks(PIECE_ROWS * d))
             .zip(middle.chunks(PIECE_ROWS * d))
             .zip(inverse_rms2.chunks(PIECE_ROWS))
-            .zip(a.chunks(PIECE_ROWS * f).zip(b.chunks(PIECE_ROWS * f)));
+            .zip(a.chunks(PIECE_ROWS * f).zip(pieces(b, PIECE_ROWS * f)));
         let inner = (gated.chunks_mut(PIECE_ROWS * f))
             .zip(da.chunks_mut(PIECE_ROWS * f))
             .zip(db.chunks_mut(PIECE_ROWS * f));
@@ -231,17 +216,29 @@ impl Backward<'_> {
             |(((((dy, x), inverse_rms), (a, b)), ((gated, da), db)), (((normed, dnormed), dattended), dx))| {
                 with_rows(a.len(), |dgated| {
                     multiply_rows(level, dy, d, w2, dgated, Start::Zero);
-                    level.run(gate::ForwardBackward {
-                        dout: dgated,
-                        a,
-                        b,
-                        out: gated,
-                        da,
-                        db,
-                    });
+                    if self.sizes.is_gated {
+                        level.run(gate::ForwardBackward {
+                            dout: dgated,
+                            a,
+                            b,
+                            out: gated,
+                            da,
+                            db,
+                        });
+                    } else {
+                        level.run(gate::ActivateForwardBackward {
+                            activation: self.weights.activation,
+                            dout: dgated,
+                            a,
+                            out: gated,
+                            da,
+                        });
+                    }
                 });
                 multiply_rows(level, da, f, w1, dnormed, Start::Zero);
-                multiply_rows(level, db, f, w3, dnormed, Start::Sum);
+                if self.sizes.is_gated {
+                    multiply_rows(level, db, f, w3, dnormed, Start::Sum);
+                }
                 dx.copy_from_slice(dy);
                 self.norm(self.weights.ln2, x, inverse_rms, normed, dnormed, dx);
                 multiply_rows(level, dx, d, output_proj, dattended, Start::Zero);
@@ -279,48 +276,74 @@ impl Backward<'_> {
     fn attention(
         &self,
         [dq, dk, dv]: [&mut [f32]; 3],
+        [dnormed_q, dnormed_k]: [&mut [f32]; 2],
         dattended: &[f32],
         [normed, dnormed]: [&mut [f32]; 2],
         dx: &mut [f32],
     ) {
         let (d, level, sizes) = (self.sizes.d_model, self.level, self.sizes);
-        let wide = sizes.num_positions * d;
+        let (wide, num_vectors) = (sizes.num_positions * d, sizes.num_positions * sizes.num_heads);
         let [_, _, _, _, q_proj, k_proj, v_proj] = self.panels;
         let (saved, how) = (&self.saved, (self.weights.precision, level));
         let given = (saved.q.chunks(wide).zip(saved.k.chunks(wide)).zip(saved.v.chunks(wide)))
             .zip(saved.attended.chunks(wide).zip(dattended.chunks(wide)))
-            .zip(saved.logsumexp.chunks(sizes.num_positions * sizes.num_heads));
+            .zip(saved.logsumexp.chunks(num_vectors))
+            .zip(pieces(saved.inverse_rms_q, num_vectors).zip(pieces(saved.inverse_rms_k, num_vectors)));
         let rows = (self.x.chunks(wide)).zip(saved.inverse_rms1.chunks(sizes.num_positions));
         let results = (dq.chunks_mut(wide).zip(dk.chunks_mut(wide)).zip(dv.chunks_mut(wide)))
             .zip(normed.chunks_mut(wide).zip(dnormed.chunks_mut(wide)))
-            .zip(dx.chunks_mut(wide));
+            .zip(dx.chunks_mut(wide))
+            .zip(pieces_mut(dnormed_q, wide).zip(pieces_mut(dnormed_k, wide)));
         self.pool
             .for_each(given.zip(rows).zip(results), |((given, (x, inverse_rms)), results)| {
-                let ((((q, k), v), (out, dout)), logsumexp) = given;
-                let ((((dq, dk), dv), (normed, dnormed)), dx) = results;
-                let saved = attention::Saved {
-                    q,
-                    k,
-                    v,
-                    out,
-                    logsumexp,
+                let (((((q, k), v), (out, dout)), logsumexp), (inverse_rms_q, inverse_rms_k)) = given;
+                let (((((dq, dk), dv), (normed, dnormed)), dx), (dnormed_q, dnormed_k)) = results;
+                let mut of_heads = |queries_and_keys: [&[f32]; 2], [dq, dk]: [&mut [f32]; 2]| {
+                    let [q, k] = queries_and_keys;
+                    let saved = attention::Saved {
+                        q,
+                        k,
+                        v,
+                        out,
+                        logsumexp,
+                    };
+                    with_buffers(|buffers| {
+                        for head in 0..sizes.num_heads {
+                            let gradients = [&mut *dq, &mut *dk, &mut *dv];
+                            attention::backward(how, sizes.attention(1), head, dout, saved, gradients, buffers);
+                        }
+                    });
+                    self.rotate([dq, dk], false);
                 };
-                with_buffers(|buffers| {
-                    for head in 0..sizes.num_heads {
-                        let gradients = [&mut *dq, &mut *dk, &mut *dv];
-                        attention::backward(how, sizes.attention(1), head, dout, saved, gradients, buffers);
-                    }
-                });
-                if let Some(angles) = self.weights.angles {
-                    for x in [&mut *dq, &mut *dk] {
-                        level.run(Rotate {
-                            x,
-                            angles,
-                            num_heads: sizes.num_heads,
-                            first_row: 0,
-                            is_forward: false,
-                        });
-                    }
+                match self.weights.head_norms {
+                    None => of_heads([q, k], [&mut *dq, &mut *dk]),
+                    Some(weights) => with_rows(2 * wide, |memory| {
+                        let (normed_q, normed_k) = memory.split_at_mut(wide);
+                        let [mut normed_q, mut normed_k] = [normed_q, normed_k];
+                        let inverses = [inverse_rms_q, inverse_rms_k];
+                        let all = weights.into_iter().zip(inverses).zip([q, k]);
+                        for (((weight, inverse_rms), x), y) in all.clone().zip([&mut normed_q, &mut normed_k]) {
+                            level.run(norm::Again {
+                                x,
+                                weight,
+                                inverse_rms,
+                                y,
+                            });
+                        }
+                        self.rotate([&mut *normed_q, &mut *normed_k], true);
+                        of_heads([normed_q, normed_k], [&mut *dnormed_q, &mut *dnormed_k]);
+                        let gradients = [(&*dnormed_q, &mut *dq), (&*dnormed_k, &mut *dk)];
+                        for (((weight, inverse_rms), x), (dy, dx)) in all.zip(gradients) {
+                            level.run(norm::Backward {
+                                dy,
+                                x,
+                                weight,
+                                inverse_rms,
+                                dx,
+                                start: Start::Zero,
+                            });
+                        }
+                    }),
                 }
                 multiply_rows(level, dq, d, q_proj, dnormed, Start::Zero);
                 multiply_rows(level, dk, d, k_proj, dnormed, Start::Sum);
@@ -329,53 +352,18 @@ impl Backward<'_> {
             });
     }
 
-    /// Adds the gradients of some weights, each given by the number of its input, and of a norm's.
-    fn add_gradients<const N: usize, const M: usize>(
-        &self,
-        packed: &mut [f32],
-        inputs: [(&[f32], usize); N],
-        products: [(usize, &[f32], &mut [f32]); M],
-        (dy, x, inverse_rms, dnorm): (&[f32], &[f32], &[f32], &mut [f32]),
-    ) {
-        let (level, precision, num_rows) = (self.level, self.weights.precision, self.sizes.num_rows());
-        let matrices = inputs.map(|(input, width)| Matrix::by_rows(input, num_rows, width));
-        let panels = pack_shared(self.pool, precision, level, matrices, packed);
-        let all_outputs: usize = products.iter().map(|(_, doutput, _)| doutput.len() / num_rows).sum();
-        let share = all_outputs.div_ceil(PIECES_A_THREAD * self.pool.num_threads());
-        let outputs = share.next_multiple_of(MAX_TILE_ROWS).min(PIECE_OUTPUTS);
-        let mut tasks: Vec<Task<'_>> = Vec::new();
-        for (number, doutput, dweight) in products {
-            let (width, panels) = (inputs[number].1, panels[number]);
-            let doutput = Matrix::by_rows(doutput, num_rows, dweight.len() / width).transposed();
-            for (piece, dweight) in dweight.chunks_mut(outputs * width).enumerate() {
-                let first = piece * outputs;
-                let a = doutput.part(first..first + dweight.len() / width, 0..num_rows);
-                tasks.push(Box::new(move || {
-                    let product = Product {
-                        a,
-                        panels,
-                        c: dweight,
-                        stride: width,
-                        num_columns: width,
-                        start: Start::Sum,
-                    };
-                    level.run_product(precision, product);
-                }));
+    /// Rotates queries and keys of a sequence, or their gradients back.
+    fn rotate(&self, vectors: [&mut [f32]; 2], is_forward: bool) {
+        if let Some(angles) = self.weights.angles {
+            for x in vectors {
+                self.level.run(Rotate {
+                    x,
+                    angles,
+                    num_heads: self.sizes.num_heads,
+                    first_row: 0,
+                    is_forward,
+                });
             }
         }
-        let width = dnorm.len();
-        for (piece, dweight) in dnorm.chunks_mut(PIECE_COLUMNS).enumerate() {
-            tasks.push(Box::new(move || {
-                level.run(norm::WeightGradient {
-                    dy,
-                    x,
-                    inverse_rms,
-                    width,
-                    first: piece * PIECE_COLUMNS,
-                    dweight,
-                });
-            }));
-        }
-        self.pool.for_each(tasks, |task| task());
     }
 }

@@ -1,6 +1,6 @@
 //! The forward pass of a block.
 
-use super::{with_rows, Saved, Sizes, Weights, PIECE_ROWS};
+use super::{pieces_mut, with_rows, Saved, Sizes, Weights, PIECE_ROWS};
 use crate::attention::attention;
 use crate::level::Level;
 use crate::matmul::{multiply_rows, pack_shared, packed_len, Matrix, Panels, Start};
@@ -25,31 +25,49 @@ pub fn block(pool: &Pool, sizes: Sizes, weights: Weights<'_>, x: &[f32], saved: 
         Matrix::by_rows(weights.v_proj, d, d),
         Matrix::by_rows(weights.output_proj, d, d),
         Matrix::by_rows(weights.w1, f, d),
-        Matrix::by_rows(weights.w3, f, d),
+        Matrix::by_rows(weights.w3.unwrap_or(&[]), if sizes.is_gated { f } else { 0 }, d),
         Matrix::by_rows(weights.w2, d, f),
     ]
     .map(Matrix::transposed);
-    let len = matrices
+    let len: usize = matrices
         .iter()
         .map(|matrix| packed_len(weights.precision, level, *matrix))
         .sum();
     let mut rest = saved;
     let saved = sizes.divide(|len| rest.split_off_mut(..len).expect("memory for all"));
-    pool.with_scratch(len, |memory| {
+    let normed_len = if sizes.norms_heads { x.len() } else { 0 };
+    pool.with_scratch(len + 2 * normed_len, |memory| {
+        let (memory, normed) = memory.split_at_mut(len);
+        let (normed_q, normed_k) = normed.split_at_mut(normed_len);
         let [q_proj, k_proj, v_proj, output_proj, w1, w3, w2] =
             pack_shared(pool, weights.precision, level, matrices, memory);
         let forward = Forward { level, sizes, weights };
         let Saved { q, k, v, .. } = saved;
+        let heads = pieces_mut(saved.inverse_rms_q, PIECE_ROWS * sizes.num_heads)
+            .zip(pieces_mut(normed_q, PIECE_ROWS * d))
+            .zip(
+                pieces_mut(saved.inverse_rms_k, PIECE_ROWS * sizes.num_heads).zip(pieces_mut(normed_k, PIECE_ROWS * d)),
+            );
         let rows = x
             .chunks(PIECE_ROWS * d)
             .zip(saved.inverse_rms1.chunks_mut(PIECE_ROWS))
             .zip(q.chunks_mut(PIECE_ROWS * d))
             .zip(k.chunks_mut(PIECE_ROWS * d))
-            .zip(v.chunks_mut(PIECE_ROWS * d));
-        pool.for_each(rows.enumerate(), |(piece, ((((x, inverse_rms), q), k), v))| {
-            let outputs = [(q_proj, q), (k_proj, k), (v_proj, v)];
-            forward.project(piece * PIECE_ROWS, x, inverse_rms, outputs);
+            .zip(v.chunks_mut(PIECE_ROWS * d))
+            .zip(heads);
+        pool.for_each(rows.enumerate(), |(piece, (((((x, inverse_rms), q), k), v), heads))| {
+            let outputs = [(q_proj, &mut *q), (k_proj, &mut *k), (v_proj, v)];
+            forward.project(x, inverse_rms, outputs);
+            let (of_queries, of_keys) = heads;
+            for (number, (x, (inverse_rms, normed))) in [(q, of_queries), (k, of_keys)].into_iter().enumerate() {
+                forward.position(number, piece * PIECE_ROWS, x, inverse_rms, normed);
+            }
         });
+        let [q, k] = if sizes.norms_heads {
+            [normed_q, normed_k]
+        } else {
+            [q, k]
+        };
         attention(
             pool,
             weights.precision,
@@ -66,7 +84,7 @@ pub fn block(pool: &Pool, sizes: Sizes, weights: Weights<'_>, x: &[f32], saved: 
             .zip(saved.middle.chunks_mut(PIECE_ROWS * d))
             .zip(saved.inverse_rms2.chunks_mut(PIECE_ROWS))
             .zip(saved.a.chunks_mut(PIECE_ROWS * f))
-            .zip(saved.b.chunks_mut(PIECE_ROWS * f))
+            .zip(pieces_mut(saved.b, PIECE_ROWS * f))
             .zip(y.chunks_mut(PIECE_ROWS * d));
         pool.for_each(rows, |((((((x, attended), middle), inverse_rms), a), b), y)| {
             middle.copy_from_slice(x);
@@ -85,7 +103,7 @@ struct Forward<'a> {
 
 impl Forward<'_> {
     /// Computes queries, keys and values of some rows.
-    fn project(&self, first_row: usize, x: &[f32], inverse_rms: &mut [f32], outputs: [(Panels<'_>, &mut [f32]); 3]) {
+    fn project(&self, x: &[f32], inverse_rms: &mut [f32], outputs: [(Panels<'_>, &mut [f32]); 3]) {
         let Self { level, sizes, weights } = *self;
         with_rows(x.len(), |y| {
             let (weight, eps) = (weights.ln1, weights.eps);
@@ -96,19 +114,35 @@ impl Forward<'_> {
                 y,
                 inverse_rms,
             });
-            for (number, (panels, output)) in outputs.into_iter().enumerate() {
+            for (panels, output) in outputs {
                 multiply_rows(level, y, sizes.d_model, panels, output, Start::Zero);
-                if let (0 | 1, Some(angles)) = (number, weights.angles) {
-                    level.run(Rotate {
-                        x: output,
-                        angles,
-                        num_heads: sizes.num_heads,
-                        first_row,
-                        is_forward: true,
-                    });
-                }
             }
         });
+    }
+
+    /// Normalizes and rotates queries (number 0) or keys (1) of some rows, where they are.
+    fn position(&self, number: usize, first_row: usize, x: &mut [f32], inverse_rms: &mut [f32], normed: &mut [f32]) {
+        let Self { level, sizes, weights } = *self;
+        let mut x = x;
+        if let Some(norms) = weights.head_norms {
+            level.run(norm::Forward {
+                x,
+                weight: norms[number],
+                eps: weights.eps,
+                y: normed,
+                inverse_rms,
+            });
+            x = normed;
+        }
+        if let Some(angles) = weights.angles {
+            level.run(Rotate {
+                x,
+                angles,
+                num_heads: sizes.num_heads,
+                first_row,
+                is_forward: true,
+            });
+        }
     }
 
     /// Computes the network of some rows, and adds it to them.
@@ -130,8 +164,17 @@ impl Forward<'_> {
                 inverse_rms,
             });
             multiply_rows(level, normed, sizes.d_model, w1, a, Start::Zero);
-            multiply_rows(level, normed, sizes.d_model, w3, b, Start::Zero);
-            level.run(gate::Forward { a, b, out: gated });
+            if sizes.is_gated {
+                multiply_rows(level, normed, sizes.d_model, w3, b, Start::Zero);
+                level.run(gate::Forward { a, b, out: gated });
+            } else {
+                let activation = weights.activation;
+                level.run(gate::Activate {
+                    activation,
+                    a,
+                    out: gated,
+                });
+            }
             y.copy_from_slice(x);
             multiply_rows(level, gated, sizes.d_ff, w2, y, Start::Sum);
         });

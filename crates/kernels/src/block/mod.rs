@@ -1,4 +1,5 @@
-//! A whole block of a Transformer: attention and a SwiGLU network, each behind a norm, each added to the residual stream.
+//! A whole block of a Transformer: attention and a feed-forward network, each behind a norm, each added to the residual
+//! stream. Queries and keys can have norms, and the network a gate, or none.
 //!
 //! The same operations as one by one, but what is computed of some rows stays in the cache until the next operation takes
 //! it, nothing is kept for the backward pass that is cheap to compute again, and threads meet three times in the forward
@@ -7,13 +8,16 @@
 
 mod backward;
 mod forward;
+mod gradients;
 
 use std::cell::Cell;
+use std::iter;
 
 pub use backward::block_backward;
 pub use forward::block;
 
 use crate::attention::Shape;
+pub use crate::gate::Activation;
 use crate::matmul::Precision;
 use crate::rope::Angles;
 
@@ -33,6 +37,10 @@ pub struct Sizes {
     pub d_model: usize,
     /// Inner channels of the feed-forward network.
     pub d_ff: usize,
+    /// Whether the network has a gate, which is a matrix more.
+    pub is_gated: bool,
+    /// Whether each head's queries and keys are normalized.
+    pub norms_heads: bool,
 }
 
 impl Sizes {
@@ -53,7 +61,27 @@ impl Sizes {
     /// Returns how many numbers a forward pass keeps for the backward pass.
     #[must_use]
     pub fn saved_len(&self) -> usize {
-        self.num_rows() * (2 + self.num_heads + 5 * self.d_model + 2 * self.d_ff)
+        self.num_rows() * (2 + self.num_heads + 5 * self.d_model + self.d_ff)
+            + self.gate_len()
+            + 2 * self.head_norms_len()
+    }
+
+    /// Returns how many inputs of the gate there are.
+    fn gate_len(&self) -> usize {
+        if self.is_gated {
+            self.num_rows() * self.d_ff
+        } else {
+            0
+        }
+    }
+
+    /// Returns how many queries or keys are normalized.
+    fn head_norms_len(&self) -> usize {
+        if self.norms_heads {
+            self.num_rows() * self.num_heads
+        } else {
+            0
+        }
     }
 
     fn check(&self, weights: &Weights<'_>, activations: &[&[f32]], saved_len: usize) {
@@ -67,11 +95,21 @@ impl Sizes {
             matrices.iter().all(|weight| weight.len() == d * d),
             "matrices of attention"
         );
-        let matrices = [weights.w1, weights.w3, weights.w2];
-        assert!(
-            matrices.iter().all(|weight| weight.len() == d * f),
+        let gate = weights.w3.map_or(0, <[f32]>::len);
+        assert_eq!(
+            [weights.w1.len(), weights.w2.len(), gate],
+            [d * f, d * f, if self.is_gated { d * f } else { 0 }],
             "matrices of a network"
         );
+        assert!(
+            weights.activation == Activation::Silu || !self.is_gated,
+            "a gate is behind SiLU"
+        );
+        assert_eq!(weights.head_norms.is_some(), self.norms_heads, "norms of heads");
+        if let Some(norms) = weights.head_norms {
+            let is_as_wide = |norm: &[f32]| norm.len() == d / self.num_heads;
+            assert!(norms.into_iter().all(is_as_wide), "norms of heads");
+        }
         assert!(
             [weights.ln1, weights.ln2].iter().all(|weight| weight.len() == d),
             "norms"
@@ -101,10 +139,14 @@ pub struct Weights<'a> {
     pub k_proj: &'a [f32],
     pub v_proj: &'a [f32],
     pub output_proj: &'a [f32],
+    /// Of each head's queries and keys.
+    pub head_norms: Option<[&'a [f32]; 2]>,
     pub ln2: &'a [f32],
     pub w1: &'a [f32],
-    pub w3: &'a [f32],
+    pub w3: Option<&'a [f32]>,
     pub w2: &'a [f32],
+    /// What `w1` goes through.
+    pub activation: Activation,
     /// Added to the mean squares of the norms.
     pub eps: f32,
     /// Of the products with matrices.
@@ -122,9 +164,10 @@ pub struct Gradients<'a> {
     pub k_proj: &'a mut [f32],
     pub v_proj: &'a mut [f32],
     pub output_proj: &'a mut [f32],
+    pub head_norms: Option<[&'a mut [f32]; 2]>,
     pub ln2: &'a mut [f32],
     pub w1: &'a mut [f32],
-    pub w3: &'a mut [f32],
+    pub w3: Option<&'a mut [f32]>,
     pub w2: &'a mut [f32],
 }
 
@@ -138,7 +181,21 @@ impl Gradients<'_> {
         fits(self.output_proj, weights.output_proj);
         fits(self.ln2, weights.ln2);
         fits(self.w1, weights.w1);
-        fits(self.w3, weights.w3);
+        assert_eq!(self.w3.is_some(), weights.w3.is_some(), "a gradient of the gate");
+        if let (Some(gradient), Some(weight)) = (&self.w3, weights.w3) {
+            fits(gradient, weight);
+        }
+        assert_eq!(
+            self.head_norms.is_some(),
+            weights.head_norms.is_some(),
+            "gradients of norms"
+        );
+        if let (Some(gradients), Some(weights)) = (&self.head_norms, weights.head_norms) {
+            gradients
+                .iter()
+                .zip(weights)
+                .for_each(|(gradient, weight)| fits(gradient, weight));
+        }
         fits(self.w2, weights.w2);
     }
 }
@@ -148,6 +205,10 @@ struct Saved<S> {
     inverse_rms1: S,
     inverse_rms2: S,
     logsumexp: S,
+    /// Of each head's queries and keys, where these are normalized: else empty.
+    inverse_rms_q: S,
+    inverse_rms_k: S,
+    /// Queries and keys before they are normalized, and not rotated; where they are not normalized, rotated.
     q: S,
     k: S,
     v: S,
@@ -155,6 +216,7 @@ struct Saved<S> {
     /// The residual stream between attention and feed-forward network.
     middle: S,
     a: S,
+    /// Empty where the network has no gate.
     b: S,
 }
 
@@ -167,15 +229,27 @@ impl Sizes {
             inverse_rms1: take(rows),
             inverse_rms2: take(rows),
             logsumexp: take(rows * self.num_heads),
+            inverse_rms_q: take(self.head_norms_len()),
+            inverse_rms_k: take(self.head_norms_len()),
             q: take(wide),
             k: take(wide),
             v: take(wide),
             attended: take(wide),
             middle: take(wide),
             a: take(inner),
-            b: take(inner),
+            b: take(self.gate_len()),
         }
     }
+}
+
+/// Returns some rows after some others, and nothing ever after: of what is empty, too.
+fn pieces(values: &[f32], len: usize) -> impl Iterator<Item = &[f32]> {
+    values.chunks(len).chain(iter::repeat(&[][..]))
+}
+
+/// The same, to be written.
+fn pieces_mut(values: &mut [f32], len: usize) -> impl Iterator<Item = &mut [f32]> {
+    values.chunks_mut(len).chain(iter::repeat_with(|| &mut [][..]))
 }
 
 thread_local! {

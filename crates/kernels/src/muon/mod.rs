@@ -22,6 +22,9 @@ const PIECE_ROWS: usize = 16;
 /// Added to the norm that a direction is divided by.
 const EPS: f64 = 1e-7;
 
+/// Added to the root mean square that a row is divided by.
+const ROW_EPS: f64 = 1e-8;
+
 /// The settings of a step of Muon.
 #[derive(Clone, Copy, Debug)]
 pub struct Muon<'a> {
@@ -33,6 +36,8 @@ pub struct Muon<'a> {
     pub decay: f64,
     /// Whether that is taken off only values that the step moves towards zero.
     pub is_cautious: bool,
+    /// The decay rate of the running averages of rows' mean squares.
+    pub row_beta: f64,
     /// The coefficients (a, b, c) of each iteration.
     pub coefficients: &'a [[f64; 3]],
     /// Of the products.
@@ -48,6 +53,9 @@ pub struct MuonParameter<'a> {
     pub gradient: &'a [f32],
     /// The running average of the gradient.
     pub mean: &'a mut [f32],
+    /// The running average of the mean square of each orthogonalized row, by whose root the row is to be divided. Li et al.
+    /// 2025 (NorMuon), arXiv:2510.05491, algorithm 1.
+    pub row_squares: Option<&'a mut [f32]>,
     /// Its columns.
     pub num_columns: usize,
     /// By which the orthogonalized direction is multiplied before it is taken off the values.
@@ -74,6 +82,13 @@ impl Muon<'_> {
                 parameter.values.is_empty() || parameter.values.len().is_multiple_of(parameter.num_columns),
                 "rows of a matrix"
             );
+            if let Some(squares) = &parameter.row_squares {
+                assert_eq!(
+                    squares.len() * parameter.num_columns,
+                    parameter.values.len(),
+                    "a square of each row"
+                );
+            }
         }
         parameters.retain(|parameter| !parameter.values.is_empty());
         // The longest first: what is left for the end is short.
@@ -95,6 +110,7 @@ impl Muon<'_> {
             values,
             gradient,
             mean,
+            row_squares,
             num_columns,
             step,
         } = parameter;
@@ -130,24 +146,54 @@ impl Muon<'_> {
         let y = &mut memory.y;
         level.run(Scale { factor, values: y });
         iterate(how, coefficients, long, short, memory);
-        for (number, values) in values.chunks_mut(piece).enumerate() {
-            let direction = if is_wide {
-                let rows = &mut memory.rows[..values.len()];
-                let from = &memory.y[number * PIECE_ROWS..];
-                let shape = (num_columns, rows.len() / num_columns);
-                transpose((from, num_rows), shape, (&mut *rows, num_columns));
-                &*rows
-            } else {
-                &memory.y[number * piece..][..values.len()]
-            };
+        let Memory { y, next, .. } = memory;
+        if is_wide {
+            transpose((y, num_rows), (num_columns, num_rows), (next, num_columns));
+        }
+        let direction = if is_wide { &*next } else { &*y };
+        let step = -step as f32;
+        let update = |direction, values, step| {
             level.run(Update {
                 is_cautious: self.is_cautious,
                 decay: self.decay as f32,
-                step: -step as f32,
+                step,
                 direction,
                 values,
             });
+        };
+        match row_squares {
+            None => update(direction, values, step),
+            Some(squares) => {
+                let factors = self.even_out(level, direction, num_columns, squares);
+                let rows = direction
+                    .chunks_exact(num_columns)
+                    .zip(values.chunks_exact_mut(num_columns));
+                for ((direction, values), factor) in rows.zip(factors) {
+                    update(direction, values, step * factor);
+                }
+            }
         }
+    }
+
+    /// Updates the mean squares of rows, and returns what each row is multiplied by: one over the root of its mean square,
+    /// times what restores the norm of the matrix.
+    fn even_out(&self, level: Level, matrix: &[f32], num_columns: usize, squares: &mut [f32]) -> Vec<f32> {
+        let (mut before, mut after) = (0.0, 0.0);
+        let rows = matrix.chunks_exact(num_columns).zip(squares);
+        let factors: Vec<f64> = rows
+            .map(|(values, square)| {
+                let mean = level.run(SumOfSquares { values }) / num_columns as f64;
+                let updated = f64::from(*square) * self.row_beta + mean * (1.0 - self.row_beta);
+                *square = updated as f32;
+                let factor = 1.0 / (updated.sqrt() + ROW_EPS);
+                before += mean;
+                after += mean * factor * factor;
+                factor
+            })
+            .collect();
+        // A matrix of zeros stays one.
+        let restored = if after > 0.0 { (before / after).sqrt() } else { 0.0 };
+        factors.iter().map(|factor| (factor * restored) as f32).collect()
     }
 }
 

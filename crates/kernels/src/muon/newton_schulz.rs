@@ -34,7 +34,8 @@ pub(super) struct Memory {
     pub y: Vec<f32>,
     /// Some rows of one with fewer rows than columns.
     pub rows: Vec<f32>,
-    next: Vec<f32>,
+    /// As long: what an iteration writes to, and anything after the last.
+    pub next: Vec<f32>,
     gram: Vec<f32>,
     square: Vec<f32>,
     polynomial: Vec<f32>,

@@ -19,6 +19,9 @@ from homespun.shapes import Device, HiddenBTD
 Reduction = Literal["mean", "sum"]
 """Of the losses of tokens."""
 
+Activation = Literal["silu", "relu_squared"]
+"""Of inner channels without a gate."""
+
 
 def widen(x: Tensor) -> Tensor:
     """Return `x` in float32 at least: 16-bit formats have too few significant bits to sum many terms."""
@@ -196,28 +199,37 @@ def block(
     k_proj: Float[Tensor, "D D"],
     v_proj: Float[Tensor, "D D"],
     output_proj: Float[Tensor, "D D"],
+    q_norm: Float[Tensor, " K"] | None,
+    k_norm: Float[Tensor, " K"] | None,
     ln2: Float[Tensor, " D"],
     w1: Float[Tensor, "F D"],
-    w3: Float[Tensor, "F D"],
+    w3: Float[Tensor, "F D"] | None,
     w2: Float[Tensor, "D F"],
     cos: Float[Tensor, "T k"] | None,
     sin: Float[Tensor, "T k"] | None,
     num_heads: int,
     eps: float,
+    activation: Activation = "silu",
 ) -> HiddenBTD:
-    """Return the residual stream after a block: attention and a SwiGLU network, each behind a norm.
+    """Return the residual stream after a block: attention and a feed-forward network, each behind a norm.
 
-    Queries and keys are rotated by the angles, where they are given.
+    Each head's queries and keys are normalized with the gains `q_norm` and `k_norm` and rotated by the angles, where
+    these are given. The network has the gate `w3`; without one, inner channels go through `activation`.
     """
     normed_BTD = rms_norm(x_BTD, ln1, eps)
     q_BHTK, k_BHTK, v_BHTK = (
         linear(normed_BTD, weight).unflatten(-1, (num_heads, -1)).transpose(1, 2) for weight in (q_proj, k_proj, v_proj)
     )
+    if q_norm is not None and k_norm is not None:
+        q_BHTK, k_BHTK = rms_norm(q_BHTK, q_norm, eps), rms_norm(k_BHTK, k_norm, eps)
     if cos is not None and sin is not None:
         q_BHTK, k_BHTK = rotate_pairs(q_BHTK, cos, sin), rotate_pairs(k_BHTK, cos, sin)
     x_BTD = x_BTD + linear(causal_attention(q_BHTK, k_BHTK, v_BHTK).transpose(1, 2).flatten(2), output_proj)
     normed_BTD = rms_norm(x_BTD, ln2, eps)
-    return x_BTD + linear(silu_gate(linear(normed_BTD, w1), linear(normed_BTD, w3)), w2)
+    inner_BTF = linear(normed_BTD, w1)
+    if w3 is not None:
+        return x_BTD + linear(silu_gate(inner_BTF, linear(normed_BTD, w3)), w2)
+    return x_BTD + linear(relu_squared(inner_BTF) if activation == "relu_squared" else silu(inner_BTF), w2)
 
 
 def perplexity(losses: Float[Tensor, "*B"]) -> Float[Tensor, ""]:

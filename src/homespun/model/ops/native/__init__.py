@@ -7,6 +7,7 @@ does.
 
 from homespun.model.ops.native.attention import causal_attention as causal_attention
 from homespun.model.ops.native.block import block as block
+from homespun.model.ops.native.elementwise import relu_squared as relu_squared
 from homespun.model.ops.native.elementwise import rms_norm as rms_norm
 from homespun.model.ops.native.elementwise import rotate_pairs as rotate_pairs
 from homespun.model.ops.native.elementwise import silu as silu

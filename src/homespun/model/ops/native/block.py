@@ -1,5 +1,6 @@
 """A whole block in one call each way: what is computed of some rows stays in the cache for the next operation."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch.autograd.function import once_differentiable
 from homespun import _native
 from homespun.kernels import as_array, empty, empty_like, kernels, uses_bfloat16
 from homespun.model.ops.gradients import gradient_sum
+from homespun.model.ops.reference import Activation
 from homespun.shapes import HiddenBTD
 
 
@@ -19,18 +21,21 @@ def block(
     k_proj: Tensor,
     v_proj: Tensor,
     output_proj: Tensor,
+    q_norm: Tensor | None,
+    k_norm: Tensor | None,
     ln2: Tensor,
     w1: Tensor,
-    w3: Tensor,
+    w3: Tensor | None,
     w2: Tensor,
     cos: Tensor | None,
     sin: Tensor | None,
     num_heads: int,
     eps: float,
+    activation: Activation = "silu",
 ) -> HiddenBTD:
-    """Return the residual stream after a block with norms before attention and SwiGLU."""
-    parameters = (ln1, q_proj, k_proj, v_proj, output_proj, ln2, w1, w3, w2)
-    return _Block.apply(x_BTD, cos, sin, num_heads, eps, *parameters)
+    """Return the residual stream after a block with norms before attention and feed-forward network."""
+    parameters = (ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2)
+    return _Block.apply(x_BTD, cos, sin, num_heads, eps, activation, *parameters)
 
 
 class _Block(torch.autograd.Function):
@@ -42,17 +47,17 @@ class _Block(torch.autograd.Function):
         sin: Tensor | None,
         num_heads: int,
         eps: float,
-        *parameters: Tensor,
+        activation: Activation,
+        *parameters: Tensor | None,
     ) -> Tensor:
-        ctx.sums = [gradient_sum(parameter, "block") for parameter in parameters]
+        ctx.sums = [None if parameter is None else gradient_sum(parameter, "block") for parameter in parameters]
         x_BTD = x_BTD.contiguous()
-        parameters = tuple(parameter.contiguous() for parameter in parameters)
-        ctx.settings = (_angles(cos, sin), num_heads, eps, uses_bfloat16())
-        x = as_array(x_BTD)
-        saved = empty(_native.Kernels.block_saved_len(x, len(parameters[6]), num_heads))
+        parameters = tuple(None if parameter is None else parameter.contiguous() for parameter in parameters)
+        ctx.settings = (_angles(cos, sin), num_heads, eps, activation, uses_bfloat16())
+        x, arrays = as_array(x_BTD), _arrays(parameters)
+        saved = empty(_native.Kernels.block_saved_len(x, arrays, num_heads))
         y_BTD = empty_like(x_BTD)
-        arrays = [as_array(parameter) for parameter in parameters]
-        kernels().block(arrays, *ctx.settings, x, as_array(saved), as_array(y_BTD))
+        kernels().block(arrays, ctx.settings, x, as_array(saved), as_array(y_BTD))
         ctx.save_for_backward(x_BTD, saved, *parameters)
         return y_BTD
 
@@ -63,24 +68,26 @@ class _Block(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         x_BTD, saved, *parameters = ctx.saved_tensors
         pairs = zip(parameters, ctx.sums, strict=True)
-        gradients = [torch.zeros_like(parameter) if sums is None else sums for parameter, sums in pairs]
-        angles, num_heads, eps, bfloat16 = ctx.settings
+        gradients = [
+            torch.zeros_like(parameter) if parameter is not None and sums is None else sums for parameter, sums in pairs
+        ]
         dx_BTD = empty_like(x_BTD)
         kernels().block_backward(
-            [as_array(parameter) for parameter in parameters],
-            angles,
-            num_heads,
-            eps,
-            bfloat16,
+            _arrays(parameters),
+            ctx.settings,
             as_array(x_BTD),
             as_array(saved),
             as_array(grad_BTD.contiguous()),
-            [as_array(gradient) for gradient in gradients],
+            _arrays(gradients),
             as_array(dx_BTD),
         )
         pairs = zip(gradients, ctx.sums, strict=True)
         returned = (gradient if sums is None else None for gradient, sums in pairs)
-        return dx_BTD, None, None, None, None, *returned
+        return dx_BTD, None, None, None, None, None, *returned
+
+
+def _arrays(tensors: Iterable[Tensor | None]) -> list[Any]:
+    return [None if x is None else as_array(x) for x in tensors]
 
 
 def _angles(cos: Tensor | None, sin: Tensor | None) -> tuple[Any, Any] | None:

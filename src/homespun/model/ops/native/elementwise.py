@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from homespun.kernels import as_array, empty, empty_like, kernels
 from homespun.model.ops import eager
 from homespun.model.ops.gradients import gradient_sum
+from homespun.model.ops.reference import Activation
 
 
 def rms_norm(x: Float[Tensor, "... D"], weight: Float[Tensor, " D"], eps: float) -> Float[Tensor, "... D"]:
@@ -23,7 +24,12 @@ def rms_norm(x: Float[Tensor, "... D"], weight: Float[Tensor, " D"], eps: float)
 def silu(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Return x * sigmoid(x)."""
     # torch's own has other bits at the end of a tensor, so that they depend on its size.
-    return _SiLUGate.apply(x, torch.ones_like(x))
+    return _Activation.apply("silu", x)
+
+
+def relu_squared(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Return max(x, 0)^2."""
+    return _Activation.apply("relu_squared", x)
 
 
 def silu_gate(a: Float[Tensor, "*B F"], b: Float[Tensor, "*B F"]) -> Float[Tensor, "*B F"]:
@@ -81,6 +87,27 @@ class _SiLUGate(torch.autograd.Function):
         da, db = empty_like(a), empty_like(b)
         kernels().silu_gate_backward(*map(as_array, (grad.contiguous(), a, b, da, db)))
         return da, db
+
+
+class _Activation(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, name: Activation, x: Tensor) -> Tensor:
+        x = x.contiguous()
+        out = empty_like(x)
+        kernels().activate(name, as_array(x), as_array(out))
+        ctx.name = name
+        ctx.save_for_backward(x)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] # the decorator hides its parameters
+        ctx: Any, grad: Tensor
+    ) -> tuple[None, Tensor]:
+        (x,) = ctx.saved_tensors
+        dx = empty_like(x)
+        kernels().activate_backward(ctx.name, as_array(grad.contiguous()), as_array(x), as_array(dx))
+        return None, dx
 
 
 class _RotatePairs(torch.autograd.Function):

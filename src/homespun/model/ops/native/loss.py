@@ -23,13 +23,17 @@ def linear_cross_entropy(
     weight_VD: Float[Tensor, "V D"],
     targets_N: Int[Tensor, " N"],
     reduction: Reduction = "mean",
+    *,
+    softcap: float | None = None,
 ) -> Float[Tensor, ""]:
     """Return the cross-entropy of the logits `hidden @ weight.T`, in nats; a sum in float64.
+
+    With `softcap` the logits are c tanh(logits / c).
 
     Gradients are computed along with the loss and only scaled in the backward pass, unless gradients are off. Where a
     batch's gradients are summed in place (`GradientSums`), the weight's is added with the loss, whose own must be 1.
     """
-    return _LinearCrossEntropy.apply(hidden_ND, weight_VD, targets_N, reduction, torch.is_grad_enabled())
+    return _LinearCrossEntropy.apply(hidden_ND, weight_VD, targets_N, reduction, softcap, torch.is_grad_enabled())
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -40,6 +44,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         weight_VD: Tensor,
         targets_N: Tensor,
         reduction: Reduction,
+        softcap: float | None,
         with_gradients: bool,
     ) -> Tensor:
         ctx.sum = gradient_sum(weight_VD, "linear_cross_entropy") if with_gradients else None
@@ -51,10 +56,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
             scale = 1.0 if reduction == "sum" else 1 / len(targets_N)
             dhidden_ND = empty_like(hidden_ND)
             dweight_VD = torch.zeros_like(weight_VD) if ctx.sum is None else ctx.sum
-            kernels().head_loss(*inputs, scale, as_array(dhidden_ND), as_array(dweight_VD), uses_bfloat16())
+            gradients = (as_array(dhidden_ND), as_array(dweight_VD))
+            kernels().head_loss(*inputs, scale, *gradients, uses_bfloat16(), softcap)
             ctx.save_for_backward(dhidden_ND, *(() if ctx.sum is not None else (dweight_VD,)))
         else:
-            kernels().head_loss(*inputs, 0.0, None, None, uses_bfloat16())
+            kernels().head_loss(*inputs, 0.0, None, None, uses_bfloat16(), softcap)
         total = (losses_N.double() * _UNITS).round_().sum() / _UNITS
         return total if reduction == "sum" else (total / len(targets_N)).float()
 
@@ -68,4 +74,4 @@ class _LinearCrossEntropy(torch.autograd.Function):
         if factor != 1.0:
             assert ctx.sum is None, "gradients that are summed in place are those of the loss itself"
             dhidden_ND, *dweight_VD = dhidden_ND * factor, *(gradient * factor for gradient in dweight_VD)
-        return dhidden_ND, *(dweight_VD or [None]), None, None, None
+        return dhidden_ND, *(dweight_VD or [None]), None, None, None, None

@@ -3,14 +3,16 @@
 //!
 //! Logits lie by vocabulary entry, so that what is done to each token is done to the places of a vector.
 
+mod numbers;
+
 use std::cell::Cell;
 
 use crate::huge::at_least;
-use crate::level::{Level, Work};
+use crate::level::Level;
 use crate::matmul::{multiply_rows, pack_shared, packed_len, Matrix, Panels, Precision, Product, Start};
 use crate::pool::Pool;
-use crate::rows;
-use crate::vector::{Vector, MAX_TILE_ROWS};
+use crate::vector::MAX_TILE_ROWS;
+use numbers::{Add, CappedGradients, Exponentials, Greatest, Scale, SoftCap, SumExponentials};
 
 /// Tokens whose logits are computed at a time.
 const BLOCK: usize = 256;
@@ -50,8 +52,17 @@ pub struct Gradients<'a> {
     pub scale: f32,
 }
 
-/// Computes each token's cross-entropy, in nats, of the logits `weight hidden`, and the gradients where they are asked for,
-/// in products of a precision.
+/// How a loss is computed.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Of the products.
+    pub precision: Precision,
+    /// The bound c of the logits, which become c tanh(logit / c).
+    pub soft_cap: Option<f32>,
+}
+
+/// Computes each token's cross-entropy, in nats, of the logits `weight hidden`, and the gradients where they are asked
+/// for.
 ///
 /// `hidden` is a row a token, `weight` a row a vocabulary entry.
 ///
@@ -59,7 +70,7 @@ pub struct Gradients<'a> {
 /// If the lengths do not fit, or a target is no entry of the vocabulary.
 pub fn cross_entropy(
     pool: &Pool,
-    precision: Precision,
+    settings: Settings,
     hidden: &[f32],
     weight: &[f32],
     targets: &[i64],
@@ -79,7 +90,7 @@ pub fn cross_entropy(
         targets.iter().all(|target| (0..num_entries as i64).contains(target)),
         "targets of the vocabulary"
     );
-    let level = Level::current();
+    let (level, Settings { precision, soft_cap }) = (Level::current(), settings);
     let mut buffers = BUFFERS.take();
     let with_gradients = gradients.is_some();
     let w = Matrix::by_rows(weight, num_entries, width);
@@ -101,14 +112,15 @@ pub fn cross_entropy(
         let [columns, hidden] = pack_shared(pool, precision, level, both, at_least(&mut buffers.hidden, len));
         let logits = at_least(&mut buffers.logits, num_entries * block.len());
         let targets = &targets[block.clone()];
-        let greatest = compute_logits(pool, level, weight, width, columns, logits, block.len());
-        let sums = exponentials(pool, level, logits, &greatest, targets, &mut losses[block]);
+        let greatest = compute_logits(pool, level, (weight, width), columns, soft_cap, logits, block.len());
+        let sums = exponentials(pool, level, logits, &greatest, soft_cap, targets, &mut losses[block]);
         let (Some(gradients), Some(weight)) = (&mut gradients, weight_panels) else {
             continue;
         };
         let dlogits = LogitGradients {
             level,
             factors: &sums.iter().map(|sum| gradients.scale / sum).collect::<Vec<_>>(),
+            capped: soft_cap.map(|cap| (cap, &greatest[..])),
             targets,
             scale: gradients.scale,
             hidden,
@@ -122,13 +134,13 @@ pub fn cross_entropy(
     BUFFERS.set(buffers);
 }
 
-/// Computes the logits of all entries, and returns the greatest of each token.
+/// Computes the logits of all entries, bounded where there is a bound, and returns the greatest of each token.
 fn compute_logits(
     pool: &Pool,
     level: Level,
-    weight: &[f32],
-    width: usize,
+    (weight, width): (&[f32], usize),
     hidden: Panels<'_>,
+    soft_cap: Option<f32>,
     logits: &mut [f32],
     num_tokens: usize,
 ) -> Vec<f32> {
@@ -138,6 +150,9 @@ fn compute_logits(
         pieces.zip(greatest.chunks_mut(num_tokens)),
         |((logits, weight), greatest)| {
             multiply_rows(level, weight, width, hidden, logits, Start::Zero);
+            if let Some(cap) = soft_cap {
+                level.run(SoftCap { cap, logits });
+            }
             level.run(Greatest { logits, greatest });
         },
     );
@@ -151,12 +166,14 @@ fn compute_logits(
     greatest
 }
 
-/// Replaces logits by their exponentials below each token's greatest, and returns the sum of each token.
+/// Replaces logits by their exponentials below each token's greatest, and returns the sum of each token. Logits with a
+/// bound stay: their gradients need both.
 fn exponentials(
     pool: &Pool,
     level: Level,
     logits: &mut [f32],
     max: &[f32],
+    soft_cap: Option<f32>,
     targets: &[i64],
     losses: &mut [f32],
 ) -> Vec<f32> {
@@ -166,7 +183,10 @@ fn exponentials(
     }
     let mut sums = vec![0.0; logits.len().div_ceil(PIECE * num_tokens) * num_tokens];
     let pieces = logits.chunks_mut(PIECE * num_tokens).zip(sums.chunks_mut(num_tokens));
-    pool.for_each(pieces, |(logits, sums)| level.run(Exponentials { logits, max, sums }));
+    pool.for_each(pieces, |(logits, sums)| match soft_cap {
+        None => level.run(Exponentials { logits, max, sums }),
+        Some(_) => level.run(SumExponentials { logits, max, sums }),
+    });
     let (sum, others) = sums.split_at_mut(num_tokens);
     for other in others.chunks(num_tokens) {
         sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += other);
@@ -191,59 +211,13 @@ fn add_parts(pool: &Pool, level: Level, parts: &[f32], sum: &mut [f32]) {
     });
 }
 
-struct Add<'a> {
-    sum: &'a mut [f32],
-    part: &'a [f32],
-}
-
-impl Work for Add<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector>(self) {
-        rows::update::<V, 1>(self.sum, [self.part], |sum, [part]| sum.add(part));
-    }
-}
-
-struct Greatest<'a> {
-    logits: &'a [f32],
-    greatest: &'a mut [f32],
-}
-
-impl Work for Greatest<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector>(self) {
-        for logits in self.logits.chunks_exact(self.greatest.len()) {
-            rows::update::<V, 1>(self.greatest, [logits], |greatest, [logit]| logit.max(greatest));
-        }
-    }
-}
-
-struct Exponentials<'a> {
-    logits: &'a mut [f32],
-    max: &'a [f32],
-    sums: &'a mut [f32],
-}
-
-impl Work for Exponentials<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector>(self) {
-        for logits in self.logits.chunks_exact_mut(self.sums.len()) {
-            rows::update::<V, 1>(logits, [self.max], |logit, [max]| logit.sub(max).exp());
-            rows::update::<V, 1>(self.sums, [logits], |sum, [value]| sum.add(value));
-        }
-    }
-}
-
 /// The gradients of the logits: (softmax - 1 at the target) * scale.
 struct LogitGradients<'a> {
     level: Level,
     /// By which the exponentials of each token are multiplied.
     factors: &'a [f32],
+    /// The bound of the logits and each token's greatest; where there is a bound, they are logits, else exponentials.
+    capped: Option<(f32, &'a [f32])>,
     targets: &'a [i64],
     scale: f32,
     hidden: Panels<'a>,
@@ -285,32 +259,29 @@ impl LogitGradients<'_> {
         });
     }
 
-    /// Replaces the exponentials of some entries by gradients.
+    /// Replaces the exponentials, or bounded logits, of some entries by gradients.
     fn entries(&self, first: usize, logits: &mut [f32]) {
         let (factors, num_tokens) = (self.factors, self.targets.len());
-        self.level.run(Scale { logits, factors });
         let entries = first..first + logits.len() / num_tokens;
-        for (token, target) in self.targets.iter().enumerate() {
-            if entries.contains(&(*target as usize)) {
-                logits[(*target as usize - first) * num_tokens + token] -= self.scale;
-            }
-        }
-    }
-}
-
-/// Multiplies the numbers of each token by its factor.
-struct Scale<'a> {
-    logits: &'a mut [f32],
-    factors: &'a [f32],
-}
-
-impl Work for Scale<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector>(self) {
-        for logits in self.logits.chunks_exact_mut(self.factors.len()) {
-            rows::update::<V, 1>(logits, [self.factors], |value, [factor]| value.mul(factor));
-        }
+        let chosen = self.targets.iter().map(|target| *target as usize).enumerate();
+        let chosen = chosen.filter(|(_, target)| entries.contains(target));
+        let chosen = chosen.map(|(token, target)| (target - first) * num_tokens + token);
+        let Some((cap, max)) = self.capped else {
+            self.level.run(Scale { logits, factors });
+            chosen.for_each(|place| logits[place] -= self.scale);
+            return;
+        };
+        // d c tanh(x / c) / dx = 1 - tanh(x / c)^2
+        let slope = |place: usize| 1.0 - (logits[place] / cap).powi(2);
+        let of_targets: Vec<(usize, f32)> = chosen.map(|place| (place, self.scale * slope(place))).collect();
+        self.level.run(CappedGradients {
+            cap,
+            max,
+            factors,
+            logits,
+        });
+        of_targets
+            .into_iter()
+            .for_each(|(place, gradient)| logits[place] -= gradient);
     }
 }
