@@ -86,7 +86,24 @@ def test_the_best_of_two_runs_is_named(tmp_path):
     one, two = run_of(tmp_path / "one", None), run_of(tmp_path / "two", None)
     two.metrics.write_text(two.metrics.read_text().replace('"bits_per_byte": 0.5', '"bits_per_byte": 0.45'))
     sentences = conclude([read_run(one.root), read_run(two.root)])
-    assert sentences[0].startswith("two is the best of 2 runs: 0.4500 bits per byte, 0.0500 below one.")
+    assert sentences[0].startswith("two is the best of 2: 0.4500 bits per byte; 0.0500 below one (0.5000).")
+
+
+def test_groups_of_seeds_are_compared_by_their_means(tmp_path):
+    """By hand: means 0.5 and 0.6, ranges that touch no other."""
+    groups = []
+    for name, values in (("a", [0.49, 0.51]), ("b", [0.58, 0.62])):
+        members = []
+        for number, value in enumerate(values):
+            run = run_of(tmp_path / f"{name}{number}", None)
+            run.metrics.write_text(run.metrics.read_text().replace('"bits_per_byte": 0.5', f'"bits_per_byte": {value}'))
+            members.append(read_run(run.root))
+        groups.append((name, members))
+    sentences = conclude([run for _, members in groups for run in members], groups)
+    assert sentences[0] == (
+        "a is the best of 2: 0.5000 bits per byte, the mean of 2 seeds; 0.1000 below b (0.6000, the mean of 2 seeds). "
+        "Their seeds do not overlap: 0.4900 to 0.5100 against 0.5800 to 0.6200."
+    )
 
 
 def test_the_headline_says_what_where_and_when(tmp_path):
@@ -111,3 +128,14 @@ def test_the_headline_says_what_where_and_when(tmp_path):
         "homespun 0.1.0, torch 2.15.0",
     ):  # fmt: skip
         assert said in text, said
+
+
+def test_seeds_alone_have_their_spread_stated(tmp_path):
+    """By hand: 0.4 and 0.6 have mean 0.5 and standard deviation 0.2 / sqrt(2)."""
+    members = []
+    for value in (0.4, 0.6):
+        run = run_of(tmp_path / str(value), None)
+        run.metrics.write_text(run.metrics.read_text().replace('"bits_per_byte": 0.5', f'"bits_per_byte": {value}'))
+        members.append(read_run(run.root))
+    sentences = conclude(members, [("base", members)])
+    assert sentences[0] == "base over 2 seeds: 0.5000 bits per byte, standard deviation 0.14."

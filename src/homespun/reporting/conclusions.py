@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
+from statistics import stdev
 
 import numpy as np
 
 from homespun.reporting.curves import smooth
-from homespun.reporting.figures import compact, count, fixed, grouped, listing, percent
+from homespun.reporting.figures import compact, count, fixed, grouped, listing, percent, significant
+from homespun.reporting.groups import Group
 from homespun.reporting.headline import best_of
 from homespun.reporting.run import ReportedRun
 
@@ -41,14 +43,15 @@ class Trend:
         return (self.before - self.after) / self.before
 
 
-def conclude(runs: Sequence[ReportedRun], *, with_seeds: bool = False) -> list[str]:
+def conclude(runs: Sequence[ReportedRun], groups: Sequence[Group] = ()) -> list[str]:
     """Return the conclusions about `runs`, the most important first.
 
     Args:
         runs: At least one.
-        with_seeds: Whether some differ in nothing but their seed.
+        groups: The same runs by what they have in common but the seed; empty: each is a group of its own.
     """
-    sentences = [*_compare(runs, with_seeds=with_seeds)] if len(runs) > 1 else []
+    groups = groups or [(run.name, [run]) for run in runs]
+    sentences = [*_compare(groups)] if len(runs) > 1 else []
     best = best_of(runs)
     sentences += _judge_entropy(best, alone=len(runs) == 1) if best is not None else []
     judged = [_judge_end, _judge_overfitting, _judge_spikes]
@@ -57,32 +60,52 @@ def conclude(runs: Sequence[ReportedRun], *, with_seeds: bool = False) -> list[s
     return sentences
 
 
-def _compare(runs: Sequence[ReportedRun], *, with_seeds: bool) -> list[str]:
-    scored = [run for run in runs if run.final_validation is not None and isfinite(run.final_validation.loss)]
-    ranked = sorted(scored, key=lambda run: run.final_validation.bits_per_byte if run.final_validation else 0.0)
-    if len(ranked) < 2:
-        return []
-    first, second = (run.final_validation for run in ranked[:2])
-    assert first is not None, "only scored runs are ranked"
-    assert second is not None, "only scored runs are ranked"
-    texts = {(r.final_validation.num_tokens, r.final_validation.num_bytes) for r in ranked if r.final_validation}
-    margin = second.bits_per_byte - first.bits_per_byte
-    sentences = [
-        f"{ranked[0].name} is the best of {count(len(ranked), 'run')}: {fixed(first.bits_per_byte)} bits per byte, "
-        f"{fixed(margin)} below {ranked[1].name}."
-        + ("" if with_seeds else " One seed each does not show whether that is more than chance.")
+def _compare(groups: Sequence[Group]) -> list[str]:
+    """Compare the groups by the mean of their bits per byte."""
+    means = []
+    for name, members in groups:
+        finals = [run.final_validation for run in members if run.final_validation is not None]
+        bits = [final.bits_per_byte for final in finals if isfinite(final.bits_per_byte)]
+        if bits:
+            means.append((float(np.mean(bits)), name, bits))
+    runs = [run for _, members in groups for run in members]
+    sentences = []
+    if len(means) > 1:
+        (best, name, bits), (second, next_name, next_bits) = sorted(means)[:2]
+        several, next_several = (
+            f", the mean of {len(each)} seeds" if len(each) > 1 else "" for each in (bits, next_bits)
+        )
+        sentence = (
+            f"{name} is the best of {len(means)}: {fixed(best)} bits per byte{several}; "
+            f"{fixed(second - best)} below {next_name} ({fixed(second)}{next_several})."
+        )
+        if len(bits) > 1 and len(next_bits) > 1:
+            overlap = "overlap" if max(bits) >= min(next_bits) else "do not overlap"
+            sentence += f" Their seeds {overlap}: {_range(bits)} against {_range(next_bits)}."
+        else:
+            sentence += " One seed does not show whether that is more than chance."
+        sentences.append(sentence)
+    sentences += [
+        f"{name} over {len(bits)} seeds: {fixed(mean)} bits per byte, standard deviation {significant(stdev(bits), 2)}."
+        for mean, name, bits in means
+        if len(means) == 1 and len(bits) > 1
     ]
-    if len({num_bytes for _, num_bytes in texts}) > 1:
+    texts = {(run.final_validation.num_bytes, run.entropy) for run in runs if run.final_validation}
+    if len(texts) > 1:
         sentences.append(
             "The runs were scored on different validation texts, so their figures do not compare directly."
         )
-    tokens = sorted({run.last_tokens for run in ranked})
+    tokens = sorted({run.last_tokens for run in runs})
     if len(tokens) > 1:
         sentences.append(
             f"The runs saw different numbers of tokens, from {grouped(tokens[0])} to {grouped(tokens[-1])}; compare "
             "their curves at equal tokens, or over time for equal cost."
         )
     return sentences
+
+
+def _range(values: Sequence[float]) -> str:
+    return f"{fixed(min(values))} to {fixed(max(values))}"
 
 
 def _judge_entropy(best: ReportedRun, *, alone: bool) -> list[str]:

@@ -37,17 +37,17 @@ def _render_forest(sweep: Sweep, budget: Budget, compared: Sequence[Comparison])
     noise = sweep.noise_floor if _has(sweep.noise_floor) else None
     better = "\u2190 better" if sweep.lower_is_better else "better \u2192"
     head = tag(
-        "tr", tag("th", "variant", scope="col"), tag("th", "pairs", scope="col"),
+        "tr", tag("th", "variant", scope="col"),
         tag("th", "difference ", tag("span", better, class_="soft"), scope="col", class_="picture"),
-        tag("th", "mean", scope="col"), tag("th", "95 % interval", scope="col"),
-        tag("th", "smallest visible", scope="col"), tag("th", "verdict", scope="col", class_="word"),
+        tag("th", "verdict", scope="col", class_="word"), tag("th", "mean", scope="col"),
+        tag("th", "95 % interval", scope="col"), tag("th", "smallest visible", scope="col"),
+        tag("th", "pairs", scope="col"),
     )  # fmt: skip
     caption = f"{_measure(sweep).capitalize()} against {sweep.baseline}, paired by seed, at {BUDGETS[budget]}"
     body = [_render_row(row, x, noise) for row in rows]
     table = tag(
         "table", tag("caption", caption), tag("thead", head), tag("tbody", *body),
-        tag("tfoot", tag("tr", tag("td", colspan=2), tag("td", _draw_axis(x, noise), class_="picture"),
-                         tag("td", colspan=4))),
+        tag("tfoot", tag("tr", tag("td"), tag("td", _draw_axis(x, noise), class_="picture"), tag("td", colspan=5))),
         class_="forest",
     )  # fmt: skip
     return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
@@ -59,11 +59,11 @@ def _render_row(row: Comparison, x: Scale, noise: float | None) -> Markup:
     diverged = f", {row.num_diverged} diverged" if row.num_diverged else ""
     css = {"better": "good", "worse": "bad"}.get(row.verdict, "even")
     return tag(
-        "tr", tag("th", row.variant, scope="row"), tag("td", f"{row.num_pairs}{diverged}"),
-        tag("td", _draw_row(row, x, noise, css), class_="picture"),
+        "tr", tag("th", row.variant, scope="row"), tag("td", _draw_row(row, x, noise, css), class_="picture"),
+        tag("td", tag("span", row.verdict, class_=f"verdict {css}"), class_="word"),
         tag("td", signed(row.difference) if row.difference is not None else "\u2013"), tag("td", interval),
         tag("td", significant(row.smallest_visible, 2) if row.smallest_visible is not None else "\u2013"),
-        tag("td", tag("span", row.verdict, class_=f"verdict {css}"), class_="word"),
+        tag("td", f"{row.num_pairs}{diverged}"),
     )  # fmt: skip
 
 

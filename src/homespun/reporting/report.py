@@ -61,7 +61,7 @@ def render_report(runs: Sequence[ReportedRun]) -> str:
     corpora = listing(sorted({corpus_of(run) for run in runs})[:_MAX_NAMED])
     title = listing(names) if len(names) <= _MAX_NAMED else f"{len(runs)} runs on {corpora}"
     sections = [
-        ("conclusions", "What the figures say", render_conclusions(conclude(runs, with_seeds=len(groups) < len(runs)))),
+        ("conclusions", "What the figures say", render_conclusions(conclude(runs, groups))),
         ("curves", "Curves", render_curves(curves)),
         ("table", "Figures", render_runs(runs, [color_of[id(run)] for run in runs])),
         ("differences", "What differs between the recipes", render_differences(runs)),

@@ -10,7 +10,7 @@ from homespun.samples import TextSample
 
 _SHADES = (0.25, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0)
 """Bits from which on a token has the next shade; below the first it has none."""
-_LEGEND = ("under 0.25", "0.5", "1", "2", "4", "6", "8 bits or more")
+_LEGEND = ("under 0.25", "0.25", "0.5", "1", "2", "4", "6", "8 bits or more")
 _MAX_STEPS = 12
 _MAX_TOKENS = 4000
 """Of one run's samples; the older ones are left in their files."""
@@ -91,7 +91,10 @@ def _merged(tokens: Sequence[str], nats: Sequence[float]) -> Iterator[tuple[str,
 
 def _token(text: str, bits: float) -> Markup:
     shade = sum(bits >= least for least in _SHADES) if isfinite(bits) else len(_SHADES)
-    return tag("span", text, class_=f"t s{min(shade, 7)}", title=f"{significant(bits, 3)} bits")
+    # The space before a word stays outside: at the end of a line it would be a colored stroke.
+    word = text.lstrip(" ")
+    space = text[: len(text) - len(word)] if word else ""
+    return join(space, tag("span", text[len(space) :], class_=f"t s{shade}", title=f"{significant(bits, 3)} bits"))
 
 
 def _num_tokens(sample: ReportedSample) -> int:
