@@ -19,6 +19,7 @@ from homespun.optim import (
     MuonOptim,
     OptimConfig,
     SGDOptim,
+    WeightAverage,
 )
 from homespun.optim.config import SETTINGS
 from refusals import refuses
@@ -70,6 +71,27 @@ def test_bad_schedule_settings(schedule, values, facts):
         schedule(**values)
 
 
+@pytest.mark.parametrize(
+    ("values", "facts"),
+    [
+        ({"fraction": 0.0}, ("optim.average.fraction", 0.0)),
+        ({"fraction": 1.5}, ("optim.average.fraction", 1.5)),
+        ({"decay": 1.0}, ("optim.average.decay", 1.0)),
+    ],
+)
+def test_bad_averages(values, facts):
+    with refuses(ConfigError, *facts):
+        WeightAverage(kind="ema", **values)
+
+
+def test_a_run_can_grow_until_weights_are_averaged():
+    """Derived by hand: the last fifth of 10 steps begins after 8; a constant rate alone sets no limit."""
+    assert AdamWOptim(schedule=Constant()).num_extendable_steps(10) == 10
+    averaged = AdamWOptim(schedule=Constant(), average=WeightAverage(kind="uniform", fraction=0.2))
+    assert averaged.num_extendable_steps(10) == 8
+    assert WeightAverage(fraction=0.01).first_step(10) == 9
+
+
 def test_infinite_max_grad_norm_disables_clipping():
     assert AdamWOptim(max_grad_norm=inf).max_grad_norm == inf
 
@@ -97,6 +119,8 @@ def test_costs_are_summed_over_the_groups():
     assert SGDOptim().update_cost(shapes) == (0, 2 * 29)
     rows = MuonOptim(normalize_rows=True, newton_schulz_steps=1).update_cost(shapes)
     assert rows == (6 + 2 + 2 * 20 + 2 * 3, 15 * 6 + 64 + 14 * 23), "a number for each of 2 rows"
+    averaged = AdamWOptim(average=WeightAverage(kind="ema"))
+    assert averaged.update_cost(shapes) == (3 * 29, 17 * 29)
     assert AdamWOptim(cautious_decay=True).update_cost(shapes).flops == 17 * 29
     assert MuonOptim(cautious_decay=True, newton_schulz_steps=1).update_cost(shapes).flops == 15 * 6 + 64 + 14 * 23
 

@@ -15,14 +15,14 @@ from homespun.errors import TrainingError
 from homespun.kernels import MIN_REUSED
 from homespun.model.config import ModelConfig
 from homespun.model.transformer import TrainingLoss, TransformerLM
-from homespun.optim import AdamWOptim, Constant, GroupRule, MuonOptim, SGDConfig, build_optimizer
+from homespun.optim import AdamWOptim, Constant, GroupRule, MuonOptim, SGDConfig, WeightAverage, build_optimizer
 from homespun.training.engine import Engine
 from refusals import refuses
 
 CONFIG = ModelConfig(vocab_size=13, context_length=6, d_model=16, num_layers=2, num_heads=2, d_ff=24)
 
 
-def make(micro_batch=6, max_grad_norm=1.0, optim=None, schedule=None, config=CONFIG):
+def make(micro_batch=6, max_grad_norm=1.0, optim=None, schedule=None, config=CONFIG, **settings):
     torch.manual_seed(0)
     model = TransformerLM(config)
     return Engine(
@@ -35,6 +35,7 @@ def make(micro_batch=6, max_grad_norm=1.0, optim=None, schedule=None, config=CON
         max_grad_norm=max_grad_norm,
         device="cpu",
         precision="float32",
+        **settings,
     )
 
 
@@ -53,6 +54,19 @@ def test_micro_batches_change_nothing_but_rounding(micro_batch):
     for ours, theirs in zip(split.model.parameters(), whole.model.parameters(), strict=True):
         # Adam's first step is lr * sign(gradient): gradients that vanish may take either sign.
         assert (ours - theirs).abs().mean() < 1e-5
+
+
+def test_the_last_step_leaves_the_average():
+    """Oracle: the mean of a second engine's weights after each of the last 4 of 10 steps; float32's rounding."""
+    average = WeightAverage(kind="uniform", fraction=0.4)
+    averaging, plain = make(optim=AdamWOptim(lr=1e-2, average=average), average=average), make()
+    late = []
+    for step in range(10):
+        averaging.step(step, *batch())
+        plain.step(step, *batch())
+        late.append([p.detach().double() for p in plain.model.parameters()])
+    for ours, *weights in zip(averaging.model.parameters(), *late[6:], strict=True):
+        torch.testing.assert_close(ours.double(), sum(weights) / 4, rtol=0, atol=1e-6)
 
 
 def test_step_is_loss_backward_clip_update():

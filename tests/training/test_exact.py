@@ -13,7 +13,7 @@ from homespun.corpus.config import SourceConfig
 from homespun.data.config import DataConfig
 from homespun.model.config import ModelConfig
 from homespun.model.ops import use_backends
-from homespun.optim import AdamWOptim, Constant, Cosine, GroupRule, MuonOptim, SGDConfig, SGDOptim
+from homespun.optim import AdamWOptim, Constant, Cosine, GroupRule, MuonOptim, SGDConfig, SGDOptim, WeightAverage
 from homespun.recipe.config import ExecutionConfig, RunConfig, TrainingConfig
 from homespun.runs.device import compute_threads
 from homespun.tokenizer.config import TokenizerConfig
@@ -48,6 +48,7 @@ OPTIMIZERS = {
     "adamw": AdamWOptim(schedule=Constant(), lr=1e-2),
     "muon": MuonOptim(schedule=Constant(), lr=1e-2),
     "cautious": AdamWOptim(schedule=Cosine(), lr=1e-2, cautious_decay=True, decay_follows_schedule=True),
+    "average": AdamWOptim(schedule=Constant(), lr=1e-2, average=WeightAverage(kind="ema", fraction=1.0)),
     "normuon": MuonOptim(schedule=Constant(), lr=1e-2, polar_express=True, normalize_rows=True, scale="jordan"),
     "cautious_muon": MuonOptim(schedule=Cosine(), lr=1e-2, cautious_decay=True, decay_follows_schedule=True),
     "sgd": SGDOptim(schedule=Constant(), lr=1e-1),

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from homespun.checkpoint.model_tensors import plain_name
 from homespun.errors import CheckpointError, ConfigError
-from homespun.optim.optimizer import GroupedOptimizer, check_group, update_rule
+from homespun.optim.optimizer import GroupedOptimizer, check_group, initial_state
 
 _ANOTHER = "delete it and use the checkpoint before it"
 _REBUILD = "build it by the recipe that the checkpoint was trained with"
@@ -97,16 +97,16 @@ def optimizer_state_dict(
         state[name][key] = tensor.clone()
     param_groups = _restore_groups(optimizer.state_dict()["param_groups"], saved.groups, where)
     for own_group, saved_group, names in zip(optimizer.param_groups, param_groups, own_groups, strict=True):
-        initial_state = None
+        own_state = None
         if isinstance(optimizer, GroupedOptimizer):
-            initial_state = partial(update_rule(own_group["kind"]).initial_state, group=own_group)
+            own_state = partial(initial_state, group=own_group)
             try:
                 check_group(saved_group)
             except ConfigError as error:
                 raise CheckpointError(f"{where}: its optimizer's settings cannot be: {error}; {_ANOTHER}") from error
         members = zip(names, own_group["params"], strict=True)
         with_state = {name: (parameter, state[name]) for name, parameter in members if state[name]}
-        _check_state(with_state, initial_state, where)
+        _check_state(with_state, own_state, where)
     return {
         "state": {index: values for index, values in enumerate(state.values()) if values},
         "param_groups": param_groups,
@@ -129,17 +129,17 @@ def load_optimizer(optimizer: Optimizer, state_dict: dict[str, Any]) -> None:
 
 def _check_state(
     members: Mapping[str, tuple[Tensor, Mapping[str, Any]]],
-    initial_state: Callable[[Tensor], dict[str, Tensor]] | None,
+    own_state: Callable[[Tensor], dict[str, Tensor]] | None,
     where: str,
 ) -> None:
     """Refuse state on which the optimizer would fail in its next step, or would give wrong results silently.
 
-    Our own rules state what a parameter's state is. Of a foreign optimizer (`initial_state` None) it is only known that
+    Our own rules state what a parameter's state is. Of a foreign optimizer (`own_state` None) it is only known that
     all parameters of a group have state with the same keys and types, here those of the first.
     """
     for name, (parameter, values) in members.items():
-        if initial_state is not None:
-            model = initial_state(torch.empty_like(parameter, device="meta"))
+        if own_state is not None:
+            model = own_state(torch.empty_like(parameter, device="meta"))
             expected, found = _exact_kinds(model), _exact_kinds(values)
         else:
             first, model = next(iter(members.values()))

@@ -8,6 +8,7 @@ from homespun.optim.config import MuonOptim as MuonOptim
 from homespun.optim.config import OptimConfig as OptimConfig
 from homespun.optim.config import SGDConfig as SGDConfig
 from homespun.optim.config import SGDOptim as SGDOptim
+from homespun.optim.config import WeightAverage as WeightAverage
 from homespun.optim.muon import Muon as Muon
 from homespun.optim.optimizer import GroupedOptimizer as GroupedOptimizer
 from homespun.optim.optimizer import build_optimizer as build_optimizer

@@ -15,6 +15,7 @@ from homespun.errors import ConfigError
 from homespun.optim.schedule import Cosine, Schedule
 
 MuonScale = Literal["adamw", "jordan"]
+AverageKind = Literal["none", "ema", "uniform"]
 
 _MAX_LR = 1e6
 """No run survives a larger one; 1 / (1 - beta) of it still has to fit float32."""
@@ -195,6 +196,30 @@ class GroupRule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WeightAverage:
+    """The mean of late weights, which a run ends with in place of the weights of its last step."""
+
+    kind: AverageKind = "none"
+    """No average, an exponential one of the weights after each step, or one in which all steps count alike."""
+
+    fraction: float = 0.2
+    """The last part of the run whose weights are averaged, as a fraction of its steps; greater than 0."""
+
+    decay: float = 0.99
+    """What the average keeps of itself in a step, with "ema"; 1 / (1 - decay) steps count."""
+
+    def __post_init__(self) -> None:
+        check_choice("optim.average.kind", self.kind, get_args(AverageKind))
+        check_positive("optim.average.fraction", self.fraction)
+        check_fraction("optim.average.fraction", self.fraction)
+        check_fraction("optim.average.decay", self.decay, below_one=True)
+
+    def first_step(self, num_steps: int) -> int:
+        """Return the first of a run's steps, from 0, after which weights are averaged: of one step at least."""
+        return num_steps - max(1, round(self.fraction * num_steps))
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Section(_Settings):
     """What the `optim` section has in addition to the settings of the main optimizer."""
 
@@ -206,6 +231,9 @@ class _Section(_Settings):
 
     schedule: Schedule = field(default_factory=Cosine)
     """The learning rate over the run: one factor for all peak learning rates."""
+
+    average: WeightAverage = field(default_factory=WeightAverage)
+    """The mean of late weights that the run ends with."""
 
     def __post_init__(self) -> None:
         optimizers = {f"optim.groups[{i}].optimizer.": rule.optimizer for i, rule in enumerate(self.groups)}
@@ -255,7 +283,17 @@ class _Section(_Settings):
     def update_cost(self, shapes: Mapping[str, tuple[int, ...]]) -> UpdateCost:
         """Return what all updates of a step cost, for parameters as `assign` takes them."""
         costs = [optimizer.cost(shapes[name]) for optimizer, names in self.assign(shapes) for name in names]
-        return UpdateCost(*map(sum, zip(*costs, strict=True)))
+        total = UpdateCost(*map(sum, zip(*costs, strict=True)))
+        if self.average.kind == "none":
+            return total
+        # One more number for each, and its two products and their sum.
+        size = sum(map(prod, shapes.values()))
+        return UpdateCost(state_size=total.state_size + size, flops=total.flops + 3 * size)
+
+    def num_extendable_steps(self, num_steps: int) -> int:
+        """Return how many first steps of a run of `num_steps` are the same in every longer run."""
+        limit = self.schedule.num_extendable_steps(num_steps)
+        return limit if self.average.kind == "none" else min(limit, self.average.first_step(num_steps))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from homespun.config import check_choice
+from homespun.optim import average
 from homespun.optim.config import SETTINGS, OptimConfig
 
 ELEMENTS_AT_ONCE = 2**22
@@ -78,10 +79,16 @@ class GroupedOptimizer(Optimizer):
                 states = [self.state[parameter] for parameter in parameters]
                 for parameter, state in zip(parameters, states, strict=True):
                     if not state:
-                        state.update(rule.initial_state(parameter, group))
+                        state.update(initial_state(parameter, group))
                 gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
                 rule.update(parameters, gradients, states, group, gradient_scale)
         return loss
+
+
+def initial_state(parameter: Tensor, group: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the state of a parameter of `group` before its first step: its rule's, and an average if kept."""
+    state = update_rule(group["kind"]).initial_state(parameter, group)
+    return state | {average.KEY: average.empty_average(parameter)} if group.get("averages") else state
 
 
 def check_group(group: Mapping[str, Any]) -> None:
@@ -127,6 +134,8 @@ def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, An
         members = [trained[name] for name in names]
         settings = {f.name: getattr(optimizer, f.name) for f in fields(SETTINGS[optimizer.kind])}
         settings["peak_lr"] = optimizer.lr
+        if config.average.kind != "none":
+            settings["averages"] = True
         follows_schedule = settings.pop("decay_follows_schedule", False)
         all_alike = settings.pop("decay_all", "weight_decay" not in settings)
         peak = {"peak_weight_decay": settings["weight_decay"]} if follows_schedule else {}

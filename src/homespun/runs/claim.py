@@ -106,7 +106,7 @@ def check_resumable(
 def _check_longer(directory: RunDirectory, recorded: RunConfig, requested: RunConfig, steps_done: int) -> None:
     """Allow another length only if every step taken so far would have had the same learning rate."""
     before, after = recorded.training.num_steps, requested.training.num_steps
-    limit = recorded.optim.schedule.num_extendable_steps(before)
+    limit = recorded.optim.num_extendable_steps(before)
     if after > before and steps_done <= limit:
         return
     reason = (

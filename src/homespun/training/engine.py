@@ -1,7 +1,7 @@
 """Model and optimizer on their device, and one training step: what a distributed trainer would replace."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 
 import numpy as np
@@ -14,7 +14,9 @@ from homespun.errors import TrainingError
 from homespun.kernels import as_array, is_for_kernels, kernels
 from homespun.model.ops.gradients import GradientSums
 from homespun.model.transformer import TrainingLoss, TransformerLM
+from homespun.optim.average import update_averages
 from homespun.optim.clip import clip_factor, gradient_norms
+from homespun.optim.config import WeightAverage
 from homespun.optim.optimizer import GroupedOptimizer, build_optimizer, set_learning_rates
 from homespun.optim.schedule import Schedule
 from homespun.recipe.config import RunConfig
@@ -56,6 +58,8 @@ class Engine:
     max_grad_norm: float
     device: str
     precision: str
+    average: WeightAverage = field(default_factory=WeightAverage)
+    """The mean of late weights, which takes their place after the last step."""
 
     def __post_init__(self) -> None:
         component_of = parameter_components(self.model.config)
@@ -85,12 +89,13 @@ class Engine:
             num_steps=config.training.num_steps,
             micro_batch=config.execution.micro_batch,
             max_grad_norm=config.optim.max_grad_norm,
+            average=config.optim.average,
             device=config.execution.device,
             precision=config.execution.precision,
         )
 
     def step(self, step: int, inputs: Int[np.ndarray, "B T"], targets: Int[np.ndarray, "B T"]) -> StepOutcome:
-        """Update the model once by the gradient of its mean loss over a batch.
+        """Update the model once by the gradient of its mean loss over a batch; in the last step, then take its average.
 
         The gradient is summed over micro-batches, whose size bounds memory. It changes no bit where every operation
         runs on the kernels, and else the result by rounding alone.
@@ -115,6 +120,7 @@ class Engine:
             self._forget_gradients()
             raise TrainingError(message)
         self.optimizer.step(gradient_scale=mean * clip_factor(grad_norm, self.max_grad_norm))
+        update_averages(self.optimizer, self.average, step, self.num_steps)
         self._forget_gradients()
         return outcome
 
