@@ -1,12 +1,15 @@
+import math
 from contextlib import nullcontext
 from types import MappingProxyType
 
 import pytest
 import torch
 
+from homespun.accounting.totals import parameter_shapes
 from homespun.errors import ConfigError
 from homespun.kernels import num_threads
-from homespun.runs.device import autocast, choose_device, choose_precision, compute_threads
+from homespun.recipe.load import load_recipe
+from homespun.runs.device import _least_bytes, autocast, choose_device, choose_precision, compute_threads
 
 
 @pytest.fixture
@@ -69,3 +72,13 @@ def test_threads_are_those_asked_for_and_torchs_come_back(compiles):
     assert (torch.get_num_threads(), num_threads()) == (before, before)
     with compute_threads("cpu", "float32", compiles=compiles) as found:
         assert found == before
+
+
+@pytest.mark.parametrize("value_embeddings", [0, 1, 3])
+def test_the_least_memory_counts_every_block_and_table(value_embeddings):
+    """Oracle: the shapes of the whole model; weights, gradients and AdamW's two moments, each a float32."""
+    flags = ["--model.num_layers=5", f"--model.value_embeddings={value_embeddings}"]
+    config = load_recipe("recipes/demo.yaml", flags)
+    numbers = 4 * sum(math.prod(shape) for shape in parameter_shapes(config.model).values())
+    outputs = 2 * config.execution.micro_batch * config.model.context_length * 5 * config.model.d_model
+    assert _least_bytes(config) == 4 * numbers + outputs + 16 * config.tokens_per_step

@@ -147,13 +147,17 @@ def check_memory(config: RunConfig) -> None:
 
 
 def _least_bytes(config: RunConfig) -> int:
-    def numbers_with(num_layers: int) -> int:
-        shapes = parameter_shapes(replace(config.model, num_layers=num_layers))
+    def numbers_with(num_layers: int, value_embeddings: int) -> int:
+        shapes = parameter_shapes(replace(config.model, num_layers=num_layers, value_embeddings=value_embeddings))
         return 2 * sum(map(prod, shapes.values())) + config.optim.update_cost(shapes).state_size
 
-    # Blocks are alike, so two models of one and two blocks give any depth: listing 10**9 blocks would never end.
-    one, two = numbers_with(1), numbers_with(2)
-    numbers = one + (config.model.num_layers - 1) * (two - one)
+    # Blocks are alike, and so are value embeddings: models of few give any number, as listing 10**9 would never end.
+    num_layers, num_tables = config.model.num_layers, config.model.value_embeddings
+    first = min(num_tables, 1)
+    numbers = numbers_with(1, first)
+    numbers += (num_layers - 1) * (numbers_with(2, first) - numbers)
+    if num_tables > 1:
+        numbers += (num_tables - 1) * (numbers_with(3, 2) - numbers_with(3, 1))
     positions = config.execution.micro_batch * config.model.context_length
     activations = 2 * positions * config.model.num_layers * config.model.d_model
     batch = 2 * _BYTES_PER_ID * config.tokens_per_step
