@@ -40,6 +40,7 @@ COMMANDS = {
     "experiment tokenizers": "training time by phase, longest tokens, compression and throughput on two corpora",
     "experiment corpora": "two corpora before any model: compression, vocabularies, entropy of tokens and pairs",
     "experiment sampling": "temperature and top-p: how often the grammar allows a story, repetition, diversity",
+    "experiment scaling-law": "the law that a sweep's runs follow, its irreducible loss next to the exact entropy",
     "experiment sgd-toy": "ten steps of SGD at four learning rates",
     "sweep": "train the runs of a plan and compare its variants; resumes",
     "speedrun": "train to within 0.03 bits per byte of the storybook's entropy; the fewest minutes win",

@@ -19,9 +19,12 @@ def plot_sampling(result: ExperimentResult, out: Path) -> list[str]:
             drawn.setdefault(cell["top_p"], []).append(cell)
 
     def draw(allowed: "Axes", mistakes: "Axes", diversity: "Axes") -> None:
-        for (top_p, of_p), color, marker in zip(drawn.items(), COLORS, MARKERS, strict=False):
+        for number, (top_p, of_p) in enumerate(drawn.items()):
+            color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
             style: dict[str, Any] = {"color": color, "marker": marker, "markersize": 4, "label": f"top-p {top_p:g}"}
-            at = [cell["temperature"] for cell in of_p]
+            # Side by side, so that no interval hides another.
+            shift = 0.012 * (number - (len(drawn) - 1) / 2)
+            at = [cell["temperature"] + shift for cell in of_p]
             for panel, key in ((allowed, "allowed"), (mistakes, "mistakes_per_choice")):
                 shares = [cell[key] for cell in of_p]
                 below = [max(0.0, share["share"] - share["low"]) for share in shares]

@@ -17,6 +17,7 @@ def make_parser(name: str, description: str) -> CommandParser:
     from homespun.experiments.result import Scale
 
     parser = CommandParser(f"homespun experiment {name}", description)
+    parser.set_defaults(experiment=name)
     parser.add_argument(
         "--scale",
         choices=get_args(Scale),
@@ -47,7 +48,8 @@ def publish(
         packages: Those whose versions count.
     """
     plots = plot(result, options.out)
-    command = " ".join(["homespun experiment", result.name, "--scale", result.scale, *inputs])
+    name = options.experiment
+    command = " ".join(["homespun experiment", name, "--scale", result.scale, *inputs])
     path = result.write(options.out, command=command, plots=plots, packages=packages)
     for sentence in result.conclusions:
         print(sentence)
