@@ -1,0 +1,324 @@
+"""The handbook's measured figures, made from the files that the experiments and the benchmarks wrote.
+
+    python tools/handbook_figures.py            rewrite them in docs/handbook/*.md
+    python tools/handbook_figures.py FILE...    in other pages
+
+Nothing is measured here. In a page, whatever stands between
+
+    <!-- figures: NAME PART [TEXT] -->  and  <!-- end -->
+
+is replaced by PART of `docs/experiments/NAME.json` or `benchmarks/results/NAME.json`: of every experiment its
+`conclusions` and `provenance`, and further parts that depend on its kind (see PARTS). Of experiments on texts, TEXT
+leaves the rows of that text alone.
+"""
+
+import html
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PAGES = ROOT / "docs" / "handbook"
+RESULTS = (ROOT / "docs" / "experiments", ROOT / "benchmarks" / "results")
+_MARKED = re.compile(r"(<!-- figures: ([\w-]+) ([\w-]+)(?: (\w+))? -->\n).*?(<!-- end -->)", re.DOTALL)
+_SOURCES = {"W": "A write-up (one H100)", "M": "Notes", "N": "A notebook", "H": "The course handout"}
+"""What plans call published works by one letter."""
+_UNITS = {"loss": "loss (nats per token)", "bits_per_byte": "bits per byte"}
+_NUM_LONGEST = 5
+
+Result = dict[str, Any]
+
+
+def fill(page: str, results: Iterable[Path] = RESULTS) -> str:
+    """Return a page with the figures between its markers.
+
+    Args:
+        page: Its Markdown.
+        results: The folders of the JSON files.
+
+    Raises:
+        ValueError: a marker names no file or part.
+    """
+
+    def render(found: re.Match[str]) -> str:
+        begin, name, part, corpus, end = found.groups()
+        paths = [path for folder in results if (path := folder / f"{name}.json").exists()]
+        if part not in PARTS or not paths:
+            folders = " or ".join(map(str, results))
+            raise ValueError(f"{begin.strip()}: expected {name}.json in {folders}, and one of {', '.join(PARTS)}")
+        result = json.loads(paths[0].read_text(encoding="utf-8"))
+        if corpus:
+            result["figures"]["training"] = [row for row in result["figures"]["training"] if row["corpus"] == corpus]
+        try:
+            text = PARTS[part](result)
+        except KeyError as error:
+            raise ValueError(f"{begin.strip()}: {paths[0]} has no {error}, which this part shows") from error
+        # Empty lines around it: Markdown takes what follows a comment without one for HTML.
+        return f"{begin}\n{text}\n{end}"
+
+    return _MARKED.sub(render, page)
+
+
+def make_table(heads: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table; the first column is aligned to the left, the others are as they come."""
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, ["---"] * len(heads), *rows))
+
+
+def show_conclusions(result: Result) -> str:
+    """The sentences computed from the figures."""
+    return "".join(f"- {_escape(sentence)}\n" for sentence in result["conclusions"])
+
+
+def show_provenance(result: Result) -> str:
+    """When, where and from what."""
+    machine, versions = result["machine"], result["versions"]
+    used = ", ".join(f"{name} {version}" for name, version in versions.items())
+    sentences = [
+        f"Measured on {result['date']} by `{result['command']}` on {machine['cores']} cores ({machine['cpu']}), {used}."
+    ]
+    if data := [
+        f"{each['name']} {each['tokens']:,} tokens ({each['bytes']:,} bytes)" for each in result.get("data", [])
+    ]:
+        sentences.append(f"Text: {', '.join(data)}.")
+    if "rule" in result:
+        sentences.append(f"Rule, fixed before the first run: {result['rule']}.")
+    return _escape(" ".join(sentences)) + "\n"
+
+
+def show_published(result: Result) -> str:
+    """Published figures next to ours."""
+    rows = [
+        [_escape(row["what"]), row["source"], _number(row["published"]), _number(row["ours"]), _escape(row["note"])]
+        for row in result["published"]
+    ]
+    return make_table(["figure", "source", "published", "here", "can they be compared?"], rows)
+
+
+def show_known(result: Result) -> str:
+    """What others found, and what this scale does not show."""
+    lines = [
+        re.sub(rf"^({'|'.join(_SOURCES)})\b", lambda found: _SOURCES[found[1]], sentence)
+        for sentence in result["known"]
+    ]
+    caveat = f"\n{_escape(result['caveat'])}\n" if result["caveat"] else ""
+    return "".join(f"- {_escape(line)}\n" for line in lines) + caveat
+
+
+def show_comparisons(result: Result) -> str:
+    """Every variant of a sweep against the baseline, a table for each budget."""
+    measure, budgets = result["measure"], dict.fromkeys(run["budget"] for run in result["runs"])
+    unit = _UNITS.get(measure, measure.replace("_", " "))
+    tables = []
+    for budget in budgets:
+        runs = [run for run in result["runs"] if run["budget"] == budget]
+        compared = [each for each in result["comparisons"] if each["budget"] == budget]
+        rows = [_row(result["baseline"], runs, measure, "baseline", "")]
+        rows += [_row(each["variant"], runs, measure, *_difference(each)) for each in compared]
+        heads = ["variant", "runs", unit, "difference (95 % interval)", "verdict", "tokens", "processor seconds"]
+        tables.append(f"Equal {budget}:\n\n{make_table(heads, rows)}")
+    if result["noise_floor"] is not None:
+        noise = f"{_number(result['noise_floor'])} {unit}"
+        tables.append(f"Standard deviation of the baseline over its {len(result['seeds'])} seeds: {noise}.\n")
+    return "\n".join(tables)
+
+
+def _row(variant: str, runs: list[Result], measure: str, difference: str, verdict: str) -> list[str]:
+    """A variant's runs under one budget."""
+    own = [run for run in runs if run["variant"] == variant]
+    finished = [run for run in own if run["status"] == "finished"]
+    diverged = sum(run["status"] == "diverged" for run in own)
+    count = f"{len(finished)}" + (f", {diverged} diverged" if diverged else "")
+    if not finished:
+        return [_escape(variant), count, "", difference, verdict, "", ""]
+    spent = [f"{mean(run[key] for run in finished):,.0f}" for key in ("tokens", "cpu_seconds")]
+    value = f"{mean(run['measures'][measure] for run in finished):.4f}"
+    return [_escape(variant), count, value, difference, verdict, *spent]
+
+
+def _difference(comparison: Result) -> tuple[str, str]:
+    """A paired difference with its interval, and what it shows."""
+    if comparison["difference"] is None:
+        return "", "diverged" if comparison["num_diverged"] else comparison["verdict"]
+    text = f"{comparison['difference']:+.4f}"
+    if comparison["low"] is not None:
+        text += f" ({comparison['low']:+.4f} to {comparison['high']:+.4f})"
+    return text, comparison["verdict"]
+
+
+def show_training(result: Result) -> str:
+    """Time by phase and memory of training tokenizers."""
+    heads = ["text", "bytes", "vocabulary", "pre-tokens (distinct)", "counting", "merging", "command", "memory"]
+    rows = [
+        [
+            row["corpus"],
+            f"{row['train_bytes']:,}",
+            f"{row['vocab_size']:,}",
+            f"{row['pretokens']:,} ({row['distinct_pretokens']:,})",
+            *(f"{_seconds(row[phase]['cpu_seconds'])} ({_seconds(row[phase]['seconds'])})" for phase in _PHASES),
+            f"{_seconds(row['command_cpu_seconds'])} ({_seconds(row['command_seconds'])})",
+            f"{row['peak_memory_bytes'] / 1e6:,.0f} MB",
+        ]
+        for row in result["figures"]["training"]
+    ]
+    return (
+        make_table(heads, rows) + "\nProcessor seconds; in parentheses by the clock, with other work on the machine.\n"
+    )
+
+
+_PHASES = ("counting", "merging")
+
+
+def show_benchmark(result: Result) -> str:
+    """Our time and memory in a benchmark of training."""
+    (row,) = [row for row in result["results"] if row["name"] == "homespun"]
+    return (
+        f"{result['vocab_size']:,} tokens from {result['num_bytes']:,} bytes, {row['extra']['num_merges']:,} merges: "
+        f"{row['median_seconds']:.1f} s and {row['median_peak_memory_bytes'] / 1e6:,.0f} MB (median of "
+        f"{result['repeats']}, {result['num_threads']} threads, {result['date']}).\n"
+    )
+
+
+def show_longest(result: Result) -> str:
+    """The longest tokens of each tokenizer, and its longest word."""
+    rows = []
+    for row in result["figures"]["training"]:
+        *tokens, word = row["longest_tokens"]
+        chosen = tokens[:_NUM_LONGEST] + ([word] if word not in tokens[:_NUM_LONGEST] else [])
+        rows += [
+            [row["corpus"], _code(each["token"]), str(each["bytes"]), each["kind"], f"{each['occurrences']:,}"]
+            for each in chosen
+        ]
+    return make_table(["text", "token", "bytes", "kind", "pre-tokens that hold it"], rows)
+
+
+def show_compression(result: Result) -> str:
+    """Bytes per token of every tokenizer on every text."""
+    rows = [
+        [
+            row["tokenizer"],
+            row["text"],
+            f"{row['ten_documents']:.2f}",
+            "{:.2f} to {:.2f}".format(*row["ten_documents_interval"]),
+            f"{row['all_held_out']:.2f}",
+        ]
+        for row in result["figures"]["compression"]
+    ]
+    return make_table(["tokenizer", "text", "ten documents", "95 % interval", "all held-out text"], rows)
+
+
+def show_throughput(result: Result) -> str:
+    """How fast each tokenizer encodes its own text."""
+    heads = [
+        "tokenizer",
+        "threads",
+        "MB in a processor second",
+        "again",
+        "MB/s by the clock",
+        "the Pile, processor hours",
+    ]
+    rows = [
+        [
+            row["tokenizer"],
+            str(row["threads"]),
+            f"{row['first_megabytes_per_cpu_second']:.0f}",
+            f"{row['megabytes_per_cpu_second']:.0f}",
+            f"{row['first_megabytes_per_second']:.0f}",
+            f"{row['pile_cpu_hours']:.1f}",
+        ]
+        for row in result["figures"]["throughput"]
+    ]
+    return make_table(heads, rows)
+
+
+def show_corpora(result: Result) -> str:
+    """Two corpora before any model is trained."""
+    heads = [
+        "text",
+        "tokens",
+        "as uint16",
+        "largest id",
+        "distinct words in 10 MB",
+        "bits per byte, token alone",
+        "after one",
+    ]
+    rows = [
+        [
+            row["name"],
+            f"{row['encoded']['tokens']:,}",
+            f"{row['encoded']['bytes'] / 1e6:.1f} MB ({row['encoded']['share_of_text']:.0%} of the text)",
+            f"{row['encoded']['largest_id']:,}",
+            f"{row['distinct_words_in_sample']:,}",
+            f"{row['unigram']['bits_per_byte']:.2f}",
+            f"{row['bigram']['bits_per_byte']:.2f}",
+        ]
+        for row in result["figures"]["corpora"]
+    ]
+    return make_table(heads, rows)
+
+
+def show_rates(result: Result) -> str:
+    """Losses of the SGD toy at every learning rate."""
+    heads = ["learning rate", "first loss", "after ten steps", "measured ratio", "exact ratio", "verdict"]
+    keys = ("lr", "initial_loss", "final_loss", "measured_ratio", "exact_ratio")
+    rows = [[*(_number(row[key]) for key in keys), row["verdict"]] for row in result["figures"]["rates"]]
+    return make_table(heads, rows)
+
+
+PARTS: dict[str, Callable[[Result], str]] = {
+    "conclusions": show_conclusions,
+    "provenance": show_provenance,
+    "published": show_published,
+    "known": show_known,
+    "comparisons": show_comparisons,
+    "training": show_training,
+    "benchmark": show_benchmark,
+    "longest": show_longest,
+    "compression": show_compression,
+    "throughput": show_throughput,
+    "corpora": show_corpora,
+    "rates": show_rates,
+}
+"""What a marker may ask for: `published` of single experiments, `known` and `comparisons` of sweeps, then by name."""
+
+
+def _number(value: float | str | None) -> str:
+    """A number with three digits that count; text as code, for its spaces."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return _code(value) if value != value.strip() else _escape(value)
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2g} s" if value < 10 else f"{value:,.0f} s"
+
+
+def _code(token: str) -> str:
+    """A token as code, in quotes that show its spaces; the middle of a long one is left out."""
+    shown = token if len(token) <= 40 else f"{token[:20]}...{token[-5:]}"
+    quoted = shown if shown.endswith("'") else repr(shown)
+    return f"<code>{_escape(quoted)}</code>"
+
+
+def _escape(text: str) -> str:
+    """Text without what a table or HTML would take for its own."""
+    return html.escape(text, quote=False).replace("|", "&#124;")
+
+
+def main() -> None:
+    paths = [Path(name) for name in sys.argv[1:]] or sorted(PAGES.glob("*.md"))
+    for path in paths:
+        page = path.read_text(encoding="utf-8")
+        filled = fill(page)
+        if filled != page:
+            path.write_text(filled, encoding="utf-8")
+            print(f"wrote the figures in {path}")
+
+
+if __name__ == "__main__":
+    main()
