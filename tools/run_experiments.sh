@@ -30,3 +30,23 @@ for plan in recipes/experiments/*.yaml; do
     $homespun sweep "$plan" --scale "$scale" --workers "$workers" --runs "runs/experiments-$scale/runs" \
         --out "runs/experiments-$scale/$name" --publish "$out"
 done
+
+# What is no sweep: seconds each, but for the samples, which take ten minutes.
+measure() { "$homespun" experiment "$@" --scale "$scale" --out "$out"; }
+measure sgd-toy
+"$homespun" demo
+measure sampling --run runs/demo
+measure scaling-law --sweep "runs/experiments-$scale/scaling-law"
+texts=()
+for corpus in tinystories english; do
+    folder=data/$corpus
+    [ "$corpus" = tinystories ] && [ "$scale" = cpu ] && folder=data/tinystories-head
+    [ -f "$folder/train.txt" ] && texts+=("--$corpus" "$folder/train.txt" "$folder/valid.txt")
+done
+if [ "$scale" = smoke ] || [ ${#texts[@]} = 6 ]; then
+    [ "$scale" = smoke ] && texts=()
+    measure tokenizers "${texts[@]}"
+    measure corpora "${texts[@]}"
+else
+    echo "tokenizers, corpora: left out, as there is no data/english/train.txt" >&2
+fi
