@@ -72,6 +72,8 @@ def reports(tmp_path_factory) -> Reports:
             flags = [text for key, value in overrides.items() for text in (f"--{key}", json.dumps(value).strip('"'))]
             run_tiny(recipe, directory, [*flags, "--seed", str(seed)])
             runs.append(describe_run(directory, variant, seed))
+            if variant != "no norm":
+                runs.append(describe_run(directory, variant, seed, budget="time"))
     write_sweep(root / "sweep", VARIANTS, runs, "Which of these can be told from the reference?")
     of = [root / "sweep" / run.directory for run in runs[:2]]
     pages = Reports(single=root / "single.html", two=root / "two.html", sweep=root / "sweep.html")

@@ -16,6 +16,7 @@ from homespun.reporting import axes, figures
 
 pytestmark = pytest.mark.timeout(120)
 SCRIPTS = Path(figures.__file__).parent / "page"
+VARIANTS = ["reference", "high rate", "no norm"]
 MODES = [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390), ("light", 1920)]
 
 
@@ -121,6 +122,16 @@ def test_the_horizontal_axis_switches(browser, reports, switch, label):
     with opened(browser, reports.two) as page:
         page.locator(f"label[for={switch}]").click()
         assert page.locator("#chart-loss .axis .title").first.text_content() == label
+        assert page.locator("#chart-loss path.line").count() == 2
+
+
+def test_budgets_switch(browser, reports):
+    """A sweep at equal tokens and at equal time: a forest plot for each, and the curves of one at a time."""
+    with opened(browser, reports.sweep) as page:
+        assert page.locator("table.forest").count() == 2
+        assert page.locator("#legend button").all_inner_texts() == [*VARIANTS, "show all / none"]
+        page.locator("label[for=budget-time]").click()
+        assert page.locator("#legend button").all_inner_texts() == ["reference", "high rate"]
         assert page.locator("#chart-loss path.line").count() == 2
 
 

@@ -96,7 +96,7 @@ def _compare(groups: Sequence[Group]) -> list[str]:
             "The runs were scored on different validation texts, so their figures do not compare directly."
         )
     tokens = sorted({run.last_tokens for run in runs})
-    if len(tokens) > 1:
+    if tokens[-1] > 1.01 * tokens[0]:
         sentences.append(
             f"The runs saw different numbers of tokens, from {grouped(tokens[0])} to {grouped(tokens[-1])}; compare "
             "their curves at equal tokens, or over time for equal cost."
@@ -248,6 +248,8 @@ def _judge_speed(runs: Sequence[ReportedRun]) -> list[str]:
         shares = [record.mfu for record in fastest.train if 0 < record.mfu <= 1]
         used = f", {percent(float(np.mean(shares)))} of what the machine can do" if shares else ""
         return [f"Training ran at {compact(fast)} tokens a second{used}."]
+    if fast < 1.02 * slow:
+        return [f"All runs trained at {compact(fast)} tokens a second."]
     return [
         f"The fastest run was {fastest.name} with {compact(fast)} tokens a second, the slowest {slowest.name} with "
         f"{compact(slow)}."

@@ -39,8 +39,10 @@ def render_variants(sweep: Sweep, base: ReportedRun | None) -> Markup:
     for variant in sweep.variants:
         changes = []
         for key, value in sorted(variant.overrides.items())[:_MAX_KEYS]:
-            before = f"{write_value(base.settings[key])} \u2192 " if base is not None and key in base.settings else ""
-            changes.append(tag("code", f"{key}: {before}{write_value(value)}", class_="change"))
+            before = write_value(base.settings[key]) if base is not None and key in base.settings else ""
+            after = write_value(value)
+            arrow = f"{before} \u2192 " if before and before != after else ""
+            changes.append(tag("code", f"{key}: {arrow}{after}", class_="change"))
         shown = join(*changes) if changes else "the baseline" if variant.name == sweep.baseline else "nothing"
         rows.append([word(variant.name), Cell(shown, ", ".join(sorted(variant.overrides)) or "-")])
     return render_table("What each variant changes in the base recipe", ["variant", "changes"], rows, sortable=False)

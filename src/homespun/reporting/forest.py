@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 from homespun.reporting.axes import Scale
-from homespun.reporting.figures import signed, significant
+from homespun.reporting.figures import count, listing, signed, significant
 from homespun.reporting.markup import Markup, join, tag
 from homespun.sweeps import Budget, Comparison, Sweep
 
@@ -25,14 +25,29 @@ def render_forests(sweep: Sweep) -> Markup:
     return join(*forests)
 
 
+def _list_unpaired(compared: Sequence[Comparison]) -> Markup | None:
+    """Name the variants of which no pair is finished, in a sentence rather than in empty rows."""
+    without = [
+        f"{row.variant} ({count(row.num_diverged, 'run')} diverged)" if row.num_diverged else row.variant
+        for row in compared
+        if row.difference is None
+    ]
+    if not without:
+        return None
+    return tag("p", f"Without a finished pair: {listing(without)}.", class_="reading after")
+
+
 def _render_forest(sweep: Sweep, budget: Budget, compared: Sequence[Comparison]) -> Markup:
     best_first = 1.0 if sweep.lower_is_better else -1.0
     rows = sorted(
-        compared,
+        (row for row in compared if row.difference is not None),
         key=lambda row: (
             best_first * row.difference if row.difference is not None and isfinite(row.difference) else float("inf")
         ),
     )
+    unpaired = _list_unpaired(compared)
+    if not rows:
+        return join(tag("h3", BUDGETS[budget].capitalize()), unpaired)
     x = _scale(rows, sweep.noise_floor)
     noise = sweep.noise_floor if _has(sweep.noise_floor) else None
     better = "\u2190 better" if sweep.lower_is_better else "better \u2192"
@@ -50,7 +65,7 @@ def _render_forest(sweep: Sweep, budget: Budget, compared: Sequence[Comparison])
         tag("tfoot", tag("tr", tag("td"), tag("td", _draw_axis(x, noise), class_="picture"), tag("td", colspan=5))),
         class_="forest",
     )  # fmt: skip
-    return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
+    return join(tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption), unpaired)
 
 
 def _render_row(row: Comparison, x: Scale, noise: float | None) -> Markup:
@@ -95,7 +110,7 @@ def _draw_axis(x: Scale, noise: float | None) -> Markup:
         content.append(tag("text", signed(tick, 3) if tick else "0", x=f"{x.at(tick):.1f}", y=24, text_anchor="middle"))
     content.append(tag("line", x1=x.start, x2=x.end, y1=6, y2=6, class_="base"))
     if noise:
-        text = f"shaded: \u00b1{significant(noise, 2)}, one standard deviation of the baseline's seeds"
+        text = f"shaded: \u00b1{significant(noise, 2)}, standard deviation of the baseline"
         content.append(tag("text", text, x=_WIDTH / 2, y=42, text_anchor="middle", class_="soft"))
     return tag("svg", *content, viewBox=f"0 0 {_WIDTH} 48", width=_WIDTH, height=48, aria_hidden="true", class_="axis")
 

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from homespun.reporting.figures import compact, count, fixed, grouped, listing, significant, spoken_duration
 from homespun.reporting.run import ReportedRun
 
+_MAX_CORPORA = 3
 _CORPORA = {"storybook": "the storybook", "tinystories": "TinyStories", "openwebtext": "OpenWebText"}
 
 
@@ -31,13 +32,19 @@ def describe_model(run: ReportedRun) -> str:
 
 
 def corpus_of(run: ReportedRun) -> str:
-    """What a run was trained on."""
+    """What a run was trained on; "" where its recipe does not say."""
     corpus, train = run.settings.get("source.corpus"), run.settings.get("source.train")
     if isinstance(corpus, str) and corpus in _CORPORA:
         return _CORPORA[corpus]
     files = train if isinstance(train, list) else [train]
     named = [PurePosixPath(file).name for file in files if isinstance(file, str)]
-    return listing(named[:3]) + (" and others" if len(named) > 3 else "") if named else "an unnamed corpus"
+    return listing(named[:3]) + (" and others" if len(named) > 3 else "") if named else ""
+
+
+def on_corpora(runs: Sequence[ReportedRun]) -> str:
+    """What the runs were trained on, as in: " on the storybook"; "" where no recipe says."""
+    corpora = sorted({corpus_of(run) for run in runs} - {""})
+    return f" on {listing(corpora[:_MAX_CORPORA])}" if corpora else ""
 
 
 def machine_of(run: ReportedRun) -> str:
@@ -85,7 +92,8 @@ def describe_quality(run: ReportedRun) -> str:
 def headline(runs: Sequence[ReportedRun]) -> str:
     """Return the sentences that open a report on `runs`."""
     best = best_of(runs) or runs[0]
-    spent = f"{grouped(best.last_tokens)} tokens of {corpus_of(best)} in {spoken_duration(best.seconds)}"
+    corpus = f" of {corpus_of(best)}" if corpus_of(best) else ""
+    spent = f"{grouped(best.last_tokens)} tokens{corpus} in {spoken_duration(best.seconds)}"
     when = date_of(best)
     where = f"on {machine_of(best)}" + (f", {when}" if when else "")
     versions = versions_of(best)
@@ -94,7 +102,7 @@ def headline(runs: Sequence[ReportedRun]) -> str:
         state = "" if best.result else " It has not finished; the figures are those of its last records."
         return f"{_capital(describe_model(best))}, trained on {spent}, {describe_quality(best)}.{state}{closing}"
     return (
-        f"{count(len(runs), 'run')} on {listing(sorted({corpus_of(run) for run in runs})[:4])}. The best, {best.name}, "
+        f"{count(len(runs), 'run')}{on_corpora(runs)}. The best, {best.name}, "
         f"is {describe_model(best)} that saw {spent}; it {describe_quality(best)}.{closing}"
     )
 

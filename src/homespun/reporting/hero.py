@@ -1,6 +1,7 @@
 """The top of the page: what was reached, as large figures, and next to it the exact entropy where that is known."""
 
 from collections.abc import Sequence
+from math import exp
 
 from homespun.reporting.curves import Curve
 from homespun.reporting.figures import compact, count, duration, fixed, grouped, percent, signed, significant
@@ -9,38 +10,49 @@ from homespun.reporting.markup import Markup, join, tag
 from homespun.reporting.ruler import render_ruler
 from homespun.reporting.run import ReportedRun
 
+_LARGEST_EXPONENT = 700.0
+"""e to this is about the largest float."""
+
 
 def render_hero(runs: Sequence[ReportedRun], curves: Sequence[Curve]) -> Markup:
     """Return the large figures of the best run, or of the best variant's mean, and the ruler of all of them."""
     best = best_of(runs)
     if best is None or best.final_validation is None:
         return Markup("")
-    final, entropy = best.final_validation, best.entropy
     reached = _reached(curves, best)
-    if entropy is None or not entropy.bits_per_byte > 0 or not reached:
-        of_best = f"{best.name}, the best of {len(runs)} runs" if len(runs) > 1 else "bits per byte of held-out text"
-        figures = [
-            _figure("Reached", fixed(final.bits_per_byte), of_best, "reached"),
-            _figure("Loss", fixed(final.loss), "nats per token", "other"),
-            _figure("Perplexity", significant(final.perplexity, 4), "tokens to choose from, in effect", "other"),
-        ]
-        return tag("section", *figures, class_="hero", aria_label="The result")
-    value, curve = reached[0]
-    of_best = "bits per byte of held-out text"
+    if not reached:
+        # No run has scored the whole validation set yet.
+        bits, loss = best.final_validation.bits_per_byte, best.final_validation.loss
+        return _render_figures(bits, loss, "bits per byte, of a head of the validation text")
+    bits, curve = reached[0]
+    named = "bits per byte of held-out text"
     if len(curve.runs) > 1:
-        of_best = f"{curve.name}, mean of {count(len(curve.runs), 'seed')}, the best of {len(reached)} variants"
+        named = f"{curve.name}, mean of {count(len(curve.runs), 'seed')}"
+        named += f", the best of {len(reached)}" if len(reached) > 1 else ""
     elif len(reached) > 1:
-        of_best = f"{curve.name}, the best of {len(reached)}"
-    excess = value - entropy.bits_per_byte
-    share = f"{percent(abs(excess) / entropy.bits_per_byte)} {'more' if excess >= 0 else 'less'} than the text holds"
+        named = f"{curve.name}, the best of {len(reached)}"
+    entropy = best.entropy.bits_per_byte if best.entropy is not None else None
+    if entropy is None or not entropy > 0:
+        return _render_figures(bits, curve.end["loss"][-1] or 0.0, named)
+    excess = bits - entropy
+    share = f"{percent(abs(excess) / entropy)} {'more' if excess >= 0 else 'less'} than the text holds"
     figures = [
-        _figure("Exact entropy", fixed(entropy.bits_per_byte), "bits per byte: no model can expect less", "entropy"),
+        _figure("Exact entropy", fixed(entropy), "bits per byte: no model can expect less", "entropy"),
         _figure("Gap", signed(excess), share, "gap"),
-        _figure("Reached", fixed(value), of_best, "reached"),
+        _figure("Reached", fixed(bits), named, "reached"),
     ]
-    return tag(
-        "section", *figures, render_ruler(entropy.bits_per_byte, reached), class_="hero", aria_label="The result"
-    )
+    return tag("section", *figures, render_ruler(entropy, reached), class_="hero", aria_label="The result")
+
+
+def _render_figures(bits: float, loss: float, named: str) -> Markup:
+    """The figures of a text whose entropy nobody knows."""
+    perplexity = significant(exp(loss), 4) if loss < _LARGEST_EXPONENT else "\u221e"
+    figures = [
+        _figure("Reached", fixed(bits), named, "reached"),
+        _figure("Loss", fixed(loss), "nats per token", "other"),
+        _figure("Perplexity", perplexity, "tokens to choose from, in effect", "other"),
+    ]
+    return tag("section", *figures, class_="hero", aria_label="The result")
 
 
 def _reached(curves: Sequence[Curve], best: ReportedRun) -> list[tuple[float, Curve]]:
@@ -48,10 +60,15 @@ def _reached(curves: Sequence[Curve], best: ReportedRun) -> list[tuple[float, Cu
     reached = []
     for curve in curves:
         ends = [value for value in curve.end["bits"] if value is not None]
-        same_text = curve.runs[0].entropy == best.entropy and curve.budget == curves[0].budget
-        if ends and same_text:
+        first = curve.runs[0]
+        same_text = first.entropy == best.entropy and _num_bytes(first) == _num_bytes(best)
+        if ends and same_text and curve.budget == curves[0].budget:
             reached.append((ends[-1], curve))
     return sorted(reached, key=lambda pair: pair[0])
+
+
+def _num_bytes(run: ReportedRun) -> int | None:
+    return run.final_validation.num_bytes if run.final_validation is not None else None
 
 
 def _figure(title: str, number: str, below: str, kind: str) -> Markup:

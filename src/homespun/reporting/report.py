@@ -12,7 +12,7 @@ from homespun.reporting.details import render_details
 from homespun.reporting.differences import render_differences
 from homespun.reporting.figures import listing
 from homespun.reporting.groups import group_by_seed
-from homespun.reporting.headline import corpus_of, headline
+from homespun.reporting.headline import headline, on_corpora
 from homespun.reporting.hero import render_facts, render_hero
 from homespun.reporting.markup import Markup
 from homespun.reporting.page import render_curves, render_page
@@ -58,8 +58,7 @@ def render_report(runs: Sequence[ReportedRun]) -> str:
     curves = make_curves([(name, None, index, members) for index, (name, members) in enumerate(groups)])
     color_of = {id(run): curve.color for curve in curves for run in curve.runs}
     names = [name for name, _ in groups]
-    corpora = listing(sorted({corpus_of(run) for run in runs})[:_MAX_NAMED])
-    title = listing(names) if len(names) <= _MAX_NAMED else f"{len(runs)} runs on {corpora}"
+    title = listing(names) if len(names) <= _MAX_NAMED else f"{len(runs)} runs{on_corpora(runs)}"
     sections = [
         ("conclusions", "What the figures say", render_conclusions(conclude(runs, groups))),
         ("curves", "Curves", render_curves(curves)),

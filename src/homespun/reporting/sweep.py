@@ -1,8 +1,9 @@
 """A sweep as a report shows it: its figures, and what can be read of its runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 from homespun.errors import HomespunError, escape_unprintable
 from homespun.reporting.curves import Curve, make_curves
@@ -10,7 +11,7 @@ from homespun.reporting.details import render_details
 from homespun.reporting.differences import render_variants
 from homespun.reporting.figures import compact, count, fixed, listing, significant, spoken_duration
 from homespun.reporting.forest import BUDGETS, render_forests
-from homespun.reporting.headline import best_of, corpus_of, date_of, machine_of, versions_of
+from homespun.reporting.headline import best_of, date_of, machine_of, on_corpora, versions_of
 from homespun.reporting.hero import render_facts, render_hero
 from homespun.reporting.markup import Markup, join, tag
 from homespun.reporting.page import render_curves, render_page
@@ -41,7 +42,9 @@ def read_sweep(root: Path) -> ReportedSweep:
     runs, notes = [], []
     for run in sweep.runs:
         try:
-            runs.append((run, read_run(directory.run_at(run))))
+            found = read_run(directory.run_at(run))
+            # Its directory's name is the queue's affair.
+            runs.append((run, replace(found, name=escape_unprintable(f"{run.variant}, seed {run.seed}"))))
         except HomespunError as error:
             if run.status != "waiting":
                 notes.append(escape_unprintable(f"left out: {error}"))
@@ -101,15 +104,15 @@ def _headline(reported: ReportedSweep) -> str:
     states = [f"{len(done)} finished"]
     states += [f"{diverged} diverged"] if diverged else []
     states += [f"{waiting} still to be run"] if waiting else []
-    on = f" on {listing(sorted({corpus_of(run) for run in runs})[:3])}" if runs else ""
     text = (
-        f"{count(len(sweep.variants), 'variant')}, {count(len(sweep.runs), 'run')}{on} ({listing(states)}), "
+        f"{count(len(sweep.variants), 'variant')}, {count(len(sweep.runs), 'run')}{on_corpora(runs)} "
+        f"({listing(states)}), "
         f"decided by {sweep.measure.replace('_', ' ')}. Rule fixed beforehand: {sweep.rule.rstrip('.')}."
     )
     if sweep.noise_floor is not None:
         text += (
             f" Noise floor: {significant(sweep.noise_floor, 2)}, the standard deviation of "
-            f"{sweep.baseline} over {count(len(sweep.seeds), 'seed')}."
+            f"{sweep.baseline} over {count(_num_baseline(sweep), 'seed')}."
         )
     if done:
         spent = sum(run.seconds for run in done)
@@ -121,14 +124,21 @@ def _headline(reported: ReportedSweep) -> str:
     return text
 
 
+def _num_baseline(sweep: Sweep) -> int:
+    """How many runs of the baseline are finished, under the budget of which most are."""
+    budgets = [run.budget for run in sweep.runs if run.variant == sweep.baseline and run.status == "finished"]
+    return max(map(budgets.count, budgets), default=0)
+
+
 def _render_comparison(sweep: Sweep) -> Markup:
     forests = render_forests(sweep)
     if not forests:
         return Markup("")
-    alone = {
-        row.budget: row.mean for row in sweep.comparisons if row.variant == sweep.baseline and row.mean is not None
-    }
-    means = "; ".join(f"{fixed(mean)} at {BUDGETS[budget]}" for budget, mean in alone.items())
+    alone: dict[str, list[float]] = {}
+    for run in sweep.runs:
+        if run.variant == sweep.baseline and run.status == "finished" and sweep.measure in run.measures:
+            alone.setdefault(run.budget, []).append(run.measures[sweep.measure])
+    means = "; ".join(f"{fixed(fmean(values))} at {BUDGETS[budget]}" for budget, values in alone.items())
     reading = (
         f"Each row is a variant minus the baseline {sweep.baseline} on the same seeds"
         + (f" (baseline: {means})" if means else "")

@@ -116,7 +116,7 @@ class Chart {
     const [y0, y1] = view.yZoom && view.yZoom.chart === this ? view.yZoom.range : this.domain(lines, x0, x1);
     const log = view.ylog && y0 > 0;
     const x = new Scale(x0, x1, box.left, box.right, view.xlog), y = new Scale(y0, y1, box.bottom, box.top, log);
-    const root = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true", focusable: "false" });
+    const root = svg("svg", { class: view.shown().length > 12 ? "many" : "", width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true", focusable: "false" });
     const clip = `clip-${this.spec.id}`;
     const clipPath = svg("clipPath", { id: clip }, svg("defs", {}, root));
     svg("rect", { x: box.left - 1, y: box.top - 6, width: box.right - box.left + 8, height: box.bottom - box.top + 7 }, clipPath);
