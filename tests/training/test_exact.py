@@ -43,6 +43,16 @@ MODELS = {
     "few_tokens": replace(TINY, feed_forward="silu", context_length=2, d_ff=33),
     "all": replace(TINY, tie_embeddings=True, qk_norm=True, norm="post", feed_forward="silu", context_length=34),
 }
+MODELS["record"] = replace(
+    TINY,
+    feed_forward="relu2",
+    qk_norm=True,
+    zero_init=True,
+    logit_softcap=15.0,
+    residual_scales=True,
+    value_embeddings=1,
+    bigram_buckets=50,
+)
 RULES = [GroupRule(pattern="embed|lm_head", optimizer=SGDConfig(lr=0.1))]
 OPTIMIZERS = {
     "adamw": AdamWOptim(schedule=Constant(), lr=1e-2),
