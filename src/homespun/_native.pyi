@@ -56,7 +56,8 @@ O200K_PATTERN: str
 
 _Activation = Literal["silu", "relu_squared"]
 _BlockParameters = Sequence[_Floats | None]
-"""`ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2`; None: not there."""
+"""`ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2, value_gate` and the embedding that this
+weighs and adds to the values; None: not there."""
 _BlockSettings = tuple[tuple[_Floats, _Floats] | None, int, float, _Activation, bool]
 """Cosines and sines of angles, heads, epsilon of norms, activation without a gate, bfloat16 or not."""
 _SpecialPolicy = Literal["encode", "text", "reject"]
@@ -310,7 +311,7 @@ class Kernels:
         gradients: _BlockParameters,
         dx: _Floats,
     ) -> None:
-        """The gradient of a block's input; those of the parameters are added to `gradients`."""
+        """The gradients of a block's input and embedding; those of the parameters are added to `gradients`."""
     def head_loss(
         self,
         hidden: _Floats,

@@ -30,7 +30,7 @@ def attention_inputs(num_queries, num_keys):
     return tuple(drawn(2, num, 3, 6).transpose(1, 2) for num in (num_queries, num_keys, num_keys))
 
 
-def block_inputs(num_positions, *, rotates, norms_heads=False, activation=None):
+def block_inputs(num_positions, *, rotates, norms_heads=False, activation=None, channels=0):
     angles = 10 * torch.rand(num_positions, 2)
     matrices = [drawn(*shape) / 3 for shape in ((12, 12),) * 4 + ((20, 12), (20, 12), (12, 20))]
     norms = [1 + drawn(12) / 3 for _ in range(2)]
@@ -38,7 +38,8 @@ def block_inputs(num_positions, *, rotates, norms_heads=False, activation=None):
     gate = matrices[5] if activation is None else None
     parameters = (norms[0], *matrices[:4], *head_norms, norms[1], matrices[4], gate, matrices[6])
     cos, sin = (angles.cos(), angles.sin()) if rotates else (None, None)
-    return drawn(3, num_positions, 12), *parameters, cos, sin, 3, 1e-5, activation or "silu"
+    values = (drawn(3, channels), drawn(3, num_positions, 12)) if channels else (None, None)
+    return drawn(3, num_positions, 12), *parameters, cos, sin, 3, 1e-5, activation or "silu", *values
 
 
 def rotation_inputs(*table):
@@ -64,13 +65,13 @@ INPUTS = {
         for r in ((), ("sum",), ({"softcap": 1.5},), ("sum", {"softcap": 5.0}))
     ],
     "block": [
-        lambda n=n, r=r, h=h, a=a: block_inputs(n, rotates=r, norms_heads=h, activation=a)
-        for n, r, h, a in (
-            *((n, r, False, None) for n in (1, 20, 70) for r in (True, False)),
-            (20, True, True, None),
-            (70, False, True, "relu_squared"),
-            (20, True, False, "relu_squared"),
-            (20, True, False, "silu"),
+        lambda n=n, r=r, h=h, a=a, c=c: block_inputs(n, rotates=r, norms_heads=h, activation=a, channels=c)
+        for n, r, h, a, c in (
+            *((n, r, False, None, 0) for n in (1, 20, 70) for r in (True, False)),
+            (20, True, True, None, 0),
+            (70, False, True, "relu_squared", 5),
+            (20, True, False, "relu_squared", 0),
+            (20, True, False, "silu", 12),
         )
     ],
     "silu": [lambda: (drawn(3, 5),), lambda: (drawn(40),)],

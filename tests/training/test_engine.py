@@ -170,6 +170,7 @@ def test_a_bad_gradient_alone_is_named():
         (4, {"qk_norm": True}),
         (4, {"feed_forward": "silu"}),
         (4, {"qk_norm": True, "feed_forward": "relu2", "logit_softcap": 15.0}),
+        (4, {"value_embeddings": 2}),
     ],
 )
 def test_memory_of_a_step_is_what_the_estimate_counts(micro_batch, switches):

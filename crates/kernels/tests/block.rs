@@ -3,7 +3,7 @@
 mod common;
 
 use common::numbers;
-use homespun_kernels::block::{block, block_backward, Activation, Gradients, Sizes, Weights};
+use homespun_kernels::block::{block, block_backward, Activation, Gradients, Sizes, ValueGradients, Values, Weights};
 use homespun_kernels::level::Level;
 use homespun_kernels::matmul::Precision;
 use homespun_kernels::pool::Pool;
@@ -17,46 +17,78 @@ const SIZES: Sizes = Sizes {
     d_ff: 40,
     is_gated: true,
     norms_heads: false,
+    value_channels: 0,
 };
 
-/// A kind of block: a gate, or what the inner channels go through; and whether heads are normalized.
+/// A kind of block: a gate, or what the inner channels go through; whether heads are normalized;
+/// and whether embeddings are added to values.
 #[derive(Clone, Copy, Debug)]
 struct Kind {
     activation: Option<Activation>,
     norms_heads: bool,
+    has_values: bool,
 }
 
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 5] = [
     Kind {
         activation: None,
         norms_heads: false,
+        has_values: false,
     },
     Kind {
         activation: None,
         norms_heads: true,
+        has_values: false,
     },
     Kind {
         activation: Some(Activation::Silu),
         norms_heads: false,
+        has_values: false,
     },
     Kind {
         activation: Some(Activation::ReluSquared),
         norms_heads: true,
+        has_values: false,
+    },
+    Kind {
+        activation: None,
+        norms_heads: true,
+        has_values: true,
     },
 ];
 
-/// The parameters, in the order of `Weights`.
+/// Channels that the gate of embeddings sees.
+const VALUE_CHANNELS: usize = 5;
+
+/// The parameters, in the order of `Weights`, and embeddings added to values.
 fn parameters() -> Vec<Vec<f32>> {
     let (d, f) = (SIZES.d_model, SIZES.d_ff);
     let head = d / SIZES.num_heads;
-    let lengths = [d, d * d, d * d, d * d, d * d, head, head, d, f * d, f * d, d * f];
+    let rows = SIZES.num_sequences * SIZES.num_positions;
+    let gate = SIZES.num_heads * VALUE_CHANNELS;
+    let lengths = [
+        d,
+        d * d,
+        d * d,
+        d * d,
+        d * d,
+        head,
+        head,
+        d,
+        f * d,
+        f * d,
+        d * f,
+        gate,
+        rows * d,
+    ];
     let scaled = |(seed, len)| numbers(len, seed).iter().map(|x| 0.4 * x).collect();
     (0..).zip(lengths).map(scaled).collect()
 }
 
 fn weights<'a>(kind: Kind, parameters: &'a [Vec<f32>], precision: Precision, angles: &'a [Vec<f32>; 2]) -> Weights<'a> {
-    let [ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2] = parameters else {
-        panic!("eleven parameters");
+    let [ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2, gate, embedding] = parameters
+    else {
+        panic!("thirteen parameters");
     };
     let [cos, sin] = angles;
     Weights {
@@ -70,6 +102,7 @@ fn weights<'a>(kind: Kind, parameters: &'a [Vec<f32>], precision: Precision, ang
         w1,
         w3: kind.activation.is_none().then_some(w3),
         w2,
+        values: kind.has_values.then_some(Values { gate, embedding }),
         activation: kind.activation.unwrap_or(Activation::Silu),
         eps: 1e-5,
         precision,
@@ -99,12 +132,19 @@ fn run(
     let whole = Sizes {
         is_gated: kind.activation.is_none(),
         norms_heads: kind.norms_heads,
+        value_channels: if kind.has_values { VALUE_CHANNELS } else { 0 },
         ..SIZES
     };
     let mut gradients: Vec<Vec<f32>> = parameters.iter().map(|values| vec![0.0; values.len()]).collect();
     let (dy, mut outputs, mut inputs) = (numbers(x.len(), 91), Vec::new(), Vec::new());
     let len = num_sequences * SIZES.num_positions * SIZES.d_model;
-    for (x, dy) in x.chunks(len).zip(dy.chunks(len)) {
+    for (number, (x, dy)) in x.chunks(len).zip(dy.chunks(len)).enumerate() {
+        let part = number * len..number * len + x.len();
+        let values = weights.values.map(|values| Values {
+            embedding: &values.embedding[part.clone()],
+            ..values
+        });
+        let weights = Weights { values, ..weights };
         let num_sequences = x.len() / (SIZES.num_positions * SIZES.d_model);
         let sizes = Sizes { num_sequences, ..whole };
         let (mut saved, mut y, mut dx) = (
@@ -113,8 +153,10 @@ fn run(
             vec![0.0; x.len()],
         );
         block(pool, sizes, weights, x, &mut saved, &mut y);
-        let [ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2] = &mut gradients[..] else {
-            panic!("eleven parameters");
+        let [ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2, gate, embedding] =
+            &mut gradients[..]
+        else {
+            panic!("thirteen parameters");
         };
         let gradients = Gradients {
             ln1,
@@ -127,6 +169,10 @@ fn run(
             w1,
             w3: kind.activation.is_none().then_some(w3),
             w2,
+            values: kind.has_values.then_some(ValueGradients {
+                gate,
+                embedding: &mut embedding[part],
+            }),
         };
         block_backward(pool, sizes, weights, x, &saved, dy, gradients, &mut dx);
         outputs.extend(y);
@@ -185,6 +231,7 @@ fn gradients_are_slopes() {
             let is_unused = match number {
                 6 | 7 => !kind.norms_heads,
                 10 => kind.activation.is_some(),
+                12 | 13 => !kind.has_values,
                 _ => false,
             };
             assert_eq!(gradient.iter().all(|g| *g == 0.0), is_unused, "{kind:?}, {number}");

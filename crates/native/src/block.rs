@@ -1,6 +1,6 @@
 //! `Kernels`' operations on a whole block: arrays to the block's parts.
 
-use homespun_kernels::block::{block, block_backward, Activation, Gradients, Sizes, Weights};
+use homespun_kernels::block::{block, block_backward, Activation, Gradients, Sizes, ValueGradients, Values, Weights};
 use homespun_kernels::pool::Pool;
 use homespun_kernels::rope::Angles;
 use numpy::PyUntypedArrayMethods;
@@ -9,12 +9,13 @@ use pyo3::prelude::*;
 
 use crate::arrays::{check, misfit, precision, Numbers, Output};
 
-/// A block's parameters: `ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2`; a block without
-/// norms of heads has no `q_norm` and `k_norm`, one without a gate no `w3`.
-pub(crate) type Parameters<'py> = [Option<Numbers<'py>>; 11];
+/// A block's parameters: `ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2, value_gate`, and the
+/// embedding that this gate weighs; a block without norms of heads has no `q_norm` and `k_norm`, one without a gate no
+/// `w3`, one that adds nothing to its values no `value_gate` and no embedding.
+pub(crate) type Parameters<'py> = [Option<Numbers<'py>>; 13];
 
 /// Their gradients.
-pub(crate) type ParameterGradients<'py> = [Option<Output<'py>>; 11];
+pub(crate) type ParameterGradients<'py> = [Option<Output<'py>>; 13];
 
 /// Cosines and sines of each position and pair of channels.
 pub(crate) type AngleTables<'py> = (Numbers<'py>, Numbers<'py>);
@@ -67,7 +68,7 @@ pub(crate) fn backward(
         gradient.as_ref().map(|x| x.shape()) == parameter.as_ref().map(|x| x.shape())
     };
     check(gradients.iter().zip(parameters).all(fits))?;
-    let [ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2] = gradients;
+    let [ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2, value_gate, embedding] = gradients;
     let gradients = Gradients {
         ln1: given_mut(ln1)?,
         q_proj: given_mut(q_proj)?,
@@ -85,6 +86,13 @@ pub(crate) fn backward(
             Some(_) => Some(given_mut(w3)?),
         },
         w2: given_mut(w2)?,
+        values: match weights.values {
+            None => None,
+            Some(_) => Some(ValueGradients {
+                gate: given_mut(value_gate)?,
+                embedding: given_mut(embedding)?,
+            }),
+        },
     };
     let (x, saved, dy, dx) = (x.as_slice()?, saved.as_slice()?, dy.as_slice()?, dx.as_slice_mut()?);
     py.detach(|| block_backward(pool, sizes, weights, x, saved, dy, gradients, dx));
@@ -102,9 +110,14 @@ fn given_mut<'a>(array: &'a mut Option<Output<'_>>) -> PyResult<&'a mut [f32]> {
 
 fn sizes(x: &Numbers<'_>, parameters: &Parameters<'_>, num_heads: usize) -> PyResult<Sizes> {
     check(x.ndim() == 3 && num_heads > 0 && x.shape()[2].is_multiple_of(num_heads))?;
-    let [.., q_norm, k_norm, _, w1, w3, _] = parameters;
+    let [.., q_norm, k_norm, _, w1, w3, _, value_gate, embedding] = parameters;
     let w1 = given(w1)?;
-    check(w1.ndim() == 2 && q_norm.is_some() == k_norm.is_some())?;
+    check(w1.ndim() == 2 && q_norm.is_some() == k_norm.is_some() && value_gate.is_some() == embedding.is_some())?;
+    check(
+        value_gate
+            .as_ref()
+            .is_none_or(|gate| gate.ndim() == 2 && (1..=x.shape()[2]).contains(&gate.shape()[1])),
+    )?;
     Ok(Sizes {
         num_sequences: x.shape()[0],
         num_positions: x.shape()[1],
@@ -113,6 +126,7 @@ fn sizes(x: &Numbers<'_>, parameters: &Parameters<'_>, num_heads: usize) -> PyRe
         d_ff: w1.shape()[0],
         is_gated: w3.is_some(),
         norms_heads: q_norm.is_some(),
+        value_channels: value_gate.as_ref().map_or(0, |gate| gate.shape()[1]),
     })
 }
 
@@ -124,7 +138,7 @@ fn parts<'a>(
     let sizes = sizes(x, parameters, *num_heads)?;
     let activation = activation(name)?;
     let (d, f, head) = (sizes.d_model, sizes.d_ff, sizes.d_model / sizes.num_heads);
-    let shapes: [&[usize]; 11] = [
+    let shapes: [&[usize]; 13] = [
         &[d],
         &[d, d],
         &[d, d],
@@ -136,11 +150,13 @@ fn parts<'a>(
         &[f, d],
         &[f, d],
         &[d, f],
+        &[sizes.num_heads, sizes.value_channels],
+        x.shape(),
     ];
     let fits = |(array, shape): (&Option<Numbers<'_>>, &[usize])| array.as_ref().is_none_or(|x| x.shape() == shape);
     check(parameters.iter().zip(shapes).all(fits))?;
     check(activation == Activation::Silu || !sizes.is_gated)?;
-    let [ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2] = parameters;
+    let [ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2, value_gate, embedding] = parameters;
     let angles = match angles {
         None => None,
         Some((cos, sin)) => {
@@ -171,6 +187,13 @@ fn parts<'a>(
             None => None,
         },
         w2: given(w2)?.as_slice()?,
+        values: match (value_gate, embedding) {
+            (Some(gate), Some(embedding)) => Some(Values {
+                gate: gate.as_slice()?,
+                embedding: embedding.as_slice()?,
+            }),
+            _ => None,
+        },
         activation,
         eps: *eps,
         precision: precision(*bfloat16),

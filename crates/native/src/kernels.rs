@@ -319,7 +319,8 @@ impl Kernels {
     }
 
     /// Computes a block of a Transformer, and fills `saved` for the backward pass. Parameters: `ln1, q_proj, k_proj,
-    /// v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2`, where those of norms of heads and of a gate can lack.
+    /// v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2, value_gate` and the embedding that is added to values; those
+    /// that a block does not have are None.
     fn block(
         &self,
         py: Python<'_>,
@@ -332,7 +333,7 @@ impl Kernels {
         block::forward(py, &self.pool, &parameters, &settings, &x, &mut saved, &mut y)
     }
 
-    /// Computes the gradient of a block's input, and adds those of its parameters to `gradients`.
+    /// Computes the gradients of a block's input and embedding, and adds those of its parameters to `gradients`.
     #[expect(
         clippy::too_many_arguments,
         reason = "what the forward pass was given and gave, and the results"

@@ -15,7 +15,7 @@ _BLOCK_ROWS = 1024
 
 def is_fused(config: ModelConfig) -> bool:
     """Whether kernels compute the model's blocks in one call, and keep what `kernel_activations` counts."""
-    return config.norm == "pre" and not config.value_embeddings
+    return config.norm == "pre"
 
 
 def kernel_activations(config: ModelConfig, num_rows: int) -> int:
@@ -27,11 +27,13 @@ def kernel_activations(config: ModelConfig, num_rows: int) -> int:
     stream in its middle and after it, the inputs of the gate. Besides, the embeddings, and two gradients of the stream.
     Without a gate F in place of 2 F; with norms of heads also what these divide by, 2 H.
     With residual scales also the input of each block, the normalized embeddings and their gradient: (N + 2) R D; with
-    bigram embeddings their rows and the sum: 2 R D.
+    bigram embeddings their rows and the sum: 2 R D; with value embeddings, of V layers, these and what their gates are
+    computed from: V R (D + H).
     """
     D, F, H, N = config.d_model, config.d_ff, config.num_heads, config.num_layers
     scaled = (N + 2) * D if config.residual_scales else 0
     scaled += 2 * D if config.bigram_buckets else 0
+    scaled += config.value_embeddings * (D + H)
     vectors = (3 if config.qk_norm else 1) * H
     inner = (2 if config.feed_forward == "swiglu" else 1) * F
     return BYTES_PER_FLOAT32 * num_rows * (N * (2 + vectors + 6 * D + inner) + 3 * D + scaled)
@@ -67,4 +69,5 @@ def reused_bytes(config: ModelConfig, num_rows: int, smallest: int) -> int:
     """
     sizes = [prod(shape) for shape in parameter_shapes(config).values()]
     kept = sum(size for size in sizes if size >= smallest)
-    return kernel_activations(config, num_rows) + BYTES_PER_FLOAT32 * (3 * kept - num_rows * config.d_model)
+    embeddings = (1 + config.value_embeddings) * num_rows * config.d_model
+    return kernel_activations(config, num_rows) + BYTES_PER_FLOAT32 * (3 * kept - embeddings)

@@ -19,6 +19,7 @@ from homespun.model.layers import (
     RMSNorm,
     SiLUFeedForward,
     SwiGLU,
+    ValueGate,
     build_feed_forward,
     build_norm,
     linear_std,
@@ -60,7 +61,7 @@ class TransformerBlock(nn.Module):
         value_embedding: HiddenBTD | None = None,
     ) -> HiddenBTD:
         if token_positions is None and cache is None and ops.is_fused("block", x) and self._is_standard():
-            return self._fused(x)
+            return self._fused(x, value_embedding)
         if self.norms_after_sum:
             x = self.ln1(x + self.attn(x, token_positions, cache, value_embedding))
             return self.ln2(x + self.ffn(x))
@@ -72,10 +73,11 @@ class TransformerBlock(nn.Module):
         attn, ffn, ln1, ln2 = self.attn, self.ffn, self.ln1, self.ln2
         projections, head_norms = (attn.q_proj, attn.k_proj, attn.v_proj, attn.output_proj), (attn.q_norm, attn.k_norm)
         normed = [norm for norm in (ln1, ln2, *head_norms) if type(norm) is RMSNorm]
-        weighted = (*projections, *normed, *ffn.children())
+        gates = [] if attn.value_gate is None else [attn.value_gate]
+        weighted = (*projections, *normed, *gates, *ffn.children())
         return (
             not self.norms_after_sum
-            and attn.value_gate is None
+            and all(type(gate) is ValueGate for gate in gates)
             and (type(ln1), type(ln2), type(attn)) == (RMSNorm, RMSNorm, CausalMultiHeadSelfAttention)
             and type(ffn) in _ACTIVATIONS
             and set(map(type, (*projections, *ffn.children()))) == {Linear}
@@ -85,7 +87,7 @@ class TransformerBlock(nn.Module):
             and not any(map(_has_hooks, (attn, ffn, *head_norms, *weighted)))
         )
 
-    def _fused(self, x: HiddenBTD) -> HiddenBTD:
+    def _fused(self, x: HiddenBTD, value_embedding: HiddenBTD | None) -> HiddenBTD:
         attn, ln1, ln2, ffn, rope = self.attn, self.ln1, self.ln2, self.ffn, self.attn.rope
         assert isinstance(ln1, RMSNorm), "a standard block"
         assert isinstance(ln2, RMSNorm), "a standard block"
@@ -94,7 +96,9 @@ class TransformerBlock(nn.Module):
         q_norm, k_norm = (norm.weight if isinstance(norm, RMSNorm) else None for norm in (attn.q_norm, attn.k_norm))
         network = (ffn.w1.weight, ffn.w3.weight if isinstance(ffn, SwiGLU) else None, ffn.w2.weight)
         parameters = (ln1.weight, *projections, q_norm, k_norm, ln2.weight, *network)
-        return ops.block(x, *parameters, cos, sin, attn.num_heads, ln1.eps, _ACTIVATIONS[type(ffn)])
+        gate = attn.value_gate
+        values = (None, None) if gate is None or value_embedding is None else (gate.weight, value_embedding)
+        return ops.block(x, *parameters, cos, sin, attn.num_heads, ln1.eps, _ACTIVATIONS[type(ffn)], *values)
 
 
 def _has_hooks(module: nn.Module) -> bool:

@@ -1,6 +1,7 @@
 //! The backward pass of a block.
 
 use super::gradients::{NormGradient, Results, Sums};
+use super::values::{self, ValueGradients, Values};
 use super::{pieces, pieces_mut, with_rows, Gradients, Saved, Sizes, Weights, PIECE_ROWS};
 use crate::attention::{self, with_buffers};
 use crate::gate;
@@ -56,6 +57,7 @@ pub fn block_backward(
         Matrix::by_rows(weights.q_proj, d, d),
         Matrix::by_rows(weights.k_proj, d, d),
         Matrix::by_rows(weights.v_proj, d, d),
+        sizes.value_gate(&weights),
     ];
     let packed_len: usize = matrices
         .iter()
@@ -69,36 +71,24 @@ pub fn block_backward(
             let num_sequences = sequences.min(sizes.num_sequences - first);
             let sizes = Sizes { num_sequences, ..sizes };
             let rows = first * t..(first + num_sequences) * t;
-            let part = |values: &'_ [f32], width: usize| -> std::ops::Range<usize> {
-                // Of what is not kept, nothing.
-                let width = if values.is_empty() { 0 } else { width };
-                rows.start * width..rows.end * width
-            };
+            let wide = rows.start * d..rows.end * d;
+            let values = weights.values.map(|values| Values {
+                embedding: &values.embedding[wide.clone()],
+                ..values
+            });
+            let weights = Weights { values, ..weights };
             let backward = Backward {
                 pool,
                 level,
                 sizes,
                 weights,
                 panels,
-                x: &x[part(x, d)],
-                saved: Saved {
-                    inverse_rms1: &saved.inverse_rms1[part(saved.inverse_rms1, 1)],
-                    inverse_rms2: &saved.inverse_rms2[part(saved.inverse_rms2, 1)],
-                    logsumexp: &saved.logsumexp[part(saved.logsumexp, sizes.num_heads)],
-                    inverse_rms_q: &saved.inverse_rms_q[part(saved.inverse_rms_q, sizes.num_heads)],
-                    inverse_rms_k: &saved.inverse_rms_k[part(saved.inverse_rms_k, sizes.num_heads)],
-                    q: &saved.q[part(saved.q, d)],
-                    k: &saved.k[part(saved.k, d)],
-                    v: &saved.v[part(saved.v, d)],
-                    attended: &saved.attended[part(saved.attended, d)],
-                    middle: &saved.middle[part(saved.middle, d)],
-                    a: &saved.a[part(saved.a, f)],
-                    b: &saved.b[part(saved.b, f)],
-                },
-                dy: &dy[part(dy, d)],
+                x: &x[wide.clone()],
+                saved: saved.rows(&sizes, rows),
+                dy: &dy[wide.clone()],
             };
             let results = Results::divide(&sizes, level, memory);
-            backward.run(results, &mut gradients, &mut dx[part(x, d)]);
+            backward.run(results, &mut gradients, wide.start, &mut dx[wide]);
         }
     });
 }
@@ -109,19 +99,21 @@ struct Backward<'a> {
     level: Level,
     sizes: Sizes,
     weights: Weights<'a>,
-    /// `w2, w1, w3, output_proj, q_proj, k_proj, v_proj`.
-    panels: [Panels<'a>; 7],
+    /// `w2, w1, w3, output_proj, q_proj, k_proj, v_proj`, and the gate of embeddings.
+    panels: [Panels<'a>; 8],
     x: &'a [f32],
     saved: Saved<&'a [f32]>,
     dy: &'a [f32],
 }
 
 impl Backward<'_> {
-    fn run(&self, results: Results<'_>, gradients: &mut Gradients<'_>, dx: &mut [f32]) {
+    /// Adds to `gradients`; those of embeddings are written from number `first` on.
+    fn run(&self, results: Results<'_>, gradients: &mut Gradients<'_>, first: usize, dx: &mut [f32]) {
         let (d, f, num_rows) = (self.sizes.d_model, self.sizes.d_ff, self.sizes.num_rows());
         let Results {
             mut inner,
             mut heads,
+            dvalue_gates,
             normed,
             dnormed,
             dattended,
@@ -131,12 +123,12 @@ impl Backward<'_> {
         self.feed_forward([gated, da, db], [&mut *normed, &mut *dnormed, &mut *dattended], dx);
         let [gated, da, db] = inner.each_ref().map(|values| &values[..num_rows * f]);
         let mut products = vec![
-            (0, self.dy, &mut *gradients.w2),
-            (1, da, &mut *gradients.w1),
-            (2, &*dx, &mut *gradients.output_proj),
+            (0, f, self.dy, &mut *gradients.w2),
+            (1, d, da, &mut *gradients.w1),
+            (2, d, &*dx, &mut *gradients.output_proj),
         ];
         if let Some(w3) = &mut gradients.w3 {
-            products.insert(2, (1, db, &mut **w3));
+            products.insert(2, (1, d, db, &mut **w3));
         }
         let norm = NormGradient {
             dy: dnormed,
@@ -148,13 +140,26 @@ impl Backward<'_> {
         super::gradients::add(self.sums(), packed, inputs, products, vec![norm]);
         let [dq, dk, dv] = inner.each_mut().map(|values| &mut values[..num_rows * d]);
         let each = heads.each_mut().map(|values| &mut **values);
-        self.attention([dq, dk, dv], each, dattended, [&mut *normed, &mut *dnormed], dx);
+        let (mut dgate, mut dembedding) = (None, &mut [][..]);
+        if let Some(ValueGradients { gate, embedding }) = &mut gradients.values {
+            (dgate, dembedding) = (Some(&mut **gate), &mut embedding[first..first + num_rows * d]);
+        }
+        let of_values = [&mut *dvalue_gates, dembedding];
+        self.attention(
+            [dq, dk, dv],
+            each,
+            of_values,
+            dattended,
+            [&mut *normed, &mut *dnormed],
+            dx,
+        );
         let [dq, dk, dv] = inner.each_ref().map(|values| &values[..num_rows * d]);
-        let products = vec![
-            (0, dq, &mut *gradients.q_proj),
-            (0, dk, &mut *gradients.k_proj),
-            (0, dv, &mut *gradients.v_proj),
+        let mut products = vec![
+            (0, d, dq, &mut *gradients.q_proj),
+            (0, d, dk, &mut *gradients.k_proj),
+            (0, d, dv, &mut *gradients.v_proj),
         ];
+        products.extend(dgate.map(|dgate| (0, self.sizes.value_channels, &*dvalue_gates, dgate)));
         let mut norms = vec![NormGradient {
             dy: dnormed,
             x: self.x,
@@ -277,26 +282,32 @@ impl Backward<'_> {
         &self,
         [dq, dk, dv]: [&mut [f32]; 3],
         [dnormed_q, dnormed_k]: [&mut [f32]; 2],
+        [dvalue_gates, dembedding]: [&mut [f32]; 2],
         dattended: &[f32],
         [normed, dnormed]: [&mut [f32]; 2],
         dx: &mut [f32],
     ) {
         let (d, level, sizes) = (self.sizes.d_model, self.level, self.sizes);
         let (wide, num_vectors) = (sizes.num_positions * d, sizes.num_positions * sizes.num_heads);
-        let [_, _, _, _, q_proj, k_proj, v_proj] = self.panels;
+        let [.., q_proj, k_proj, v_proj, value_gate] = self.panels;
+        let embedding = self.weights.values.map_or(&[][..], |values| values.embedding);
         let (saved, how) = (&self.saved, (self.weights.precision, level));
         let given = (saved.q.chunks(wide).zip(saved.k.chunks(wide)).zip(saved.v.chunks(wide)))
             .zip(saved.attended.chunks(wide).zip(dattended.chunks(wide)))
             .zip(saved.logsumexp.chunks(num_vectors))
             .zip(pieces(saved.inverse_rms_q, num_vectors).zip(pieces(saved.inverse_rms_k, num_vectors)));
         let rows = (self.x.chunks(wide)).zip(saved.inverse_rms1.chunks(sizes.num_positions));
+        let of_values = (pieces(saved.value_gates, num_vectors).zip(pieces(embedding, wide)))
+            .zip(pieces_mut(dvalue_gates, num_vectors).zip(pieces_mut(dembedding, wide)));
         let results = (dq.chunks_mut(wide).zip(dk.chunks_mut(wide)).zip(dv.chunks_mut(wide)))
             .zip(normed.chunks_mut(wide).zip(dnormed.chunks_mut(wide)))
             .zip(dx.chunks_mut(wide))
             .zip(pieces_mut(dnormed_q, wide).zip(pieces_mut(dnormed_k, wide)));
-        self.pool
-            .for_each(given.zip(rows).zip(results), |((given, (x, inverse_rms)), results)| {
+        self.pool.for_each(
+            given.zip(rows).zip(results.zip(of_values)),
+            |((given, (x, inverse_rms)), results)| {
                 let (((((q, k), v), (out, dout)), logsumexp), (inverse_rms_q, inverse_rms_k)) = given;
+                let (results, ((u, embedding), (du, dembedding))) = results;
                 let (((((dq, dk), dv), (normed, dnormed)), dx), (dnormed_q, dnormed_k)) = results;
                 let mut of_heads = |queries_and_keys: [&[f32]; 2], [dq, dk]: [&mut [f32]; 2]| {
                     let [q, k] = queries_and_keys;
@@ -348,8 +359,12 @@ impl Backward<'_> {
                 multiply_rows(level, dq, d, q_proj, dnormed, Start::Zero);
                 multiply_rows(level, dk, d, k_proj, dnormed, Start::Sum);
                 multiply_rows(level, dv, d, v_proj, dnormed, Start::Sum);
+                if sizes.value_channels > 0 {
+                    values::backward(level, &sizes, value_gate, [u, embedding, dv], [dembedding, du, dnormed]);
+                }
                 self.norm(self.weights.ln1, x, inverse_rms, normed, dnormed, dx);
-            });
+            },
+        );
     }
 
     /// Rotates queries and keys of a sequence, or their gradients back.

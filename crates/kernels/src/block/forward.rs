@@ -1,9 +1,10 @@
 //! The forward pass of a block.
 
-use super::{pieces_mut, with_rows, Saved, Sizes, Weights, PIECE_ROWS};
+use super::values::AddWeighed;
+use super::{pieces, pieces_mut, with_rows, Saved, Sizes, Weights, PIECE_ROWS};
 use crate::attention::attention;
 use crate::level::Level;
-use crate::matmul::{multiply_rows, pack_shared, packed_len, Matrix, Panels, Start};
+use crate::matmul::{multiply_rows, pack_shared, packed_len, Matrix, Panels, Product, Start};
 use crate::pool::Pool;
 use crate::rope::Rotate;
 use crate::{gate, norm};
@@ -27,6 +28,7 @@ pub fn block(pool: &Pool, sizes: Sizes, weights: Weights<'_>, x: &[f32], saved: 
         Matrix::by_rows(weights.w1, f, d),
         Matrix::by_rows(weights.w3.unwrap_or(&[]), if sizes.is_gated { f } else { 0 }, d),
         Matrix::by_rows(weights.w2, d, f),
+        sizes.value_gate(&weights),
     ]
     .map(Matrix::transposed);
     let len: usize = matrices
@@ -39,7 +41,7 @@ pub fn block(pool: &Pool, sizes: Sizes, weights: Weights<'_>, x: &[f32], saved: 
     pool.with_scratch(len + 2 * normed_len, |memory| {
         let (memory, normed) = memory.split_at_mut(len);
         let (normed_q, normed_k) = normed.split_at_mut(normed_len);
-        let [q_proj, k_proj, v_proj, output_proj, w1, w3, w2] =
+        let [q_proj, k_proj, v_proj, output_proj, w1, w3, w2, value_gate] =
             pack_shared(pool, weights.precision, level, matrices, memory);
         let forward = Forward { level, sizes, weights };
         let Saved { q, k, v, .. } = saved;
@@ -48,16 +50,20 @@ pub fn block(pool: &Pool, sizes: Sizes, weights: Weights<'_>, x: &[f32], saved: 
             .zip(
                 pieces_mut(saved.inverse_rms_k, PIECE_ROWS * sizes.num_heads).zip(pieces_mut(normed_k, PIECE_ROWS * d)),
             );
+        let embedding = weights.values.map_or(&[][..], |values| values.embedding);
+        let embedding =
+            pieces_mut(saved.value_gates, PIECE_ROWS * sizes.num_heads).zip(pieces(embedding, PIECE_ROWS * d));
         let rows = x
             .chunks(PIECE_ROWS * d)
             .zip(saved.inverse_rms1.chunks_mut(PIECE_ROWS))
             .zip(q.chunks_mut(PIECE_ROWS * d))
             .zip(k.chunks_mut(PIECE_ROWS * d))
             .zip(v.chunks_mut(PIECE_ROWS * d))
-            .zip(heads);
-        pool.for_each(rows.enumerate(), |(piece, (((((x, inverse_rms), q), k), v), heads))| {
+            .zip(heads.zip(embedding));
+        pool.for_each(rows.enumerate(), |(piece, (((((x, inverse_rms), q), k), v), parts))| {
+            let (heads, (u, embedding)) = parts;
             let outputs = [(q_proj, &mut *q), (k_proj, &mut *k), (v_proj, v)];
-            forward.project(x, inverse_rms, outputs);
+            forward.project(x, inverse_rms, outputs, (value_gate, u, embedding));
             let (of_queries, of_keys) = heads;
             for (number, (x, (inverse_rms, normed))) in [(q, of_queries), (k, of_keys)].into_iter().enumerate() {
                 forward.position(number, piece * PIECE_ROWS, x, inverse_rms, normed);
@@ -102,8 +108,14 @@ struct Forward<'a> {
 }
 
 impl Forward<'_> {
-    /// Computes queries, keys and values of some rows.
-    fn project(&self, x: &[f32], inverse_rms: &mut [f32], outputs: [(Panels<'_>, &mut [f32]); 3]) {
+    /// Computes queries, keys and values of some rows, and adds embeddings to the values, if there are any.
+    fn project(
+        &self,
+        x: &[f32],
+        inverse_rms: &mut [f32],
+        outputs: [(Panels<'_>, &mut [f32]); 3],
+        (value_gate, u, embedding): (Panels<'_>, &mut [f32], &[f32]),
+    ) {
         let Self { level, sizes, weights } = *self;
         with_rows(x.len(), |y| {
             let (weight, eps) = (weights.ln1, weights.eps);
@@ -114,9 +126,28 @@ impl Forward<'_> {
                 y,
                 inverse_rms,
             });
-            for (panels, output) in outputs {
+            let [.., (_, values)] = outputs.map(|(panels, output)| {
                 multiply_rows(level, y, sizes.d_model, panels, output, Start::Zero);
+                (panels, output)
+            });
+            if sizes.value_channels == 0 {
+                return;
             }
+            let product = Product {
+                a: Matrix::strided(y, inverse_rms.len(), sizes.value_channels, sizes.d_model),
+                panels: value_gate,
+                c: &mut *u,
+                stride: sizes.num_heads,
+                num_columns: sizes.num_heads,
+                start: Start::Zero,
+            };
+            level.run_product(value_gate.precision, product);
+            level.run(AddWeighed {
+                head_width: sizes.d_model / sizes.num_heads,
+                u,
+                embedding,
+                values,
+            });
         });
     }
 

@@ -19,6 +19,8 @@ pub(super) struct Results<'a> {
     pub inner: [&'a mut [f32]; 3],
     /// The gradients of normalized queries and keys, where they are.
     pub heads: [&'a mut [f32]; 2],
+    /// Those of what the gates of embeddings are computed from, if there are any.
+    pub dvalue_gates: &'a mut [f32],
     pub normed: &'a mut [f32],
     pub dnormed: &'a mut [f32],
     pub dattended: &'a mut [f32],
@@ -29,7 +31,8 @@ impl<'a> Results<'a> {
     pub fn len(sizes: &Sizes, level: Level, num_rows: usize) -> usize {
         let inner = sizes.d_ff.max(sizes.d_model);
         let wide = if sizes.norms_heads { 5 } else { 3 } * sizes.d_model;
-        num_rows * (3 * inner + wide) + Self::packed_len(sizes, level, num_rows)
+        let gates = if sizes.value_channels > 0 { sizes.num_heads } else { 0 };
+        num_rows * (3 * inner + wide + gates) + Self::packed_len(sizes, level, num_rows)
     }
 
     /// The packed rows that gradients of weights sum over: at most a gate's and two of the residual stream's width.
@@ -45,6 +48,7 @@ impl<'a> Results<'a> {
         Self {
             inner: [take(inner), take(inner), take(inner)],
             heads: [take(heads), take(heads)],
+            dvalue_gates: take(sizes.value_gates_len()),
             normed: take(num_rows * sizes.d_model),
             dnormed: take(num_rows * sizes.d_model),
             dattended: take(num_rows * sizes.d_model),
@@ -70,12 +74,13 @@ pub(super) struct Sums<'a> {
     pub num_rows: usize,
 }
 
-/// Adds the gradients of some weights, each given by the number of its input, and of norms'.
+/// Adds the gradients of some weights, each given by the number of its input, and of norms'. A weight has as many columns as
+/// its input, or sees only the first of them.
 pub(super) fn add<const N: usize>(
     sums: Sums<'_>,
     packed: &mut [f32],
     inputs: [(&[f32], usize); N],
-    products: Vec<(usize, &[f32], &mut [f32])>,
+    products: Vec<(usize, usize, &[f32], &mut [f32])>,
     norms: Vec<NormGradient<'_>>,
 ) {
     let Sums {
@@ -86,12 +91,12 @@ pub(super) fn add<const N: usize>(
     } = sums;
     let matrices = inputs.map(|(input, width)| Matrix::by_rows(input, num_rows, width));
     let panels = pack_shared(pool, precision, level, matrices, packed);
-    let all_outputs: usize = products.iter().map(|(_, doutput, _)| doutput.len() / num_rows).sum();
+    let all_outputs: usize = products.iter().map(|(_, _, doutput, _)| doutput.len() / num_rows).sum();
     let share = all_outputs.div_ceil(PIECES_A_THREAD * pool.num_threads());
     let outputs = share.next_multiple_of(MAX_TILE_ROWS).min(PIECE_OUTPUTS);
     let mut tasks: Vec<Task<'_>> = Vec::new();
-    for (number, doutput, dweight) in products {
-        let (width, panels) = (inputs[number].1, panels[number]);
+    for (number, width, doutput, dweight) in products {
+        let panels = panels[number];
         let doutput = Matrix::by_rows(doutput, num_rows, dweight.len() / width).transposed();
         for (piece, dweight) in dweight.chunks_mut(outputs * width).enumerate() {
             let first = piece * outputs;

@@ -9,16 +9,19 @@
 mod backward;
 mod forward;
 mod gradients;
+mod values;
 
 use std::cell::Cell;
 use std::iter;
+use std::ops::Range;
 
 pub use backward::block_backward;
 pub use forward::block;
+pub use values::{ValueGradients, Values};
 
 use crate::attention::Shape;
 pub use crate::gate::Activation;
-use crate::matmul::Precision;
+use crate::matmul::{Matrix, Precision};
 use crate::rope::Angles;
 
 /// Rows that a thread takes at a time: whole tiles of every level.
@@ -41,6 +44,8 @@ pub struct Sizes {
     pub is_gated: bool,
     /// Whether each head's queries and keys are normalized.
     pub norms_heads: bool,
+    /// Channels that the gate of embeddings sees which are added to values; 0: none are added.
+    pub value_channels: usize,
 }
 
 impl Sizes {
@@ -64,6 +69,16 @@ impl Sizes {
         self.num_rows() * (2 + self.num_heads + 5 * self.d_model + self.d_ff)
             + self.gate_len()
             + 2 * self.head_norms_len()
+            + self.value_gates_len()
+    }
+
+    /// Returns how many heads of positions weigh an embedding.
+    fn value_gates_len(&self) -> usize {
+        if self.value_channels > 0 {
+            self.num_rows() * self.num_heads
+        } else {
+            0
+        }
     }
 
     /// Returns how many inputs of the gate there are.
@@ -110,6 +125,19 @@ impl Sizes {
             let is_as_wide = |norm: &[f32]| norm.len() == d / self.num_heads;
             assert!(norms.into_iter().all(is_as_wide), "norms of heads");
         }
+        assert_eq!(
+            weights.values.is_some(),
+            self.value_channels > 0,
+            "embeddings added to values"
+        );
+        if let Some(values) = weights.values {
+            assert!(
+                self.value_channels <= d
+                    && values.gate.len() == self.num_heads * self.value_channels
+                    && values.embedding.len() == self.num_rows() * d,
+                "embeddings added to values"
+            );
+        }
         assert!(
             [weights.ln1, weights.ln2].iter().all(|weight| weight.len() == d),
             "norms"
@@ -145,6 +173,8 @@ pub struct Weights<'a> {
     pub w1: &'a [f32],
     pub w3: Option<&'a [f32]>,
     pub w2: &'a [f32],
+    /// What is added to values.
+    pub values: Option<Values<'a>>,
     /// What `w1` goes through.
     pub activation: Activation,
     /// Added to the mean squares of the norms.
@@ -169,6 +199,7 @@ pub struct Gradients<'a> {
     pub w1: &'a mut [f32],
     pub w3: Option<&'a mut [f32]>,
     pub w2: &'a mut [f32],
+    pub values: Option<ValueGradients<'a>>,
 }
 
 impl Gradients<'_> {
@@ -197,6 +228,15 @@ impl Gradients<'_> {
                 .for_each(|(gradient, weight)| fits(gradient, weight));
         }
         fits(self.w2, weights.w2);
+        assert_eq!(
+            self.values.is_some(),
+            weights.values.is_some(),
+            "gradients of embeddings"
+        );
+        if let (Some(gradients), Some(values)) = (&self.values, weights.values) {
+            fits(gradients.gate, values.gate);
+            fits(gradients.embedding, values.embedding);
+        }
     }
 }
 
@@ -208,6 +248,8 @@ struct Saved<S> {
     /// Of each head's queries and keys, where these are normalized: else empty.
     inverse_rms_q: S,
     inverse_rms_k: S,
+    /// What gates of embeddings are computed from, if there are any.
+    value_gates: S,
     /// Queries and keys before they are normalized, and not rotated; where they are not normalized, rotated.
     q: S,
     k: S,
@@ -218,6 +260,33 @@ struct Saved<S> {
     a: S,
     /// Empty where the network has no gate.
     b: S,
+}
+
+impl<'a> Saved<&'a [f32]> {
+    /// Returns what is kept of some rows.
+    fn rows(&self, sizes: &Sizes, rows: Range<usize>) -> Self {
+        let (d, f, heads) = (sizes.d_model, sizes.d_ff, sizes.num_heads);
+        let part = |values: &'a [f32], width: usize| {
+            // Of what is not kept, nothing.
+            let width = if values.is_empty() { 0 } else { width };
+            &values[rows.start * width..rows.end * width]
+        };
+        Self {
+            inverse_rms1: part(self.inverse_rms1, 1),
+            inverse_rms2: part(self.inverse_rms2, 1),
+            logsumexp: part(self.logsumexp, heads),
+            inverse_rms_q: part(self.inverse_rms_q, heads),
+            inverse_rms_k: part(self.inverse_rms_k, heads),
+            value_gates: part(self.value_gates, heads),
+            q: part(self.q, d),
+            k: part(self.k, d),
+            v: part(self.v, d),
+            attended: part(self.attended, d),
+            middle: part(self.middle, d),
+            a: part(self.a, f),
+            b: part(self.b, f),
+        }
+    }
 }
 
 impl Sizes {
@@ -231,6 +300,7 @@ impl Sizes {
             logsumexp: take(rows * self.num_heads),
             inverse_rms_q: take(self.head_norms_len()),
             inverse_rms_k: take(self.head_norms_len()),
+            value_gates: take(self.value_gates_len()),
             q: take(wide),
             k: take(wide),
             v: take(wide),
@@ -239,6 +309,18 @@ impl Sizes {
             a: take(inner),
             b: take(self.gate_len()),
         }
+    }
+}
+
+impl Sizes {
+    /// The matrix of the gate of embeddings; an empty one where there are none.
+    fn value_gate<'a>(&self, weights: &Weights<'a>) -> Matrix<'a> {
+        let num_rows = if self.value_channels > 0 { self.num_heads } else { 0 };
+        Matrix::by_rows(
+            weights.values.map_or(&[], |values| values.gate),
+            num_rows,
+            self.value_channels,
+        )
     }
 }
 

@@ -3,6 +3,7 @@
 Nothing here is optimized: torch's autograd computes the gradients, to any order, and torch.compile can trace and fuse
 all of it.
 
+C channels that the gate of a value embedding sees
 Kv width of a value   k channel pairs of a head, K / 2   N tokens of all sequences
 d_in, d_out widths of a matrix's input and output
 """
@@ -210,16 +211,24 @@ def block(
     num_heads: int,
     eps: float,
     activation: Activation = "silu",
+    value_gate: Float[Tensor, "H C"] | None = None,
+    value_embedding_BTD: HiddenBTD | None = None,
 ) -> HiddenBTD:
     """Return the residual stream after a block: attention and a feed-forward network, each behind a norm.
 
     Each head's queries and keys are normalized with the gains `q_norm` and `k_norm` and rotated by the angles, where
-    these are given. The network has the gate `w3`; without one, inner channels go through `activation`.
+    these are given. The network has the gate `w3`; without one, inner channels go through `activation`. Embeddings are
+    added to the values of each head by the weight 1 + u / sqrt(1 + u^2), where u is the product of `value_gate` and the
+    first C channels of the normalized input.
     """
     normed_BTD = rms_norm(x_BTD, ln1, eps)
     q_BHTK, k_BHTK, v_BHTK = (
         linear(normed_BTD, weight).unflatten(-1, (num_heads, -1)).transpose(1, 2) for weight in (q_proj, k_proj, v_proj)
     )
+    if value_gate is not None and value_embedding_BTD is not None:
+        u_BTH = linear(normed_BTD[..., : value_gate.shape[1]], value_gate)
+        weights_BHT1 = (1 + u_BTH / (1 + u_BTH * u_BTH).sqrt()).transpose(1, 2).unsqueeze(-1)
+        v_BHTK = v_BHTK + weights_BHT1 * value_embedding_BTD.unflatten(-1, (num_heads, -1)).transpose(1, 2)
     if q_norm is not None and k_norm is not None:
         q_BHTK, k_BHTK = rms_norm(q_BHTK, q_norm, eps), rms_norm(k_BHTK, k_norm, eps)
     if cos is not None and sin is not None:

@@ -32,9 +32,12 @@ def block(
     num_heads: int,
     eps: float,
     activation: Activation = "silu",
+    value_gate: Tensor | None = None,
+    value_embedding_BTD: HiddenBTD | None = None,
 ) -> HiddenBTD:
     """Return the residual stream after a block with norms before attention and feed-forward network."""
-    parameters = (ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2)
+    values = (value_gate, value_embedding_BTD)
+    parameters = (ln1, q_proj, k_proj, v_proj, output_proj, q_norm, k_norm, ln2, w1, w3, w2, *values)
     return _Block.apply(x_BTD, cos, sin, num_heads, eps, activation, *parameters)
 
 
@@ -50,7 +53,8 @@ class _Block(torch.autograd.Function):
         activation: Activation,
         *parameters: Tensor | None,
     ) -> Tensor:
-        ctx.sums = [None if parameter is None else gradient_sum(parameter, "block") for parameter in parameters]
+        *trained, _ = parameters  # the last is an activation
+        ctx.sums = [None if parameter is None else gradient_sum(parameter, "block") for parameter in trained] + [None]
         x_BTD = x_BTD.contiguous()
         parameters = tuple(None if parameter is None else parameter.contiguous() for parameter in parameters)
         ctx.settings = (_angles(cos, sin), num_heads, eps, activation, uses_bfloat16())
@@ -69,8 +73,11 @@ class _Block(torch.autograd.Function):
         x_BTD, saved, *parameters = ctx.saved_tensors
         pairs = zip(parameters, ctx.sums, strict=True)
         gradients = [
-            torch.zeros_like(parameter) if parameter is not None and sums is None else sums for parameter, sums in pairs
+            torch.zeros_like(parameter) if parameter is not None and sums is None else sums
+            for parameter, sums in [*pairs][:-1]
         ]
+        embedding_BTD = parameters[-1]
+        gradients.append(None if embedding_BTD is None else empty_like(embedding_BTD))  # overwritten
         dx_BTD = empty_like(x_BTD)
         kernels().block_backward(
             _arrays(parameters),
