@@ -21,6 +21,7 @@ from homespun.experiments.texts import (
     train_tokenizer,
 )
 from homespun.tokenizer.tokenizer import Tokenizer
+from homespun.typed_json import parse_json
 
 PILE_BYTES = 825e9
 """Size of the Pile. Source: Gao et al. 2020, arXiv:2101.00027, table 1 counts 825 GiB; the course says 825 GB."""
@@ -107,28 +108,34 @@ def run_tokenizers(
     )
 
 
+# A small process between this one and the one that is measured: on Linux the peak memory of a process begins with that
+# of the process that started it.
+_MEASURE_COMMAND = """
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+seconds, usage = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"code": done.returncode, "printed": done.stdout, "command_seconds": seconds,
+    "command_cpu_seconds": usage.ru_utime + usage.ru_stime,
+    "peak_memory_bytes": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)}))
+"""
+
+
 def _train_in_process(path: Path, vocab_size: int) -> dict[str, Any]:
     """Train in a fresh process, and return its time and peak memory, the interpreter's included."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "homespun", "tokenizer", "train", str(path), "--vocab-size", str(vocab_size)]
-        with measure_time() as elapsed:
-            process = subprocess.Popen(
-                [*command, "--out", f"{folder}/tokenizer"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            )
-            assert process.stdout is not None
-            with process.stdout:
-                printed = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)
-            # `wait4` has taken the status that Popen would wait for.
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RunError(f"`homespun tokenizer train {path}` failed: {printed.strip()[-300:]}")
-    kilobyte = 1 if sys.platform == "darwin" else 1024
-    return {
-        "command_seconds": elapsed.seconds,
-        "command_cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "peak_memory_bytes": usage.ru_maxrss * kilobyte,
-    }
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURE_COMMAND, *command, "--out", f"{folder}/tokenizer"],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    measured = parse_json(done.stdout)
+    if measured.pop("code"):
+        raise RunError(f"`homespun tokenizer train {path}` failed: {measured['printed'].strip()[-300:]}")
+    del measured["printed"]
+    return measured
 
 
 def _describe_training(corpus: Corpus, made: TrainedTokenizer) -> dict[str, Any]:
