@@ -268,6 +268,48 @@ def show_rates(result: Result) -> str:
     return make_table(heads, rows)
 
 
+def show_cells(result: Result) -> str:
+    """Generated stories by temperature and top-p, judged by the grammar; the grammar's own in the last row."""
+    heads = ["temperature", "top-p", "stories allowed (95 % interval)", "choices a mistake", "distinct 3-grams"]
+    heads.append("repeated 4-grams")
+    rows = [
+        [
+            f"{cell['temperature']:g}",
+            f"{cell['top_p']:g}",
+            "{share:.1%} ({low:.1%} to {high:.1%})".format(**cell["allowed"]),
+            f"{1 / cell['mistakes_per_choice']['share']:.0f}",
+            f"{cell['distinct_3grams']:.1%}",
+            f"{cell['repeated_4grams']:.2%}",
+        ]
+        for cell in _shown_cells(result)
+    ]
+    own = result["figures"]["grammars_own_stories"]
+    rows.append(["the grammar's own", "", "100%", "", f"{own['distinct_3grams']:.1%}", f"{own['repeated_4grams']:.2%}"])
+    return make_table(heads, rows)
+
+
+def show_examples(result: Result) -> str:
+    """Where a story that the grammar does not allow leaves it, at some settings."""
+    rows = [
+        [f"{cell['temperature']:g}", f"{cell['top_p']:g}", _escape(" ".join(cell["example_of_the_others"].split()))]
+        for cell in _shown_cells(result)
+        if cell.get("example_of_the_others") and (cell["temperature"], cell["top_p"]) in _EXAMPLES
+    ]
+    return make_table(["temperature", "top-p", "text around the first mistake"], rows)
+
+
+_EXAMPLES = ((0.5, 0.95), (0.7, 0.9), (1.0, 1.0), (1.2, 1.0))
+
+
+def _shown_cells(result: Result) -> list[Result]:
+    """Those of top-p 0.9 and 1, and the examples'; a single story, as at temperature 0, has no shares."""
+    return [
+        cell
+        for cell in result["figures"]["cells"]
+        if cell["stories"] > 1 and (cell["top_p"] in (0.9, 1.0) or (cell["temperature"], cell["top_p"]) in _EXAMPLES)
+    ]
+
+
 PARTS: dict[str, Callable[[Result], str]] = {
     "conclusions": show_conclusions,
     "provenance": show_provenance,
@@ -281,6 +323,8 @@ PARTS: dict[str, Callable[[Result], str]] = {
     "throughput": show_throughput,
     "corpora": show_corpora,
     "rates": show_rates,
+    "cells": show_cells,
+    "examples": show_examples,
 }
 """What a marker may ask for: `published` of single experiments, `known` and `comparisons` of sweeps, then by name."""
 

@@ -93,6 +93,16 @@ def test_what_the_page_of_sgd_says_is_so():
     assert hundred < ten < small < rates[0]["initial_loss"] < thousand
 
 
+def test_what_the_page_of_generation_says_is_so():
+    """Oracle: the measured cells."""
+    cells = {(cell["temperature"], cell["top_p"]): cell for cell in read_result("sampling")["figures"]["cells"]}
+    cool, hot = cells[0.7, 0.9], cells[1.2, 1.0]
+    assert cool["mistakes_per_choice"]["high"] < cells[1.0, 1.0]["mistakes_per_choice"]["low"]
+    assert cells[1.0, 1.0]["mistakes_per_choice"]["high"] < hot["mistakes_per_choice"]["low"]
+    assert cool["distinct_3grams"] < cells[1.0, 1.0]["distinct_3grams"] < hot["distinct_3grams"]
+    assert max(cell["allowed"]["high"] for cell in cells.values() if cell["stories"] > 1) < 0.1  # "neither makes"
+
+
 PLANTED = """\
 # Planted
 

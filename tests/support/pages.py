@@ -7,12 +7,12 @@ command. The indented lines that follow either are what it prints; "..." stands 
 import doctest
 import re
 import shlex
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-
-from homespun.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,6 +71,13 @@ def scale_down(words: list[str]) -> list[str]:
     return shlex.split(" ".join(flag for flag in flags if not re.search(r" [A-Z]+\b", flag)))
 
 
+def run_command(words: list[str], folder: Path, where: str) -> str:
+    """Run `homespun WORDS` in a process of its own, as a reader does, and return what it prints."""
+    done = subprocess.run([sys.executable, "-m", "homespun", *words], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, f"{where}: $ homespun {shlex.join(words)}\n{done.stderr}"
+    return done.stdout
+
+
 def run_page(path: Path, folder: Path) -> list[str]:
     """Run a page in `folder`, the working directory, in which `recipes` is the checkout's; return the commands run.
 
@@ -89,11 +96,12 @@ def run_page(path: Path, folder: Path) -> list[str]:
                 scaled = scale_down(words)
                 assert scaled == words or not step.printed, f"{where}: shows what another scale would print"
                 commands.append(" ".join(scaled))
-                assert main(scaled) == 0, f"{where}: $ {step.text}"
+                found = run_command(scaled, folder, where)
             else:
                 # Empty lines in front, so that tracebacks have the page's line numbers.
                 exec(compile("\n" * (step.line - 1) + step.text, str(path), "exec"), names)
-        wanted, found = f"{step.printed}\n", f"{printed.getvalue().rstrip()}\n"
+                found = printed.getvalue()
+        wanted, found = f"{step.printed}\n", f"{found.rstrip()}\n"
         if step.printed and not doctest.OutputChecker().check_output(wanted, found, doctest.ELLIPSIS):
             raise AssertionError(f"{where} prints\n{found}\nbut the page says\n{step.printed}")
     return commands
