@@ -196,6 +196,13 @@ def test_tables_sort_by_click_and_key(browser, reports):
         assert [float(text) for text in cells.all_inner_texts()] == sorted(rising, reverse=True)
 
 
+def test_pointing_at_a_token_says_its_bits(browser, reports):
+    with opened(browser, reports.single) as page:
+        token = page.locator(".sample .t").nth(3)
+        token.click()
+        assert token.get_attribute("title") in page.locator(".readout").first.text_content()
+
+
 def test_the_theme_is_remembered(browser, reports):
     with opened(browser, reports.single) as page:
         light = page.evaluate("getComputedStyle(document.body).backgroundColor")

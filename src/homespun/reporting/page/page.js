@@ -122,6 +122,20 @@ function startTables() {
   }
 }
 
+/** A token's figure below its text, for fingers and for eyes that do not wait for a tooltip. */
+function startSamples() {
+  for (const sample of find(".sample")) {
+    const readout = make("b", { className: "readout" });
+    sample.querySelector("figcaption").append(readout);
+    const show = (event) => {
+      const token = event.target.closest(".t");
+      readout.textContent = token ? `\u201c${token.textContent.trim() || "\u2423"}\u201d ${token.title}` : "";
+    };
+    sample.addEventListener("pointerover", show);
+    sample.addEventListener("click", show);
+  }
+}
+
 function startTheme() {
   const root = document.documentElement;
   const choose = (theme) => {
@@ -141,4 +155,5 @@ addEventListener("afterprint", () => find("details").forEach((details) => { deta
 const report = JSON.parse(document.getElementById("data").textContent);
 startTheme();
 startTables();
+startSamples();
 if (report.curves.length) startCharts(report);
