@@ -3,7 +3,7 @@
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Any
 
-from homespun.accounting.kernels import is_fused, kernel_memory
+from homespun.accounting.cpu import PROCESS_BYTES, max_micro_batch, step_memory
 from homespun.accounting.machines import Machine
 from homespun.accounting.totals import (
     BYTES_PER_FLOAT32,
@@ -50,7 +50,7 @@ class Estimate:
     precision: str
     """Format of the matrix products, for the machine's peak; memory is counted in float32."""
     mfu: float
-    """The fraction of the machine's peak that training reaches; above 0 and at most 1."""
+    """The fraction of the machine's peak that training reaches, above 0 and at most 1; `cpu_mfu` computes a CPU's."""
     published_parameters: int | None = None
     """Parameters of the released model that a preset takes its dimensions from; None for a recipe."""
 
@@ -85,6 +85,7 @@ class Estimate:
         model, length, memory = self.model, self.model.context_length, self.memory
         num_parameters, micro_batch = count_parameters(model), self.micro_batch or self.batch_size
         rules = self.optim.groups
+        process_bytes = PROCESS_BYTES if self.machine.process_bytes is None else self.machine.process_bytes
         return {
             "name": self.name,
             "model": asdict(model),
@@ -107,9 +108,18 @@ class Estimate:
                 "per_sequence_bytes": memory.per_sequence_bytes,
                 "micro_batch": micro_batch,
                 "bytes": memory.bytes_at(micro_batch),
-                "kernel_bytes": kernel_memory(model, length, micro_batch, self.optim) if is_fused(model) else None,
+                "kernel_bytes": step_memory(model, length, micro_batch, self.optim, precision=self.precision),
+                "process_bytes": process_bytes,
                 "available_bytes": self.machine.memory_bytes,
                 "max_batch_size": memory.max_batch_size(self.machine.memory_bytes),
+                "max_batch_size_by_kernels": max_micro_batch(
+                    model,
+                    length,
+                    self.machine.memory_bytes,
+                    self.optim,
+                    precision=self.precision,
+                    process_bytes=process_bytes,
+                ),
             },
             "step": {
                 "batch_size": self.batch_size,

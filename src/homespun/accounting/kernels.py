@@ -2,15 +2,18 @@
 
 from math import prod
 
-from homespun.accounting.totals import BYTES_PER_FLOAT32, parameter_shapes, training_memory
+from homespun.accounting.totals import BYTES_PER_FLOAT32, parameter_shapes
 from homespun.model.config import ModelConfig
-from homespun.optim.config import AdamWOptim, OptimConfig
 
 _LOSS_TOKENS, _LOSS_GROUPS = 256, 8
 """Tokens whose logits are computed at a time, and parts in which their gradients are: `crates/kernels/src/loss.rs`."""
 
 _BLOCK_ROWS = 1024
 """Rows that go back through a block at a time, or else one sequence: `crates/kernels/src/block/backward.rs`."""
+
+
+_PACKED_BYTES = {"bfloat16": 2}
+"""Of a number in a packed matrix; others have four."""
 
 
 def is_fused(config: ModelConfig) -> bool:
@@ -39,13 +42,9 @@ def kernel_activations(config: ModelConfig, num_rows: int) -> int:
     return BYTES_PER_FLOAT32 * num_rows * (N * (2 + vectors + 6 * D + inner) + 3 * D + scaled)
 
 
-def kernel_memory(config: ModelConfig, sequence_length: int, micro_batch: int, optim: OptimConfig | None = None) -> int:
-    """Return the peak bytes of a step on the CPU's kernels: what stays, activations, and what is at work.
-
-    At work are the packed matrices of a block and the intermediate results of its backward pass, and those of the head.
-    What Python and torch take themselves, about half a gigabyte, is left out; threads add some megabytes each.
-    """
-    D, F, V = config.d_model, config.d_ff, config.vocab_size
+def kernel_workspace(config: ModelConfig, sequence_length: int, micro_batch: int, precision: str) -> int:
+    """Return the bytes that kernels work on at the peak: packed matrices, a block going back, and the head."""
+    D, F = config.d_model, config.d_ff
     num_rows = micro_batch * sequence_length
     rows = min(num_rows, max(_BLOCK_ROWS, sequence_length))
     matrices = 4 * D * D + (3 if config.feed_forward == "swiglu" else 2) * D * F
@@ -53,10 +52,15 @@ def kernel_memory(config: ModelConfig, sequence_length: int, micro_batch: int, o
     if config.qk_norm:
         # Normalized queries and keys of the forward pass; their gradients.
         backward = max(2 * num_rows * D, backward + 2 * rows * D)
-    in_block = matrices + backward
-    in_loss = V * D + _LOSS_TOKENS * (V + (2 + _LOSS_GROUPS) * D)
-    fixed = training_memory(config, sequence_length, optim or AdamWOptim()).fixed_bytes
-    return fixed + kernel_activations(config, num_rows) + BYTES_PER_FLOAT32 * (in_block + in_loss)
+    packed = _PACKED_BYTES.get(precision, BYTES_PER_FLOAT32) * matrices
+    return packed + BYTES_PER_FLOAT32 * backward + loss_workspace(config, precision)
+
+
+def loss_workspace(config: ModelConfig, precision: str) -> int:
+    """Return the bytes that the loss works on: the head's packed matrix, logits of some tokens, parts of gradients."""
+    D, V = config.d_model, config.vocab_size
+    packed = _PACKED_BYTES.get(precision, BYTES_PER_FLOAT32) * V * D
+    return packed + BYTES_PER_FLOAT32 * _LOSS_TOKENS * (V + (2 + _LOSS_GROUPS) * D)
 
 
 def reused_bytes(config: ModelConfig, num_rows: int, smallest: int) -> int:

@@ -26,6 +26,8 @@ class Machine:
     memory_bytes: int
     peak_flops: dict[str, float]
     """FLOP/s by precision; a precision that is absent is one the device has no units for."""
+    process_bytes: int | None = None
+    """Of a CPU: resident memory of a process that trains, before it builds a model. None: the machine is a GPU."""
 
     def __post_init__(self) -> None:
         for precision, rate in self.peak_flops.items():

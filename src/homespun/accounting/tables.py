@@ -99,9 +99,14 @@ def _memory(memory: dict[str, Any], optimizers: list[str]) -> Iterator[str]:
     )
     yield f"  total: {memory['per_sequence_bytes']:,} bytes x batch + {memory['fixed_bytes']:,} bytes"
     yield f"  at batch {memory['micro_batch']:,} in one pass: {memory['bytes']:,} bytes"
-    if memory["kernel_bytes"] is not None:
-        yield f"  the same on a CPU by homespun's kernels, which keep less: {memory['kernel_bytes']:,} bytes"
-    yield f"  largest batch in {memory['available_bytes'] / 10**9:,.4g} GB: {memory['max_batch_size']:,}"
+    yield (
+        f"  the same on a CPU by homespun's kernels, which keep less: {memory['kernel_bytes']:,} bytes, "
+        f"and {memory['process_bytes']:,} of the process itself"
+    )
+    yield (
+        f"  largest batch in one pass in {memory['available_bytes'] / 10**9:,.4g} GB: {memory['max_batch_size']:,}, "
+        f"on a CPU by homespun's kernels {memory['max_batch_size_by_kernels']:,}"
+    )
 
 
 def _step(step: dict[str, Any], sequence_length: int) -> Iterator[str]:

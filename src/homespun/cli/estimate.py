@@ -9,11 +9,14 @@ from homespun.accounting.machines import PRECISIONS
 from homespun.accounting.presets import PRESETS, preset, published_parameters
 from homespun.cli.parsing import CommandParser, parse_count, parse_size
 from homespun.errors import ConfigError
-from homespun.model.config import FeedForward
+from homespun.model.config import FeedForward, ModelConfig
 
 if TYPE_CHECKING:
     from homespun.accounting.estimate import Estimate
     from homespun.accounting.machines import Machine
+
+_MFU = 0.5
+"""Usual for large models on GPUs."""
 
 _EPILOG = """\
 examples:
@@ -22,6 +25,7 @@ examples:
   homespun estimate gpt2-xl --context-length 16384
   homespun estimate gpt2-xl --feed-forward silu --batch-size 1024 --steps 400000 --machine A100 --mfu 0.5
   homespun estimate recipes/tinystories-gpu.yaml --machine H100 --precision bfloat16 --model.d_ff 2048
+  homespun estimate recipes/demo.yaml --machine this --memory 2GB     on this machine, whose peak is measured
 """
 
 
@@ -64,7 +68,10 @@ def _build_parser() -> CommandParser:
     parser.add_argument("--steps", type=parse_count, metavar="N", help="optimizer steps (presets: 1)")
     machine = parser.add_argument_group("machine")
     machine.add_argument(
-        "--machine", default="A100", metavar="NAME", help="its peak and memory are looked up (default: %(default)s)"
+        "--machine",
+        default="A100",
+        metavar="NAME",
+        help="its peak and memory are looked up (default: %(default)s); this or cpu: measured, in seconds",
     )
     machine.add_argument(
         "--precision",
@@ -72,7 +79,10 @@ def _build_parser() -> CommandParser:
         help=f"of the matrix multiplies: {', '.join(PRECISIONS)} (presets: float32); memory stays float32",
     )
     machine.add_argument(
-        "--mfu", type=float, default=0.5, metavar="X", help="fraction of the peak that is used (default: %(default)s)"
+        "--mfu",
+        type=float,
+        metavar="X",
+        help=f"fraction of the peak that is used (default: {_MFU}; on a CPU as the model's sizes let expect)",
     )
     machine.add_argument("--peak-tflops", type=float, metavar="X", help="instead of the machine's peak in the table")
     machine.add_argument("--memory", type=parse_size, metavar="SIZE", help="instead of the machine's, such as 24GB")
@@ -84,6 +94,7 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
     from homespun.accounting.estimate import estimate_training
 
     settings: dict[str, Any] = {}
+    automatic, threads = False, None
     if options.model in PRESETS:
         if overrides:
             parser.error(f"unrecognized arguments: {' '.join(overrides)}")
@@ -95,7 +106,8 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
 
         run = load_recipe(Path(options.model), overrides)
         model = run.model
-        precision = "float32" if run.execution.precision == "auto" else run.execution.precision
+        automatic = options.precision is None and run.execution.precision == "auto"
+        precision, threads = "float32" if automatic else run.execution.precision, run.execution.threads
         settings |= {"name": run.name, "batch_size": run.training.batch_size, "num_steps": run.training.num_steps}
         settings |= {"micro_batch": run.execution.micro_batch, "optim": run.optim}
     else:
@@ -109,14 +121,38 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
     precision = options.precision or precision
     changes = {"context_length": options.context_length, "feed_forward": options.feed_forward, "d_ff": options.d_ff}
     model = replace(model, **{field: value for field, value in changes.items() if value is not None})
-    machine = _machine(options, precision)
-    return estimate_training(model, machine=machine, precision=precision, mfu=options.mfu, **settings)
+    machine = _machine(options, precision, threads)
+    if automatic and machine.process_bytes is not None:
+        precision = _fastest(machine)
+    mfu = options.mfu
+    if mfu is None:
+        mfu = _MFU if machine.process_bytes is None else _cpu_mfu(model, machine, precision, settings)
+    return estimate_training(model, machine=machine, precision=precision, mfu=mfu, **settings)
 
 
-def _machine(options: argparse.Namespace, precision: str) -> "Machine":
+def _fastest(machine: "Machine") -> str:
+    """What `execution.precision: auto` means there."""
+    return max(machine.peak_flops, key=lambda precision: machine.peak_flops[precision])
+
+
+def _cpu_mfu(model: ModelConfig, machine: "Machine", precision: str, settings: dict[str, Any]) -> float:
+    from homespun.accounting.cpu import cpu_mfu
+
+    machine.peak(precision)  # refuses one that it lacks
+    batch_size = settings["batch_size"]
+    micro_batch = settings.get("micro_batch") or batch_size
+    peaks = machine.peak_flops
+    return cpu_mfu(model, batch_size, micro_batch, settings.get("optim"), peak_flops=peaks, precision=precision)
+
+
+def _machine(options: argparse.Namespace, precision: str, threads: int | None) -> "Machine":
     from homespun.accounting.machines import Machine, find_machine, get_machine
 
-    if options.peak_tflops is None:
+    if options.machine in ("this", "cpu") and options.peak_tflops is None:
+        from homespun.training.this_machine import measure_machine
+
+        machine = measure_machine("cpu" if options.machine == "cpu" else "auto", threads)
+    elif options.peak_tflops is None:
         machine = get_machine(options.machine)
     else:
         known = find_machine(options.machine)

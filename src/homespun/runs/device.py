@@ -136,7 +136,7 @@ def check_memory(config: RunConfig) -> None:
     Raises:
         ConfigError: the least that it needs is more than the device has.
     """
-    available = _memory_of(config.execution.device)
+    available = memory_of(config.execution.device)
     needed = _least_bytes(config)
     if available is not None and needed > available:
         raise ConfigError(
@@ -164,7 +164,7 @@ def _least_bytes(config: RunConfig) -> int:
     return 4 * numbers + activations + batch
 
 
-def _memory_of(device: str) -> int | None:
+def memory_of(device: str) -> int | None:
     """Bytes of memory of a device; None where the system does not say."""
     if device == "cuda":
         return torch.cuda.get_device_properties(0).total_memory

@@ -6,6 +6,15 @@ from pathlib import Path
 import torch
 
 
+def resident_memory_bytes() -> int:
+    """Return the memory that this process holds now, its libraries included; 0 where the system does not say."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0
+    kibibytes = status.read_text(encoding="ascii", errors="replace").partition("VmRSS:")[2].split()
+    return int(kibibytes[0]) * 1024 if kibibytes else 0
+
+
 def peak_memory_bytes(device: str) -> int:
     """Return the most memory that this process has held so far; 0 where the system does not say.
 
