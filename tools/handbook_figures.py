@@ -12,22 +12,20 @@ is replaced by PART of `docs/experiments/NAME.json` or `benchmarks/results/NAME.
 leaves the rows of that text alone.
 """
 
-import html
 import json
 import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from statistics import mean
 from typing import Any
+
+from handbook_markdown import code, escape, make_table, number, seconds
+from handbook_sweeps import show_comparisons, show_edge, show_known, show_speed
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "handbook"
 RESULTS = (ROOT / "docs" / "experiments", ROOT / "benchmarks" / "results")
 _MARKED = re.compile(r"(<!-- figures: ([\w-]+) ([\w-]+)(?: (\w+))? -->\n).*?(<!-- end -->)", re.DOTALL)
-_SOURCES = {"W": "A write-up (one H100)", "M": "Notes", "N": "A notebook", "H": "The course handout"}
-"""What plans call published works by one letter."""
-_UNITS = {"loss": "loss (nats per token)", "bits_per_byte": "bits per byte"}
 _NUM_LONGEST = 5
 
 Result = dict[str, Any]
@@ -63,14 +61,9 @@ def fill(page: str, results: Iterable[Path] = RESULTS) -> str:
     return _MARKED.sub(render, page)
 
 
-def make_table(heads: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table; the first column is aligned to the left, the others are as they come."""
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, ["---"] * len(heads), *rows))
-
-
 def show_conclusions(result: Result) -> str:
     """The sentences computed from the figures."""
-    return "".join(f"- {_escape(sentence)}\n" for sentence in result["conclusions"])
+    return "".join(f"- {escape(sentence)}\n" for sentence in result["conclusions"])
 
 
 def show_provenance(result: Result) -> str:
@@ -86,67 +79,16 @@ def show_provenance(result: Result) -> str:
         sentences.append(f"Text: {', '.join(data)}.")
     if "rule" in result:
         sentences.append(f"Rule, fixed before the first run: {result['rule']}.")
-    return _escape(" ".join(sentences)) + "\n"
+    return escape(" ".join(sentences)) + "\n"
 
 
 def show_published(result: Result) -> str:
     """Published figures next to ours."""
     rows = [
-        [_escape(row["what"]), row["source"], _number(row["published"]), _number(row["ours"]), _escape(row["note"])]
+        [escape(row["what"]), row["source"], number(row["published"]), number(row["ours"]), escape(row["note"])]
         for row in result["published"]
     ]
     return make_table(["figure", "source", "published", "here", "can they be compared?"], rows)
-
-
-def show_known(result: Result) -> str:
-    """What others found, and what this scale does not show."""
-    lines = [
-        re.sub(rf"^({'|'.join(_SOURCES)})\b", lambda found: _SOURCES[found[1]], sentence)
-        for sentence in result["known"]
-    ]
-    caveat = f"\n{_escape(result['caveat'])}\n" if result["caveat"] else ""
-    return "".join(f"- {_escape(line)}\n" for line in lines) + caveat
-
-
-def show_comparisons(result: Result) -> str:
-    """Every variant of a sweep against the baseline, a table for each budget."""
-    measure, budgets = result["measure"], dict.fromkeys(run["budget"] for run in result["runs"])
-    unit = _UNITS.get(measure, measure.replace("_", " "))
-    tables = []
-    for budget in budgets:
-        runs = [run for run in result["runs"] if run["budget"] == budget]
-        compared = [each for each in result["comparisons"] if each["budget"] == budget]
-        rows = [_row(result["baseline"], runs, measure, "baseline", "")]
-        rows += [_row(each["variant"], runs, measure, *_difference(each)) for each in compared]
-        heads = ["variant", "runs", unit, "difference (95 % interval)", "verdict", "tokens", "processor seconds"]
-        tables.append(f"Equal {budget}:\n\n{make_table(heads, rows)}")
-    if result["noise_floor"] is not None:
-        noise = f"{_number(result['noise_floor'])} {unit}"
-        tables.append(f"Standard deviation of the baseline over its {len(result['seeds'])} seeds: {noise}.\n")
-    return "\n".join(tables)
-
-
-def _row(variant: str, runs: list[Result], measure: str, difference: str, verdict: str) -> list[str]:
-    """A variant's runs under one budget."""
-    own = [run for run in runs if run["variant"] == variant]
-    finished = [run for run in own if run["status"] == "finished"]
-    diverged = sum(run["status"] == "diverged" for run in own)
-    count = f"{len(finished)}" + (f", {diverged} diverged" if diverged else "")
-    if not finished:
-        return [_escape(variant), count, "", difference, verdict, "", ""]
-    spent = [f"{mean(run[key] for run in finished):,.0f}" for key in ("tokens", "cpu_seconds")]
-    value = f"{mean(run['measures'][measure] for run in finished):.4f}"
-    return [_escape(variant), count, value, difference, verdict, *spent]
-
-
-def _difference(comparison: Result) -> tuple[str, str]:
-    """A paired difference with its interval, and what it shows."""
-    if comparison["difference"] is None:
-        return "", "diverged" if comparison["num_diverged"] else comparison["verdict"]
-    text = f"{comparison['difference']:+.4f}"
-    if comparison["low"] is not None:
-        text += f" ({comparison['low']:+.4f} to {comparison['high']:+.4f})"
-    return text, comparison["verdict"]
 
 
 def show_training(result: Result) -> str:
@@ -158,8 +100,8 @@ def show_training(result: Result) -> str:
             f"{row['train_bytes']:,}",
             f"{row['vocab_size']:,}",
             f"{row['pretokens']:,} ({row['distinct_pretokens']:,})",
-            *(f"{_seconds(row[phase]['cpu_seconds'])} ({_seconds(row[phase]['seconds'])})" for phase in _PHASES),
-            f"{_seconds(row['command_cpu_seconds'])} ({_seconds(row['command_seconds'])})",
+            *(f"{seconds(row[phase]['cpu_seconds'])} ({seconds(row[phase]['seconds'])})" for phase in _PHASES),
+            f"{seconds(row['command_cpu_seconds'])} ({seconds(row['command_seconds'])})",
             f"{row['peak_memory_bytes'] / 1e6:,.0f} MB",
         ]
         for row in result["figures"]["training"]
@@ -189,7 +131,7 @@ def show_longest(result: Result) -> str:
         *tokens, word = row["longest_tokens"]
         chosen = tokens[:_NUM_LONGEST] + ([word] if word not in tokens[:_NUM_LONGEST] else [])
         rows += [
-            [row["corpus"], _code(each["token"]), str(each["bytes"]), each["kind"], f"{each['occurrences']:,}"]
+            [row["corpus"], code(each["token"]), str(each["bytes"]), each["kind"], f"{each['occurrences']:,}"]
             for each in chosen
         ]
     return make_table(["text", "token", "bytes", "kind", "pre-tokens that hold it"], rows)
@@ -264,7 +206,7 @@ def show_rates(result: Result) -> str:
     """Losses of the SGD toy at every learning rate."""
     heads = ["learning rate", "first loss", "after ten steps", "measured ratio", "exact ratio", "verdict"]
     keys = ("lr", "initial_loss", "final_loss", "measured_ratio", "exact_ratio")
-    rows = [[*(_number(row[key]) for key in keys), row["verdict"]] for row in result["figures"]["rates"]]
+    rows = [[*(number(row[key]) for key in keys), row["verdict"]] for row in result["figures"]["rates"]]
     return make_table(heads, rows)
 
 
@@ -291,7 +233,7 @@ def show_cells(result: Result) -> str:
 def show_examples(result: Result) -> str:
     """Where a story that the grammar does not allow leaves it, at some settings."""
     rows = [
-        [f"{cell['temperature']:g}", f"{cell['top_p']:g}", _escape(" ".join(cell["example_of_the_others"].split()))]
+        [f"{cell['temperature']:g}", f"{cell['top_p']:g}", escape(" ".join(cell["example_of_the_others"].split()))]
         for cell in _shown_cells(result)
         if cell.get("example_of_the_others") and (cell["temperature"], cell["top_p"]) in _EXAMPLES
     ]
@@ -316,6 +258,8 @@ PARTS: dict[str, Callable[[Result], str]] = {
     "published": show_published,
     "known": show_known,
     "comparisons": show_comparisons,
+    "edge": show_edge,
+    "speed": show_speed,
     "training": show_training,
     "benchmark": show_benchmark,
     "longest": show_longest,
@@ -326,32 +270,8 @@ PARTS: dict[str, Callable[[Result], str]] = {
     "cells": show_cells,
     "examples": show_examples,
 }
-"""What a marker may ask for: `published` of single experiments, `known` and `comparisons` of sweeps, then by name."""
-
-
-def _number(value: float | str | None) -> str:
-    """A number with three digits that count; text as code, for its spaces."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return _code(value) if value != value.strip() else _escape(value)
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.2g} s" if value < 10 else f"{value:,.0f} s"
-
-
-def _code(token: str) -> str:
-    """A token as code, in quotes that show its spaces; the middle of a long one is left out."""
-    shown = token if len(token) <= 40 else f"{token[:20]}...{token[-5:]}"
-    quoted = shown if shown.endswith("'") else repr(shown)
-    return f"<code>{_escape(quoted)}</code>"
-
-
-def _escape(text: str) -> str:
-    """Text without what a table or HTML would take for its own."""
-    return html.escape(text, quote=False).replace("|", "&#124;")
+"""What a marker may ask for: `published` of single experiments; `known`, `comparisons`, `edge` and `speed` of sweeps;
+the others by the experiment that has them."""
 
 
 def main() -> None:

@@ -221,6 +221,30 @@ def test_a_sweep_becomes_a_table(figures, tmp_path):
     assert figures.fill(filled, [tmp_path]) == filled
 
 
+def test_the_edge_of_stability_is_found(figures, tmp_path):
+    """Derived by hand: 0.01 is best, 0.1 is worse, one of the runs at 0.3 diverged."""
+    sweep = {
+        "measure": "bits_per_byte",
+        "variants": [{"name": f"lr={rate:g}", "overrides": {"optim.lr": rate}} for rate in (0.01, 0.3, 0.1)],
+        "runs": [
+            RUN | {"variant": "lr=0.01", "num_steps": 4, "measures": {"bits_per_byte": 1.0}},
+            RUN | {"variant": "lr=0.1", "num_steps": 4, "measures": {"bits_per_byte": 1.5}},
+            RUN | {"variant": "lr=0.3", "num_steps": 4, "status": "diverged", "measures": {}},
+        ],
+    }
+    (tmp_path / "rates.json").write_text(json.dumps(sweep))
+    filled = figures.fill(
+        "<!-- figures: rates edge -->\n<!-- end -->\n<!-- figures: rates speed -->\n<!-- end -->\n", [tmp_path]
+    )
+    assert "- lowest at a rate of 0.01: 1.0000 bits per byte\n- at 0.1, 10 times the best: 1.5000\n" in filled
+    assert "- runs diverge from 0.3 on, 30 times the best\n" in filled
+    assert "| lr=0.1 | 4 | 512 | 1.5000 |" in filled
+    sweep["runs"].pop()
+    (tmp_path / "rates.json").write_text(json.dumps(sweep))
+    filled = figures.fill("<!-- figures: rates edge -->\n<!-- end -->\n", [tmp_path])
+    assert "- no run diverged, up to 0.3, 30 times the best\n" in filled
+
+
 @pytest.mark.parametrize("marker", ["absent comparisons", "planted nothing", "planted rates"])
 def test_a_marker_of_nothing_is_refused(figures, tmp_path, marker):
     """Planted: no such file, no such part, a part that the file lacks; each with the marker named."""
