@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _MFU = 0.5
 """Usual for large models on GPUs."""
 
+_MEASURED = ("this", "cpu")
+
 _EPILOG = """\
 examples:
   homespun estimate gpt2-xl
@@ -122,17 +124,12 @@ def _estimate(parser: CommandParser, options: argparse.Namespace, overrides: lis
     changes = {"context_length": options.context_length, "feed_forward": options.feed_forward, "d_ff": options.d_ff}
     model = replace(model, **{field: value for field, value in changes.items() if value is not None})
     machine = _machine(options, precision, threads)
-    if automatic and machine.process_bytes is not None:
-        precision = _fastest(machine)
+    if automatic and options.machine in _MEASURED and "bfloat16" in machine.peak_flops:
+        precision = "bfloat16"  # what a run takes by itself where the hardware has it
     mfu = options.mfu
     if mfu is None:
         mfu = _MFU if machine.process_bytes is None else _cpu_mfu(model, machine, precision, settings)
     return estimate_training(model, machine=machine, precision=precision, mfu=mfu, **settings)
-
-
-def _fastest(machine: "Machine") -> str:
-    """What `execution.precision: auto` means there."""
-    return max(machine.peak_flops, key=lambda precision: machine.peak_flops[precision])
 
 
 def _cpu_mfu(model: ModelConfig, machine: "Machine", precision: str, settings: dict[str, Any]) -> float:
@@ -148,7 +145,7 @@ def _cpu_mfu(model: ModelConfig, machine: "Machine", precision: str, settings: d
 def _machine(options: argparse.Namespace, precision: str, threads: int | None) -> "Machine":
     from homespun.accounting.machines import Machine, find_machine, get_machine
 
-    if options.machine in ("this", "cpu") and options.peak_tflops is None:
+    if options.machine in _MEASURED and options.peak_tflops is None:
         from homespun.training.this_machine import measure_machine
 
         machine = measure_machine("cpu" if options.machine == "cpu" else "auto", threads)
