@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from browser import axe_source
-from homespun.reporting import axes, figures
+from homespun.reporting import axes, figures, write_report
+from reports import make_run
 
 pytestmark = pytest.mark.timeout(120)
 SCRIPTS = Path(figures.__file__).parent / "page"
@@ -146,6 +147,25 @@ def test_scales_and_units_switch(browser, reports):
         assert page.locator("#chart-loss .reference line").count() == 1
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_hostile_runs_fit_and_run_nothing(browser, tmp_path, width):
+    """Names without a place to break, markup, and a run that has only validations."""
+    names = ["a" * 200, "<img src=x onerror=alert(1)>", "\u202egnp.exe", "w i t h   s p a c e s"]
+    runs = [make_run(tmp_path / name) for name in names]
+    runs[0].sample_at(10).write_text("b" * 5000 + "</script><script>alert(1)</script>")
+    lines = runs[1].metrics.read_text().splitlines(keepends=True)
+    runs[1].metrics.write_text("".join(line for line in lines if "validation" in line))
+    runs[2].metrics.write_text(runs[2].metrics.read_text().replace('"loss": 1.5', '"loss": NaN'))
+    write_report([run.root for run in runs], tmp_path / "report.html")
+    with opened(browser, tmp_path / "report.html", width=width) as page:
+        page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("img").count() == 0
+        for switch in ("x-time", "yscale-log", "unit-nats"):
+            page.locator(f"label[for={switch}]").click()
+        assert page.locator("#legend button").count() == 5
+
+
 def axis_of(page):
     return page.locator("#chart-loss .axis text[text-anchor=middle]").all_text_contents()
 
@@ -231,12 +251,13 @@ def test_scripts_write_numbers_as_python_does(browser):
     source = (SCRIPTS / "scales.js").read_text(encoding="utf-8")
     page = browser.new_page()
     written = page.evaluate(
-        f"(values) => {{ {source}; return values.map((v) => [significant(v, 4), compact(v), duration(v)]) }}",
+        f"(values) => {{ {source}; return values.map((v) => [significant(v, 4), compact(v), duration(v), flops(v)]) }}",
         VALUES,
     )
-    for value, (significant, compact, duration) in zip(VALUES, written, strict=True):
+    for value, (significant, compact, duration, flops) in zip(VALUES, written, strict=True):
         assert significant == figures.significant(value, 4)
         assert compact == figures.compact(value)
+        assert flops == figures.flops(value)
         if value > 0:
             assert duration == figures.duration(value)
     ranges = [(0, 1, 5), (0.2591, 2.4, 6), (0, 1433600, 9), (-3, 7, 4), (1e-4, 5e-3, 4)]

@@ -32,7 +32,7 @@ class ChartSpec:
 
 CHARTS = (
     ChartSpec("loss", "loss", "Loss", "nats per token", main=True),
-    ChartSpec("lr", "lr", "Learning rate", "learning rate"),
+    ChartSpec("lr", "lr", "Learning rate", "of the main optimizer"),
     ChartSpec("norm", "norm", "Gradient norm", "l2 norm before clipping"),
     ChartSpec("rate", "rate", "Throughput", "tokens per second"),
 )
@@ -78,7 +78,7 @@ def _caption_of(spec: ChartSpec, curves: Sequence[Curve]) -> Markup:
         )
     else:
         text = {
-            "lr": "As scheduled for the main optimizer.",
+            "lr": "As scheduled.",
             "norm": "Of all gradients, before clipping; moving mean.",
             "rate": "Of optimizer steps alone, without validation and checkpoints; moving mean.",
         }[spec.metric]

@@ -25,6 +25,11 @@ def compact(value: float, digits: int = 3) -> str:
     return significant(value, digits)
 
 
+def flops(value: float) -> str:
+    """Write a number of FLOPs, for which everybody writes G rather than B."""
+    return compact(value).replace("B", "G")
+
+
 def duration(seconds: float, digits: int = 3) -> str:
     """Write a time in seconds, minutes or hours."""
     if seconds < 120:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from homespun.reporting.figures import compact, duration, fixed, grouped, percent, signed, significant
+from homespun.reporting.figures import compact, duration, fixed, flops, grouped, percent, signed, significant
 from homespun.reporting.markup import Markup, join, tag
 from homespun.reporting.run import ReportedRun
 from homespun.sweeps import Sweep
@@ -79,7 +79,7 @@ def render_runs(runs: Sequence[ReportedRun], colors: Sequence[int]) -> Markup:
             number(result and result.tokens_per_second, grouped),
             number((last and last.mfu) or None, percent),
             number(run.seconds, duration),
-            number((last and last.memory_bytes) or None, lambda value: compact(value) + "B"),
+            number((last and last.memory_bytes) or None, lambda value: compact(value).replace("B", "G") + "B"),
         ])  # fmt: skip
     return render_table("Final figures of each run", headings, rows, tall=len(runs) > 12)
 
@@ -104,7 +104,7 @@ def render_sweep_runs(sweep: Sweep, color_of: dict[str, int]) -> Markup:
                      else None) for name in measures),
             number(run.num_parameters or None, grouped), number(run.num_steps, grouped),
             number(run.tokens or None, grouped), number(run.seconds or None, duration),
-            number(run.cpu_seconds or None, duration), number(run.flops or None, compact),
+            number(run.cpu_seconds or None, duration), number(run.flops or None, flops),
         ]
         for run in sweep.runs
     ]  # fmt: skip

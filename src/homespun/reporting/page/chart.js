@@ -264,7 +264,8 @@ class Chart {
     for (const row of rows.slice(0, limit)) {
       const line = list.insertRow();
       line.className = `c${row.curve.color}`;
-      line.insertCell().className = "swatch";
+      const swatch = line.insertCell().appendChild(document.createElement("span"));
+      swatch.className = "swatch";
       line.insertCell().textContent = row.curve.name;
       line.insertCell().textContent = this.write(row.y);
       if (row.low !== undefined) line.insertCell().textContent = `${this.write(row.low)} \u2013 ${this.write(row.high)}`;
@@ -292,7 +293,8 @@ class Chart {
       return [event.clientX - rectangle.left, event.clientY - rectangle.top];
     };
     plot.addEventListener("pointerdown", (event) => {
-      if (event.button || event.pointerType === "touch") return;
+      if (event.pointerType === "touch") { const [px] = place(event); view.moveCursor(this, this.x.invert(Math.min(this.box.right, Math.max(this.box.left, px)))); return; }
+      if (event.button) return;
       began = place(event);
       plot.setPointerCapture(event.pointerId);
     });
@@ -324,7 +326,8 @@ class Chart {
       const heights = [from[1], py].map((at) => this.y.invert(at)).sort((a, b) => a - b);
       view.zoomTo(range, this.tall(from, py) ? { chart: this, range: heights } : null);
     });
-    plot.addEventListener("pointerleave", () => { if (!began) view.moveCursor(this, null); });
+    // A finger leaves whenever it is lifted: what it pointed at stays until the next touch.
+    plot.addEventListener("pointerleave", (event) => { if (!began && event.pointerType !== "touch") view.moveCursor(this, null); });
     plot.addEventListener("dblclick", () => view.zoomTo(null));
     plot.addEventListener("blur", () => view.moveCursor(this, null));
     plot.addEventListener("keydown", (event) => this.press(event));

@@ -23,6 +23,9 @@ function compact(value, digits = 3) {
   return significant(value, digits);
 }
 
+/** A number of FLOPs, for which everybody writes G rather than B. */
+function flops(value, digits = 3) { return compact(value, digits).replace("B", "G"); }
+
 function duration(seconds, digits = 3) {
   if (seconds === 0) return "0";
   if (seconds < 120) return significant(seconds, digits) + NARROW_SPACE + "s";
@@ -34,7 +37,7 @@ const X_AXES = {
   tokens: { label: "tokens trained on", write: compact },
   steps: { label: "optimizer steps", write: (value) => (value < 1e5 ? grouped(value) : compact(value)) },
   time: { label: "training time", write: duration },
-  flops: { label: "FLOPs", write: compact },
+  flops: { label: "FLOPs", write: flops },
 };
 
 function linearTicks(low, high, count, base60) {
