@@ -246,6 +246,10 @@ class Kernels:
     def silu_gate_backward(self, dout: _Floats, a: _Floats, b: _Floats, da: _Floats, db: _Floats) -> None: ...
     def activate(self, name: _Activation, a: _Floats, out: _Floats) -> None: ...
     def activate_backward(self, name: _Activation, dout: _Floats, a: _Floats, da: _Floats) -> None: ...
+    def scaled_sum(self, x: _Floats, other: _Floats, scales: tuple[float, float], y: _Floats) -> None: ...
+    def scaled_sum_backward(
+        self, scales: tuple[float, float], dy: _Floats, x: _Floats, other: _Floats, dx: _Floats, dother: _Floats
+    ) -> list[float]: ...
     def rotate(self, x: _Floats, cos: _Floats, sin: _Floats, y: _Floats) -> None:
         """Rotate channel pairs of `x`, (sequence, position, head, channel), by angles (position, pair)."""
     def attention(
@@ -277,10 +281,7 @@ class Kernels:
         gradient_scale: float,
         is_cautious: bool = False,
     ) -> None:
-        """A step of AdamW for parameters, each with its gradient, both moments, and the number of its steps.
-
-        Where `is_cautious`, only values decay that the step moves towards zero.
-        """
+        """A step of AdamW for parameters, each with its gradient, both moments, and the number of its steps."""
     def muon(
         self,
         state: Sequence[tuple[_Floats, _Floats, _Floats, _Floats | None, float]],

@@ -19,6 +19,7 @@ pub mod optimizer;
 pub mod peak;
 pub mod pool;
 mod processor;
+pub mod residual;
 pub mod rope;
 mod rows;
 mod vector;

@@ -1,6 +1,5 @@
 //! Arrays as arguments of the kernels: their memory, and whether their shapes fit.
 
-use homespun_kernels::attention::Shape;
 use homespun_kernels::matmul::{Matrix, Precision};
 use homespun_kernels::muon::MuonParameter;
 use homespun_kernels::optimizer::Parameter;
@@ -86,24 +85,18 @@ pub(crate) fn muon_parameters<'a>(state: &'a mut [MuonState<'_>]) -> PyResult<Ve
     Ok(parameters)
 }
 
-pub(crate) fn attention_shape(q: &Numbers<'_>, k: &Numbers<'_>) -> PyResult<Shape> {
-    let (&[num_sequences, num_queries, num_heads, head_width], &[_, num_keys, ..]) = (q.shape(), k.shape()) else {
-        return Err(misfit());
-    };
-    check(k.shape() == [num_sequences, num_keys, num_heads, head_width] && num_queries <= num_keys)?;
-    Ok(Shape {
-        num_sequences,
-        num_queries,
-        num_keys,
-        num_heads,
-        head_width,
-    })
-}
-
 pub(crate) fn precision(bfloat16: bool) -> Precision {
     if bfloat16 {
         Precision::Bfloat16
     } else {
         Precision::Float32
     }
+}
+
+pub(crate) fn slices<'a>(arrays: &'a [Numbers<'_>]) -> PyResult<Vec<&'a [f32]>> {
+    arrays.iter().map(|array| Ok(array.as_slice()?)).collect()
+}
+
+pub(crate) fn slices_mut<'a>(arrays: &'a mut [Output<'_>]) -> PyResult<Vec<&'a mut [f32]>> {
+    arrays.iter_mut().map(|array| Ok(array.as_slice_mut()?)).collect()
 }

@@ -1,6 +1,5 @@
 //! `Kernels`: the operations of a training step on contiguous float32 arrays, which share the memory of tensors.
 
-use homespun_kernels::attention::{attention, attention_backward, Saved};
 use homespun_kernels::loss::Settings;
 use homespun_kernels::matmul::{multiply, Start};
 use homespun_kernels::muon::Muon;
@@ -11,10 +10,10 @@ use numpy::PyUntypedArrayMethods;
 use pyo3::prelude::*;
 
 use crate::arrays::{
-    attention_shape, check, check_indices, matrix, muon_parameters, optimizer_parameters, precision, Indices,
+    check, check_indices, matrix, muon_parameters, optimizer_parameters, precision, slices, slices_mut, Indices,
     MuonState, Numbers, OptimizerState, Output,
 };
-use crate::{block, loss};
+use crate::{attention, block, loss, residual};
 
 /// Operations, whose work a number of threads shares.
 #[pyclass(frozen, module = "homespun._native")]
@@ -158,6 +157,33 @@ impl Kernels {
         Ok(())
     }
 
+    /// Computes `y = scales[0] x + scales[1] other`.
+    fn scaled_sum(
+        &self,
+        py: Python<'_>,
+        x: Numbers<'_>,
+        other: Numbers<'_>,
+        scales: [f32; 2],
+        mut y: Output<'_>,
+    ) -> PyResult<()> {
+        residual::forward(py, &self.pool, scales, (&x, &other), &mut y)
+    }
+
+    /// Computes the gradients of `x` and `other`, and returns those of the scales.
+    #[expect(clippy::too_many_arguments, reason = "three inputs, two scales, two outputs")]
+    fn scaled_sum_backward(
+        &self,
+        py: Python<'_>,
+        scales: [f32; 2],
+        dy: Numbers<'_>,
+        x: Numbers<'_>,
+        other: Numbers<'_>,
+        mut dx: Output<'_>,
+        mut dother: Output<'_>,
+    ) -> PyResult<[f64; 2]> {
+        residual::backward(py, &self.pool, scales, (&dy, &x, &other), (&mut dx, &mut dother))
+    }
+
     /// Rotates channel pairs of `x`, (sequence, position, head, channel), by the angles of each position.
     fn rotate(
         &self,
@@ -192,12 +218,8 @@ impl Kernels {
         mut logsumexp: Output<'_>,
         bfloat16: bool,
     ) -> PyResult<()> {
-        let shape = attention_shape(&q, &k)?;
-        check(v.shape() == k.shape() && out.shape() == q.shape() && logsumexp.shape() == &q.shape()[..3])?;
-        let (q, k, v) = (q.as_slice()?, k.as_slice()?, v.as_slice()?);
-        let (out, logsumexp) = (out.as_slice_mut()?, logsumexp.as_slice_mut()?);
-        py.detach(|| attention(&self.pool, precision(bfloat16), shape, q, k, v, out, logsumexp));
-        Ok(())
+        let results = (&mut out, &mut logsumexp);
+        attention::forward(py, &self.pool, precision(bfloat16), [&q, &k, &v], results)
     }
 
     /// Computes the gradients of queries, keys and values.
@@ -220,37 +242,20 @@ impl Kernels {
         mut dv: Output<'_>,
         bfloat16: bool,
     ) -> PyResult<()> {
-        let shape = attention_shape(&q, &k)?;
-        check([dout.shape(), out.shape(), dq.shape()] == [q.shape(); 3] && logsumexp.shape() == &q.shape()[..3])?;
-        check([v.shape(), dk.shape(), dv.shape()] == [k.shape(); 3])?;
-        let saved = Saved {
-            q: q.as_slice()?,
-            k: k.as_slice()?,
-            v: v.as_slice()?,
-            out: out.as_slice()?,
-            logsumexp: logsumexp.as_slice()?,
-        };
-        let (dq, dk, dv) = (dq.as_slice_mut()?, dk.as_slice_mut()?, dv.as_slice_mut()?);
-        let dout = dout.as_slice()?;
-        py.detach(|| attention_backward(&self.pool, precision(bfloat16), shape, dout, saved, dq, dk, dv));
-        Ok(())
+        let given = [&dout, &q, &k, &v, &out, &logsumexp];
+        let results = (&mut dq, &mut dk, &mut dv);
+        attention::backward(py, &self.pool, precision(bfloat16), given, results)
     }
 
     /// Returns the sum of the squares of each array, in float64.
     fn sums_of_squares(&self, py: Python<'_>, arrays: Vec<Numbers<'_>>) -> PyResult<Vec<f64>> {
-        let slices = arrays
-            .iter()
-            .map(|array| Ok(array.as_slice()?))
-            .collect::<PyResult<Vec<_>>>()?;
+        let slices = slices(&arrays)?;
         Ok(py.detach(|| optimizer::sums_of_squares(&self.pool, &slices)))
     }
 
     /// Sets all numbers of the arrays to zero.
     fn fill_zero(&self, py: Python<'_>, mut arrays: Vec<Output<'_>>) -> PyResult<()> {
-        let slices = arrays
-            .iter_mut()
-            .map(|array| Ok(array.as_slice_mut()?))
-            .collect::<PyResult<Vec<_>>>()?;
+        let slices = slices_mut(&mut arrays)?;
         py.detach(|| optimizer::fill_zero(&self.pool, slices));
         Ok(())
     }

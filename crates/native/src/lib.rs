@@ -4,6 +4,7 @@
 //! [`homespun_bpe::BpeError`] becomes one of `homespun.errors`. `src/homespun/_native.pyi` is the interface.
 
 mod arrays;
+mod attention;
 mod block;
 mod buffers;
 mod corpus;
@@ -17,6 +18,7 @@ mod ids;
 mod kernels;
 mod loss;
 mod measure;
+mod residual;
 mod stream;
 mod trainer;
 mod working;

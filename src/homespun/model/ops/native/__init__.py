@@ -13,5 +13,6 @@ from homespun.model.ops.native.elementwise import rotate_pairs as rotate_pairs
 from homespun.model.ops.native.elementwise import silu as silu
 from homespun.model.ops.native.elementwise import silu_gate as silu_gate
 from homespun.model.ops.native.loss import linear_cross_entropy as linear_cross_entropy
+from homespun.model.ops.native.residual import scaled_sum as scaled_sum
 from homespun.model.ops.native.tables import embedding as embedding
 from homespun.model.ops.native.tables import linear as linear
