@@ -57,7 +57,7 @@ def make_run(root: Path, losses=None) -> RunDirectory:
     return directory
 
 
-VOID = {"meta", "br", "rect", "line", "circle", "path", "col"}
+VOID = {"meta", "br", "col"}
 
 
 class Page(HTMLParser):

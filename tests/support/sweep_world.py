@@ -57,7 +57,11 @@ def write_sweep(root: Path, overrides: dict[str, dict], runs: list[SweepRun], qu
         of = {name: [r for r in runs if r.variant == name and r.budget == budget] for name in overrides}
         done = [run for run in of[baseline] if run.status == "finished"]
         comparisons += [compare(name, done, of[name], budget) for name in overrides]
-    floor = [run.measures["bits_per_byte"] for run in runs if run.variant == baseline and run.budget == budgets[0]]
+    floor = [
+        run.measures["bits_per_byte"]
+        for run in runs
+        if run.variant == baseline and run.budget == budgets[0] and run.measures
+    ]
     judged = [row for row in comparisons if row.difference is not None and row.variant != baseline]
     judged.sort(key=lambda row: row.difference)
     sweep = Sweep(

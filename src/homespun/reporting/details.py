@@ -8,9 +8,9 @@ from homespun.reporting.markup import Markup, tag
 from homespun.reporting.run import ReportedRun
 
 
-def render_details(runs: Sequence[ReportedRun]) -> Markup:
-    """Return a section a run, folded where there are several."""
-    return tag("div", *(_render_run(run, folded=len(runs) > 1) for run in runs))
+def render_details(runs: Sequence[ReportedRun], *, named: bool) -> Markup:
+    """Return a section a run; `named`: each under its name, and folded."""
+    return tag("div", *(_render_run(run, folded=named) for run in runs))
 
 
 def _render_run(run: ReportedRun, *, folded: bool) -> Markup:

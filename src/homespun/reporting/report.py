@@ -64,8 +64,8 @@ def render_report(runs: Sequence[ReportedRun]) -> str:
         ("curves", "Curves", render_curves(curves)),
         ("table", "Figures", render_runs(runs, [color_of[id(run)] for run in runs])),
         ("differences", "What differs between the recipes", render_differences(runs)),
-        ("samples", "Samples", render_samples(runs, limit=_MAX_SAMPLED)),
-        ("runs", "Runs" if len(runs) > 1 else "The run", render_details(runs)),
+        ("samples", "Samples", render_samples(runs, limit=_MAX_SAMPLED, named=len(runs) > 1)),
+        ("runs", "Runs" if len(runs) > 1 else "The run", render_details(runs, named=len(runs) > 1)),
     ]
     top = Markup(render_hero(runs, curves) + render_facts(runs))
     eyebrow = "Training report" if len(runs) == 1 else f"Report on {len(runs)} runs"

@@ -15,6 +15,7 @@ from homespun.reporting.headline import best_of, date_of, machine_of, on_corpora
 from homespun.reporting.hero import render_facts, render_hero
 from homespun.reporting.markup import Markup, join, tag
 from homespun.reporting.page import render_curves, render_page
+from homespun.reporting.response import render_response
 from homespun.reporting.run import ReportedRun, read_run
 from homespun.reporting.table import render_sweep_runs
 from homespun.reporting.texts import render_samples
@@ -65,12 +66,12 @@ def render_sweep(reported: ReportedSweep) -> str:
     top = Markup(render_hero(runs, curves) + render_facts(runs)) if runs else Markup("")
     sections = [
         ("conclusions", "What the figures say", render_conclusions([*sweep.conclusions])),
-        ("comparison", "Paired differences", _render_comparison(sweep)),
+        ("comparison", "The variants compared", _render_comparison(sweep, baseline)),
         ("curves", "Curves", render_curves(curves)),
         ("table", "Every run", join(render_sweep_runs(sweep, colors), *notes)),
         ("differences", "What differs between the recipes", render_variants(sweep, baseline)),
-        ("samples", "Samples of the best run and of the baseline", render_samples(shown, limit=len(shown))),
-        ("runs", "The best run and a run of the baseline", render_details(shown) if shown else Markup("")),
+        ("samples", "Samples of the best run and of the baseline", render_samples(shown, limit=len(shown), named=True)),
+        ("runs", "The best run and a run of the baseline", render_details(shown, named=True) if shown else Markup("")),
     ]
     title = sweep.question or sweep.name
     return render_page(title, f"Sweep {sweep.name}", _headline(reported), sections, top=top, curves=curves)
@@ -130,10 +131,10 @@ def _num_baseline(sweep: Sweep) -> int:
     return max(map(budgets.count, budgets), default=0)
 
 
-def _render_comparison(sweep: Sweep) -> Markup:
-    forests = render_forests(sweep)
+def _render_comparison(sweep: Sweep, baseline: ReportedRun | None) -> Markup:
+    forests, response = render_forests(sweep), render_response(sweep, baseline)
     if not forests:
-        return Markup("")
+        return response
     alone: dict[str, list[float]] = {}
     for run in sweep.runs:
         if run.variant == sweep.baseline and run.status == "finished" and sweep.measure in run.measures:
@@ -146,4 +147,4 @@ def _render_comparison(sweep: Sweep) -> Markup:
         "\u201cSmallest visible\u201d is the least true difference that so many pairs of this spread show in four of "
         "five experiments."
     )
-    return join(tag("p", reading, class_="reading"), forests)
+    return join(response, tag("p", reading, class_="reading"), forests)

@@ -16,8 +16,11 @@ _MAX_TOKENS = 4000
 """Of one run's samples; the older ones are left in their files."""
 
 
-def render_samples(runs: Sequence[ReportedRun], *, limit: int) -> Markup:
-    """Return the samples of each run, the newest open; "" where there are none. Of more than `limit` the best runs'."""
+def render_samples(runs: Sequence[ReportedRun], *, limit: int, named: bool) -> Markup:
+    """Return the samples of each run, the newest open; "" where there are none. Of more than `limit` the best runs'.
+
+    `named`: each under its name.
+    """
     with_samples = [run for run in runs if run.samples]
     left = len(with_samples) - limit
     if left > 0:
@@ -26,7 +29,7 @@ def render_samples(runs: Sequence[ReportedRun], *, limit: int) -> Markup:
     if not with_samples:
         return Markup("")
     colored = any(sample.tokens for run in with_samples for sample in run.samples)
-    blocks = [_render_run(run, titled=len(runs) > 1) for run in with_samples]
+    blocks = [_render_run(run, titled=named) for run in with_samples]
     note = f"Samples of the best {limit} runs; those of {left:,} others are in their directories."
     return join(_legend() if colored else None, *blocks, tag("p", note, class_="note") if left > 0 else None)
 
