@@ -166,6 +166,17 @@ def test_hostile_runs_fit_and_run_nothing(browser, tmp_path, width):
         assert page.locator("#legend button").count() == 5
 
 
+def test_a_run_with_nothing_to_draw_opens(browser, tmp_path):
+    """Its only record has a loss that is not finite."""
+    run = make_run(tmp_path / "lost", [float("nan")])
+    run.metrics.write_text(run.metrics.read_text().splitlines(keepends=True)[0].replace("nan", "NaN"))
+    run.result.unlink()
+    write_report(run.root, run.report)
+    with opened(browser, run.report) as page:
+        assert page.locator("svg.static, .plot").count() == 0
+        assert page.locator("h1").inner_text() == "lost"
+
+
 def axis_of(page):
     return page.locator("#chart-loss .axis text[text-anchor=middle]").all_text_contents()
 

@@ -156,4 +156,4 @@ const report = JSON.parse(document.getElementById("data").textContent);
 startTheme();
 startTables();
 startSamples();
-if (report.curves.length) startCharts(report);
+if (report.charts.length) startCharts(report);
