@@ -53,6 +53,8 @@ class SweepVariant:
     """What one group of runs has in common."""
 
     name: str
+    base: str
+    """The recipe that it changes, relative to the plan's file."""
     overrides: dict[str, Any]
     """Keys of the recipe with the values that differ from the base recipe's."""
 

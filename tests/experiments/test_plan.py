@@ -78,6 +78,16 @@ def test_a_grid_may_vary_the_budget(world):
         read(world, variants=[{"name": "base"}, {"name": "x", "grid": {"budget.money": [1]}}])
 
 
+def test_a_variant_may_have_a_recipe_of_its_own(world):
+    """Oracle: the other file's value."""
+    other = yaml.safe_load(world.read_text())
+    other["model"]["d_ff"] = 24
+    world.with_name("other.yaml").write_text(yaml.safe_dump(other))
+    reader = read(world, variants=[{"name": "base"}, {"name": "other", "base": "other.yaml"}])
+    runs = reader.list_runs(reader.plan.expand(), {})
+    assert {run.variant: run.config.model.d_ff for run in runs} == {"base": 32, "other": 24}
+
+
 def test_equal_time_gives_a_slower_variant_fewer_steps(world):
     """Oracle: by hand: at twice the time a step it takes 5 steps of 10; within 2 % it shares the runs."""
     reader = read(world, equal=["tokens", "time"])

@@ -59,7 +59,8 @@ def sweep(tmp_path):
     )
     record = Sweep(
         version=1, name="sizes", question="?", measure="bits_per_byte", lower_is_better=True, rule="", seeds=[0],
-        baseline="narrow", noise_floor=None, variants=[SweepVariant(name="narrow", overrides={})], runs=runs,
+        baseline="narrow", noise_floor=None,
+        variants=[SweepVariant(name="narrow", base="", overrides={})], runs=runs,
         comparisons=[], conclusions=[],
     )  # fmt: skip
     write_text_atomically(SweepDirectory(tmp_path).sweep, json.dumps(asdict(record)))

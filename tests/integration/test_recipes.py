@@ -32,6 +32,8 @@ SHRUNK = {
     "source.num_valid_stories": 3,
 }
 
+SHRUNK_TABLES = {"value_embeddings": 1, "bigram_buckets": 64}
+
 
 def shrink(recipe, root):
     """Flags under which `recipe` reads and writes below `root` alone; texts that it would download are made up."""
@@ -49,7 +51,9 @@ def shrink(recipe, root):
             path = root / paths[name]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
-    values = SHRUNK | {key: root / path for key, path in paths.items()}
+    tables = {name: min(getattr(config.model, name), most) for name, most in SHRUNK_TABLES.items()}
+    values = SHRUNK | {f"model.{name}": size for name, size in tables.items()}
+    values |= {key: root / path for key, path in paths.items()}
     return [f"--{key}={value}" for key, value in values.items()]
 
 

@@ -68,7 +68,8 @@ def write_sweep(root: Path, overrides: dict[str, dict], runs: list[SweepRun], qu
         version=SWEEP_VERSION, name=root.name, question=question, measure="bits_per_byte", lower_is_better=True,
         rule=f"{len(floor)} seeds of the baseline and of every variant, none added afterwards", baseline=baseline,
         seeds=list(range(len(floor))), noise_floor=stdev(floor) if len(floor) > 1 else None,
-        variants=[SweepVariant(name=name, overrides=keys) for name, keys in overrides.items()], runs=runs,
+        variants=[SweepVariant(name=name, base="base.yaml", overrides=keys) for name, keys in overrides.items()],
+        runs=runs,
         comparisons=comparisons,
         conclusions=[
             f"{row.variant} is {row.verdict}: {row.difference:+.4f} bits per byte ({row.low:+.4f} to {row.high:+.4f})."

@@ -60,6 +60,9 @@ class VariantConfig:
     name: str
     """Of the variant; the values of a grid are added to it."""
 
+    base: str | None = None
+    """Another recipe than the plan's, relative to the plan's file; null: the plan's."""
+
     set: dict[str, Any] = field(default_factory=dict)
     """Keys of the recipe with their values."""
 
@@ -178,6 +181,7 @@ class Variant:
     """One variant of the base recipe."""
 
     name: str
+    base: str
     overrides: dict[str, Any]
     """Those that it does not share with all others."""
     seeds: list[int]
@@ -235,6 +239,7 @@ def _expand(config: VariantConfig, plan: Plan) -> Iterator[Variant]:
             raise ConfigError(f"variants: {name}: budget.{min(unknown)}: a budget is in one of {', '.join(_UNITS)}")
         yield Variant(
             name=name,
+            base=config.base or plan.base,
             overrides=config.set | point,
             seeds=plan.seeds[:num_seeds],
             budget=BudgetConfig(**amounts) if amounts else config.budget or plan.budget,

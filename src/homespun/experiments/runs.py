@@ -74,7 +74,7 @@ class PlanReader:
         fixed = {"training.num_steps": num_steps, "seed": seed, "name": f"{name.strip()} seed {seed}"}
         overrides = plan.set | lengths | variant.overrides | fixed
         try:
-            return load_recipe(self.folder / plan.base, [*self.flags, *as_flags(overrides)])
+            return load_recipe(self.folder / variant.base, [*self.flags, *as_flags(overrides)])
         except ConfigError as error:
             raise ConfigError(f"variant {variant.name!r}: {error}") from error
 

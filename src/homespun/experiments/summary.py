@@ -36,7 +36,9 @@ def summarize(plan: Plan, runs: Sequence[SweepRun]) -> Sweep:
         baseline=plan.baseline,
         seeds=plan.seeds,
         noise_floor=floor,
-        variants=[SweepVariant(name=variant.name, overrides=variant.overrides) for variant in variants],
+        variants=[
+            SweepVariant(name=variant.name, base=variant.base, overrides=variant.overrides) for variant in variants
+        ],
         runs=[*runs],
         comparisons=comparisons,
         conclusions=_conclude(plan, runs, floor, comparisons),
