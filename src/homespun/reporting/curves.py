@@ -24,6 +24,7 @@ _MAX_POINTS_OF_A_CURVE = 1000
 _LEAST_POINTS_OF_A_CURVE = 60
 _SMOOTHED_SHARE = 0.02
 """Half width of the moving mean, as a share of the records."""
+_LEAST_HALF_WIDTH = 3
 _MAX_CURVES_WITH_RAW_VALUES = 3
 _MEASURES = ("loss", "lr", "norm", "rate")
 
@@ -80,12 +81,18 @@ def count_not_shown(run: ReportedRun) -> int:
 
 
 def smooth(values: Floats) -> Floats:
-    """Return the moving mean, whose window shrinks towards both ends: no value is moved sideways."""
+    """Return the moving mean.
+
+    Its window shrinks to one value towards the beginning, where a loss falls too fast for any mean. At the end only its
+    right half is cut off: a last value alone would be the noise of one batch, right where curves are compared.
+    """
     size = len(values)
     index = np.arange(size)
-    half = np.minimum(np.minimum(index, size - 1 - index), round(size * _SMOOTHED_SHARE))
+    half = max(round(size * _SMOOTHED_SHARE), min(_LEAST_HALF_WIDTH, size // 8))
+    left = np.minimum(index, half)
+    right = np.minimum(left, size - 1 - index)
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    return (sums[index + half + 1] - sums[index - half]) / (2 * half + 1)
+    return (sums[index + right + 1] - sums[index - left]) / (left + right + 1)
 
 
 def _make_curve(
