@@ -16,6 +16,7 @@ RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 SHRUNK = {
     "tokenizer.vocab_size": 300,
     "model.vocab_size": 300,
+    "model.context_length": 128,
     "model.d_model": 16,
     "model.num_layers": 1,
     "model.num_heads": 2,
