@@ -163,6 +163,18 @@ def test_another_plan_is_refused(world, tmp_path):
         begin(world, tmp_path / "sweep", budget={"steps": 7}, measure="loss")
 
 
+def test_a_sweep_of_an_older_version_continues(world, tmp_path):
+    """Oracle: keys that its plan.yaml lacks have their defaults."""
+    sweep = begin(world, tmp_path / "sweep")
+    recorded = yaml.safe_load(sweep.directory.plan.read_text())
+    del recorded["halving"], recorded["variants"][0]["base"]
+    sweep.directory.plan.write_text(yaml.safe_dump(recorded, sort_keys=False))
+    begin(world, tmp_path / "sweep")
+    sweep.directory.plan.write_text("name: nothing else\n")
+    with refuses(RunError, str(sweep.directory.plan), "question"):
+        begin(world, tmp_path / "sweep")
+
+
 def test_the_command_trains_with_two_workers(world, tmp_path, capsys):
     """Oracle: the finished runs, and the sentences of sweep.json."""
     path = world.with_name("command.yaml")

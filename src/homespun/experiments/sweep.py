@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import yaml
@@ -249,8 +249,15 @@ def _claim(directory: SweepDirectory, plan: Plan, flags: Sequence[str]) -> None:
     if not directory.plan.exists():
         write_text_atomically(directory.plan, text)
         return
-    recorded, requested = read_yaml(directory.plan, "a plan"), yaml.safe_load(text)
-    differing = [key for key in requested if recorded.get(key) != requested[key]]
+    recorded = read_yaml(directory.plan, "a plan")
+    recorded_flags = recorded.pop("flags", None)
+    try:
+        # Read as a plan, so that keys which a later version added have their defaults.
+        before: Plan = build_from_json(Plan, recorded, allow_defaults=True)
+    except ValueError as error:
+        raise RunError(f"{directory.plan}: {error}; restore the file or choose another --out") from error
+    differing = [each.name for each in fields(Plan) if getattr(before, each.name) != getattr(plan, each.name)]
+    differing += ["flags"] if recorded_flags != list(flags) else []
     if differing:
         raise RunError(
             f"{directory.root}: holds the sweep of another plan, which differs in {', '.join(differing)}; a plan is "
