@@ -1,13 +1,16 @@
 """The report of a sweep. Oracles: figures computed by hand, and an HTML parser."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from homespun.errors import RunError
 from homespun.reporting import write_report
+from homespun.reporting.differences import render_variants
 from homespun.reporting.forest import render_forests
 from homespun.reporting.response import render_response
+from homespun.reporting.run import read_run
 from homespun.sweeps import SweepRun
 from refusals import refuses
 from reports import Page, make_run
@@ -72,6 +75,22 @@ def test_the_measure_is_drawn_over_the_setting_that_varies(tmp_path):
 )
 def test_nothing_is_drawn_where_no_setting_orders_the_variants(tmp_path, overrides):
     assert render_response(make_sweep(tmp_path, overrides), None) == ""
+
+
+def test_variants_of_several_recipes_name_theirs(tmp_path):
+    """Only the baseline's own recipe has values that are known to be changed."""
+    sweep = make_sweep(tmp_path, {**RATES, "base": {"optim.lr": 0.01}})
+    run = make_run(tmp_path / "runs" / "base-0")
+    run.recipe.write_text("optim: {lr: 0.01}\n")
+    reported = read_run(run.root)
+    html = render_variants(sweep, reported)
+    assert "optim.lr: 0.01 \u2192 0.1" in html
+    assert "recipe</th>" not in html
+    other = replace(sweep.variants[1], base="<other>.yaml")
+    html = render_variants(replace(sweep, variants=[sweep.variants[0], other, *sweep.variants[2:]]), reported)
+    assert "<code>&lt;other&gt;.yaml</code>" in html
+    assert "optim.lr: 0.001<" in html
+    assert "optim.lr: 0.01 \u2192 0.1" in html
 
 
 def test_a_sweep_stands_alone(tmp_path):

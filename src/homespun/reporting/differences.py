@@ -33,19 +33,26 @@ def render_differences(runs: Sequence[ReportedRun]) -> Markup:
     return Markup(render_table(caption, ["key", *(run.name for run in runs)], rows, sortable=False) + note)
 
 
-def render_variants(sweep: Sweep, base: ReportedRun | None) -> Markup:
-    """Return a table of the variants' overrides, a row a variant, from the values that the run `base` has."""
+def render_variants(sweep: Sweep, baseline: ReportedRun | None) -> Markup:
+    """Return a table of the variants' overrides, a row a variant.
+
+    Variants of the baseline's own recipe show the values that they change, as the run `baseline` has them.
+    """
+    recipes = {variant.name: variant.base for variant in sweep.variants}
     rows = []
     for variant in sweep.variants:
+        is_same = baseline is not None and variant.base == recipes.get(sweep.baseline)
+        known = baseline.settings if baseline is not None and is_same else {}
         changes = []
         for key, value in sorted(variant.overrides.items())[:_MAX_KEYS]:
-            before = write_value(base.settings[key]) if base is not None and key in base.settings else ""
-            after = write_value(value)
+            before, after = write_value(known[key]) if key in known else "", write_value(value)
             arrow = f"{before} \u2192 " if before and before != after else ""
             changes.append(tag("code", f"{key}: {arrow}{after}", class_="change"))
         shown = join(*changes) if changes else "the baseline" if variant.name == sweep.baseline else "nothing"
-        rows.append([word(variant.name), Cell(shown, ", ".join(sorted(variant.overrides)) or "-")])
-    return render_table("What each variant changes in the base recipe", ["variant", "changes"], rows, sortable=False)
+        several = [Cell(tag("code", variant.base), variant.base or "-")] if len({*recipes.values()}) > 1 else []
+        rows.append([word(variant.name), *several, Cell(shown, ", ".join(sorted(variant.overrides)) or "-")])
+    headings = ["variant", *(["recipe"] if len({*recipes.values()}) > 1 else []), "changes"]
+    return render_table("What each variant changes in its recipe", headings, rows, sortable=False)
 
 
 def _cell(value: str) -> Cell:
