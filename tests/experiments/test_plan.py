@@ -89,13 +89,13 @@ def test_a_variant_may_have_a_recipe_of_its_own(world):
 
 
 def test_equal_time_gives_a_slower_variant_fewer_steps(world):
-    """Oracle: by hand: at twice the time a step it takes 5 steps of 10; within 2 % it shares the runs."""
+    """Oracle: by hand: at twice the time a step it takes 5 steps of 10; within 3 % it shares the runs."""
     reader = read(world, equal=["tokens", "time"])
     runs = reader.list_runs(reader.plan.expand(), {"base": 1.0, "wide": 2.0})
     assert [(run.variant, run.budget, run.config.training.num_steps) for run in runs if run.seed == 3] == [
         ("base", "tokens", 10), ("base", "time", 10), ("wide", "tokens", 10), ("wide", "time", 5),
     ]  # fmt: skip
-    runs = reader.list_runs(reader.plan.expand(), {"base": 1.0, "wide": 1.015})
+    runs = reader.list_runs(reader.plan.expand(), {"base": 1.0, "wide": 1.02})
     assert len({run.key for run in runs if run.variant == "wide"}) == 1
 
 

@@ -25,7 +25,7 @@ _ANY_LENGTH = 10**9
 _MAX_NAME = 120
 """Characters of a run's name that come from its variant."""
 
-_SAME_LENGTH = 0.02
+_SAME_LENGTH = 0.03
 """Two budgets that differ by less than this part of their steps share their runs: rates are not measured better."""
 
 
