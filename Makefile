@@ -9,7 +9,7 @@ RUST := Cargo.toml Cargo.lock $(wildcard crates/*/Cargo.toml) $(shell find crate
 CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extension demo fast test test-py test-rust test-slow unsafe lint types bench bench-rust docs format lock clean
+.PHONY: help setup extension demo fast test test-py test-rust test-slow unsafe lint types bench bench-rust experiments docs format lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -77,6 +77,10 @@ bench-rust: ## the hot paths of crates/bpe, compared with the last run
 data/bench/stories.txt: | .venv/.native
 	mkdir -p $(@D)
 	$(BIN)/homespun corpus storybook --stories 100000 --out $@
+
+SCALE ?= cpu
+experiments: .venv/.dev .venv/.native ## every named experiment into docs/experiments: hours; SCALE=smoke: minutes
+	tools/run_experiments.sh $(SCALE) $(JOBS)
 
 docs: setup ## build the documentation
 	$(BIN)/python tools/requirements.py docs | $(BIN)/pip install -q -c constraints.txt -r /dev/stdin
