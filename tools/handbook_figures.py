@@ -252,6 +252,25 @@ def _shown_cells(result: Result) -> list[Result]:
     ]
 
 
+def show_estimates(result: Result) -> str:
+    """How far estimates were from measured steps, and whether the largest batch fits."""
+    rows = [
+        [
+            row["model"],
+            f"{row['micro_batch']} ({row['batch_size']})",
+            row["optimizer"],
+            row["precision"],
+            f"{row['peak_bytes'] / 1e6:,.0f} MB",
+            f"{row['memory_ratio']:.2f}",
+            f"{row['step_cpu_seconds']:.3g} s",
+            f"{row['time_ratio']:.2f}",
+        ]
+        for row in result["steps"]
+    ]
+    heads = ["model", "micro-batch (batch)", "optimizer", "precision", "peak memory", "estimate / measured"]
+    return make_table([*heads, "a step", "estimate / measured"], rows)
+
+
 PARTS: dict[str, Callable[[Result], str]] = {
     "conclusions": show_conclusions,
     "provenance": show_provenance,
@@ -267,6 +286,7 @@ PARTS: dict[str, Callable[[Result], str]] = {
     "throughput": show_throughput,
     "corpora": show_corpora,
     "rates": show_rates,
+    "estimates": show_estimates,
     "cells": show_cells,
     "examples": show_examples,
 }

@@ -26,7 +26,7 @@ def figures(monkeypatch) -> ModuleType:
     return importlib.import_module("handbook_figures")
 
 
-@pytest.mark.timeout(180)  # a page may train at smoke scale, in processes of its own
+@pytest.mark.timeout(300)  # a page may train at smoke scale, in processes of its own
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_does_what_it_says(page, tmp_path, monkeypatch):
     """Oracle: the page's asserts, and what it shows as printed."""
