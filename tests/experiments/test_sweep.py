@@ -94,6 +94,7 @@ def test_a_sweep_that_is_stopped_resumes_in_the_middle_of_a_run(world, tmp_path)
 
     sweep = begin(world, tmp_path / "stopped")
     assert not sweep.work(threads=1, stop_asked=lambda: len(steps) >= 8, listener=listen)
+    assert sweep.summarize().conclusions[-1] == "3 of 4 runs are not finished: base, wide."
     assert begin(world, tmp_path / "stopped").work(threads=1, listener=listen)
     whole = begin(world, tmp_path / "whole")
     whole.work(threads=1)

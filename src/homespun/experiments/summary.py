@@ -81,15 +81,20 @@ def _conclude(
     if baseline:
         noise = "" if floor is None else f"; over {len(baseline)} seeds the standard deviation is {floor:.4f}"
         sentences.append(f"{plan.baseline}: {mean(baseline.values()):.4f} {unit}{noise}.")
-    sentences += [_sentence(plan, comparison, unit) for comparison in comparisons]
+    waiting = {run.variant for run in runs if run.status == "waiting"}
+    sentences += [
+        _sentence(plan, comparison, unit)
+        for comparison in comparisons
+        if comparison.difference is not None or comparison.variant not in waiting
+    ]
     finished = [each for each in comparisons if each.mean is not None and each.budget == plan.equal[0]]
     if baseline and finished:
         means = {plan.baseline: mean(baseline.values())} | {each.variant: each.mean or 0.0 for each in finished}
         best = min(means, key=lambda name: means[name])
         sentences.append(f"The best is {best}, {means[best]:.4f} {unit}.")
-    waiting = sum(run.status == "waiting" for run in runs)
     if waiting:
-        sentences.append(f"{waiting} of {len(runs)} runs are not finished.")
+        number = sum(run.status == "waiting" for run in runs)
+        sentences.append(f"{number} of {len(runs)} runs are not finished: {', '.join(sorted(waiting))}.")
     return sentences
 
 
