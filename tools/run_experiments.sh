@@ -50,3 +50,6 @@ if [ "$scale" = smoke ] || [ ${#texts[@]} = 6 ]; then
 else
     echo "tokenizers, corpora: left out, as there is no data/english/train.txt" >&2
 fi
+
+# The handbook's tables are those of the files just written.
+[ "$scale" = cpu ] && .venv/bin/python tools/handbook_figures.py
