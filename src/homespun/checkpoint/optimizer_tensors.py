@@ -201,7 +201,9 @@ def _restore_groups(own: list[dict[str, Any]], saved: list[dict[str, Any]], wher
 
 
 def _fits(own: Any, saved: Any) -> bool:
-    """Whether `saved`, read from JSON, can replace `own`; only numbers and tuples of them are checked."""
+    """Whether `saved`, read from JSON, can replace `own`; only switches, numbers and tuples of them are checked."""
+    if isinstance(own, bool):
+        return isinstance(saved, bool)
     if isinstance(own, tuple):
         return isinstance(saved, list | tuple) and len(saved) == len(own) and all(map(_fits, own, saved))
     if isinstance(own, str):
