@@ -100,6 +100,8 @@ def _conclude(
 
 def _sentence(plan: Plan, comparison: Comparison, unit: str) -> str:
     name, equal, lost = comparison.variant, _EQUAL[comparison.budget], comparison.num_diverged
+    if any(each.name == name and each.budget != plan.budget for each in plan.expand()):
+        equal = "with a budget of its own"
     diverged = f" {lost} of its runs diverged." if lost else ""
     if comparison.difference is None:
         return f"{name}: no finished run to compare {equal}.{diverged}"
