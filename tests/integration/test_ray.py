@@ -19,9 +19,12 @@ import pytest
 
 from homespun.corpus.inputs import expand_inputs
 from homespun.data import encode_corpus
+from homespun.records import RunDirectory
+from homespun.sweeps import SweepDirectory
 from homespun.tokenizer import Tokenizer, train_bpe
 from homespun.tokenizer.counting.job import count_corpus
 
+ROOT = Path(__file__).resolve().parents[2]
 END = "<|endoftext|>"
 # Slow to split, so that a task lasts long enough to be killed in.
 PATTERN = r"\p{L}+|\s+|\p{N}{1,3}|[^\s\p{L}\p{N}]+"
@@ -213,3 +216,26 @@ def test_a_data_set_is_that_of_one_machine(cluster, inputs, tmp_path):
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("tokens", "whole")
     )
     assert tokens == whole
+
+
+@pytest.mark.timeout(180)  # every worker imports torch
+def test_a_sweep_is_that_of_one_machine(cluster, tmp_path):
+    """Oracle: the same plan trained here. A worker is killed in the middle of a run, which another resumes."""
+    plan = str(ROOT / "recipes" / "experiments" / "silu.yaml")
+    every_step = ["--logging.checkpoint_every", "1", "--logging.log_every", "1"]
+    command = ["-m", "homespun", "sweep", plan, "--scale", "smoke", *every_step, "--out"]
+    process = cluster.call(*command, "cluster", "--ray", cluster.address, folder=tmp_path)
+    while not list(tmp_path.glob("cluster/runs/*/checkpoints/*.safetensors")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    cluster.kill_a_busy_worker(process)
+    finish(process)
+    finish(cluster.call(*command, "here", folder=tmp_path))
+    distributed, local = (SweepDirectory(tmp_path / name).read() for name in ("cluster", "here"))
+    assert [run.status for run in distributed.runs] == ["finished"] * 4
+    assert [(run.directory, run.measures) for run in distributed.runs] == [
+        (run.directory, run.measures) for run in local.runs
+    ]
+    for run in distributed.runs:
+        records, _ = RunDirectory(tmp_path / "cluster" / run.directory).read_metrics()
+        assert [record.step for record in records] == [1, 2, 3, 4]
