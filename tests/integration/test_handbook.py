@@ -103,6 +103,35 @@ def test_what_the_page_of_generation_says_is_so():
     assert max(cell["allowed"]["high"] for cell in cells.values() if cell["stories"] > 1) < 0.1  # "neither makes"
 
 
+def compare(name: str) -> dict[str, dict]:
+    """The comparisons of a sweep at equal tokens, by variant."""
+    return {each["variant"]: each for each in read_result(name)["comparisons"] if each["budget"] == "tokens"}
+
+
+def test_what_the_page_of_the_learning_rate_says_is_so():
+    """Oracle: the measured differences from the best rate."""
+    by_rate = {float(name.removeprefix("lr=")): each for name, each in compare("learning-rate").items()}
+    assert all(each["difference"] > 0 for each in by_rate.values())  # "the best rate" is the baseline's
+    assert by_rate[0.01]["difference"] < 0.02 < 0.1 < by_rate[0.02]["difference"]  # "a factor of two to four"
+    spread = {rate: each["high"] - each["low"] for rate, each in by_rate.items()}
+    assert min(spread[0.02], spread[0.05], spread[0.1]) > 10 * spread[0.01]  # "the seeds scatter"
+
+
+def test_what_the_pages_of_norms_say_is_so():
+    """Oracle: the measured differences from the base."""
+    without, after, rates = compare("no-norm"), compare("post-norm"), compare("no-norm-rates")
+    assert without["no norm"]["verdict"] == after["post-norm"]["verdict"] == "no visible difference"
+    assert all(each["verdict"] == "worse" for name, each in {**without, **after}.items() if "1/" in name)
+    for factor in (2, 4, 10):
+        assert rates[f"no norm at {factor} times the rate"]["num_diverged"] == 2
+        assert rates[f"base at {factor} times the rate"]["num_diverged"] == 0
+
+
+def test_what_the_page_of_positions_says_is_so():
+    """Oracle: the measured differences from RoPE."""
+    assert compare("no-positions")["no positions"]["low"] > 0.1
+
+
 PLANTED = """\
 # Planted
 

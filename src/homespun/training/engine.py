@@ -163,6 +163,7 @@ class Engine:
         bad = (f"{what} of {name}" for what, name, values in weights + gradients if not values.isfinite().all())
         return (
             f"step {step}: loss {outcome.loss}, gradient norm {outcome.grad_norm}; the first that is not finite is the "
-            f"{next(bad, 'their norm')}. Nothing was updated. The learning rate was {outcome.lr:.3g}: lower optim.lr, "
-            "lengthen optim.schedule.warmup_steps, or train with execution.precision: float32"
+            f"{next(bad, 'norm of all gradients, which exceeds float32')}. Nothing was updated. The learning rate was "
+            f"{outcome.lr:.3g}: lower optim.lr, lengthen optim.schedule.warmup_steps, or train with "
+            "execution.precision: float32"
         )
