@@ -127,6 +127,16 @@ def test_what_the_pages_of_norms_say_is_so():
         assert rates[f"base at {factor} times the rate"]["num_diverged"] == 0
 
 
+def test_what_the_page_of_silu_says_is_so():
+    """Oracle: the measured differences and the noise."""
+    result = read_result("silu")
+    (silu,) = compare("silu").values()
+    assert silu["low"] > 0  # "the gate helps"
+    base = silu["mean"] - silu["difference"]
+    assert 0.0025 < result["noise_floor"] / base < 0.0035  # "0.3 %"
+    assert len({run["num_steps"] for run in result["runs"]}) == 1  # "within 3 %": no other runs for equal time
+
+
 def test_what_the_page_of_positions_says_is_so():
     """Oracle: the measured differences from RoPE."""
     assert compare("no-positions")["no positions"]["low"] > 0.1
