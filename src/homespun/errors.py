@@ -24,6 +24,10 @@ class CheckpointError(HomespunError, ValueError):
     """A checkpoint is truncated, altered, or belongs to another model."""
 
 
+class DamagedCheckpointError(CheckpointError):
+    """A checkpoint's bytes are not those that were written: truncated or altered."""
+
+
 class RunError(HomespunError, ValueError):
     """A run directory cannot be used as asked: another recipe, already finished, or not a run."""
 

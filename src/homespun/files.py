@@ -83,10 +83,15 @@ def rename_durably(source: Path, target: Path) -> None:
     if source.is_dir():
         sync_directory(source)
     else:
-        with source.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync_file(source)
     source.replace(target)
     sync_directory(target.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make what was written to a file survive a power cut."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -56,6 +57,18 @@ def test_any_other_byte_is_noticed(intact, victim, data):
     altered = bytearray(intact)
     altered[position] ^= difference
     refuse(bytes(altered), victim)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_ten_thousand_flipped_bits_are_noticed(intact, victim):
+    """Oracle: the file as written; bits are drawn from the whole of it."""
+    draw = random.Random(0)
+    for _ in range(10_000):
+        altered = bytearray(intact)
+        position = draw.randrange(8 * len(intact))
+        altered[position // 8] ^= 1 << position % 8
+        refuse(bytes(altered), victim)
 
 
 @settings(max_examples=100)

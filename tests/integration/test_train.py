@@ -7,12 +7,13 @@ import signal
 import pytest
 import torch
 
+from homespun.accounting import count_parameters
 from homespun.cli.main import main
-from homespun.errors import CheckpointError, DataError, MissingFileError, RunError, StorageError
+from homespun.errors import ConfigError, DamagedCheckpointError, DataError, MissingFileError, RunError, StorageError
 from homespun.generation import decode
 from homespun.recipe.load import load_recipe
 from homespun.recipe.prepare import prepare
-from homespun.records import ChangeRecord, RunDirectory
+from homespun.records import ChangeRecord, RunDirectory, step_of
 from homespun.runs.load import load_run
 from homespun.seeding import derive_seed
 from homespun.training.events import CheckpointSaved, StepTaken
@@ -183,11 +184,45 @@ def test_damaged_checkpoint_is_named_and_the_one_before_it_helps(world, whole, t
     else:
         content[-100] ^= 1
     newest.write_bytes(content)
-    with refuses(CheckpointError, "step-000007.safetensors"):
-        run(world, root)
-    newest.unlink()
+    with open_run(load_recipe(world), root) as opened:
+        assert opened.steps_done == 5
+        (warning,) = [line for line in opened.explanation if line.startswith("warning: ")]
+        assert "step-000007.safetensors.damaged" in warning
+    assert (newest.parent / f"{newest.name}.damaged").read_bytes() == content
     run(world, root)
     assert figures(root) == figures(whole)
+
+
+def test_without_an_intact_checkpoint_nothing_is_changed(world, tmp_path):
+    root = tmp_path / "run"
+    run(world, root, stop_after=7)
+    checkpoints = RunDirectory(root).list_checkpoints()
+    for path in checkpoints:
+        path.write_bytes(path.read_bytes()[:-1])
+    with refuses(DamagedCheckpointError, "step-000007.safetensors", "truncated"):
+        run(world, root)
+    assert RunDirectory(root).list_checkpoints() == checkpoints
+
+
+def test_pinned_checkpoints_stay(world, tmp_path):
+    """Oracle: the steps that the recipe names; of the others the latest, and the best."""
+    flags = ["--logging.pin_checkpoints=[2,6]", "--logging.keep_checkpoints=1", "--logging.checkpoint_every=4"]
+    run(world, tmp_path / "run", flags)
+    directory = RunDirectory(tmp_path / "run")
+    best = step_of(directory.best_checkpoint())
+    assert {step_of(path) for path in directory.list_checkpoints()} == {2, 6, best, 12}
+
+
+def test_a_run_whose_checkpoints_do_not_fit_is_refused(world, tmp_path, monkeypatch):
+    """Oracle: by hand, bytes of weights and two moments, of four checkpoints: two kept, the best, one being written."""
+    model = load_recipe(world).model
+    needed = 4 * 3 * 4 * count_parameters(model)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed - 1))
+    with refuses(ConfigError, tmp_path / "run", "4 checkpoints", "keep_checkpoints = 2"):
+        run(world, tmp_path / "run")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed))
+    run(world, tmp_path / "run", stop_after=1)
 
 
 def test_changed_data_are_refused_on_resume(world, tmp_path):

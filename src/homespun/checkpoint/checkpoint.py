@@ -75,24 +75,75 @@ def save_checkpoint(
         CheckpointError: something cannot be represented, and would not come back as it was.
         StorageError: the disk is full or refuses to be written to.
     """
-    content = model_tensors(model)
-    tensors, settings = optimizer_tensors(model, optimizer)
-    named = {f"{_MODEL}{name}": tensor for name, tensor in content.tensors.items()}
-    named |= {f"{_OPTIMIZER}{name}": tensor for name, tensor in tensors.items()}
-    metadata = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "iteration": str(iteration),
-        "state": _to_json(dict(state), "state"),
-        "optimizer": _to_json(asdict(settings), "the optimizer's settings"),
-        "tied": _to_json(content.tied, "tied"),
-    }
-    if isinstance(out, str | os.PathLike):
-        with write_atomically(Path(out)) as file:
-            write_tensors(file, named, metadata)
-    else:
-        with storage_errors(Path(_name_of(out))):
-            write_tensors(out, named, metadata)
+    CheckpointContent.of(model, optimizer, iteration, state).write(out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointContent:
+    """What a checkpoint file is going to hold; the tensors are those of model and optimizer until it is copied."""
+
+    tensors: Mapping[str, Tensor]
+    """By name in the file."""
+    metadata: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls, model: nn.Module, optimizer: Optimizer, iteration: int, state: Mapping[str, Any]
+    ) -> "CheckpointContent":
+        """Collect what `save_checkpoint` writes.
+
+        Raises:
+            CheckpointError: something cannot be represented, and would not come back as it was.
+        """
+        content = model_tensors(model)
+        tensors, settings = optimizer_tensors(model, optimizer)
+        named = {f"{_MODEL}{name}": tensor.detach() for name, tensor in content.tensors.items()}
+        named |= {f"{_OPTIMIZER}{name}": tensor.detach() for name, tensor in tensors.items()}
+        metadata = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "iteration": str(iteration),
+            "state": _to_json(dict(state), "state"),
+            "optimizer": _to_json(asdict(settings), "the optimizer's settings"),
+            "tied": _to_json(content.tied, "tied"),
+        }
+        return cls(tensors=named, metadata=metadata)
+
+    def copy(self, used: "CheckpointContent | None" = None) -> "CheckpointContent":
+        """Copy the tensors to the host's memory, so that training may continue while they are written.
+
+        Args:
+            used: An earlier copy that nobody needs any more: its memory is used again where shapes agree. Fresh memory
+                costs more than the copying. What comes from a GPU is copied into pinned memory.
+        """
+        before = used.tensors if used is not None else {}
+        copies = {name: _host_buffer(tensor, before.get(name)) for name, tensor in self.tensors.items()}
+        for name, tensor in self.tensors.items():
+            copies[name].copy_(tensor, non_blocking=True)
+        for device in {tensor.device for tensor in self.tensors.values() if tensor.is_cuda}:
+            torch.cuda.synchronize(device)
+        return CheckpointContent(tensors=copies, metadata=self.metadata)
+
+    def write(self, out: Destination) -> None:
+        """Write the file; a path is replaced atomically.
+
+        Raises:
+            CheckpointError: a tensor cannot be represented.
+            StorageError: the disk is full or refuses to be written to.
+        """
+        if isinstance(out, str | os.PathLike):
+            with write_atomically(Path(out)) as file:
+                write_tensors(file, self.tensors, self.metadata)
+        else:
+            with storage_errors(Path(_name_of(out))):
+                write_tensors(out, self.tensors, self.metadata)
+
+
+def _host_buffer(tensor: Tensor, used: Tensor | None) -> Tensor:
+    """Return memory of the host for a copy of `tensor`, with undefined content."""
+    if used is not None and (used.shape, used.dtype) == (tensor.shape, tensor.dtype):
+        return used
+    return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=tensor.is_cuda)
 
 
 def load_checkpoint(src: Source, model: nn.Module, optimizer: Optimizer) -> int:

@@ -24,7 +24,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from homespun.errors import CheckpointError
+from homespun.errors import CheckpointError, DamagedCheckpointError
 from homespun.typed_json import build_from_json, parse_json
 
 DTYPES = {
@@ -136,23 +136,25 @@ def read_tensors(content: memoryview, where: str) -> tuple[dict[str, Tensor], di
     try:
         entries = {name: build_from_json(_Entry, entry, f"{name}: ") for name, entry in header.items()}
     except ValueError as error:
-        raise CheckpointError(f"{where}: altered: its header is wrong: {error}; {_REMEDY}") from error
+        raise DamagedCheckpointError(f"{where}: altered: its header is wrong: {error}; {_REMEDY}") from error
     # Reported before the hash is compared: a file that is too short is the usual damage.
     missing = max((entry.data_offsets[1] for entry in entries.values()), default=0) - len(data)
     if missing > 0:
-        raise CheckpointError(f"{where}: truncated: {missing:,} bytes are missing at its end; {_REMEDY}")
+        raise DamagedCheckpointError(f"{where}: truncated: {missing:,} bytes are missing at its end; {_REMEDY}")
     unhashed = {key: value for key, value in metadata.items() if key != _HASH}
     digest = sha256(_canonical({**header, _METADATA: unhashed}))
     digest.update(data)
     if _serialize({**header, _METADATA: metadata}) != text or digest.hexdigest() != metadata[_HASH]:
-        raise CheckpointError(f"{where}: altered since it was written: its sha256 is not the one it states; {_REMEDY}")
+        raise DamagedCheckpointError(
+            f"{where}: altered since it was written: its sha256 is not the one it states; {_REMEDY}"
+        )
     return {name: _tensor_at(entry, data, f"{where}: {name}") for name, entry in entries.items()}, metadata
 
 
 def _read_header(content: memoryview, where: str) -> tuple[dict[str, Any], bytes]:
     length = int.from_bytes(content[:_LENGTH_BYTES], "little")
     if len(content) < _LENGTH_BYTES + length:
-        raise CheckpointError(
+        raise DamagedCheckpointError(
             f"{where}: truncated, or not a checkpoint: {len(content):,} bytes, fewer than its header should have; "
             f"{_REMEDY}"
         )
@@ -160,11 +162,13 @@ def _read_header(content: memoryview, where: str) -> tuple[dict[str, Any], bytes
     try:
         header = parse_json(text)
     except ValueError as error:
-        raise CheckpointError(f"{where}: altered, or not a checkpoint: its header is not JSON; {_REMEDY}") from error
+        raise DamagedCheckpointError(
+            f"{where}: altered, or not a checkpoint: its header is not JSON; {_REMEDY}"
+        ) from error
     match header:
         case {"__metadata__": {"sha256": str(), **others}} if all(isinstance(value, str) for value in others.values()):
             return header, text
-    raise CheckpointError(
+    raise DamagedCheckpointError(
         f"{where}: its header states no sha256, or metadata that are not strings: this is not a checkpoint that "
         "homespun wrote; name one of a run's checkpoints/step-*.safetensors"
     )

@@ -124,6 +124,9 @@ class LoggingConfig:
     keep_checkpoints: int = 2
     """Number of latest checkpoints kept, besides the best: of the steps validated and saved, the one of least loss."""
 
+    pin_checkpoints: list[int] = field(default_factory=list)
+    """Steps whose checkpoints are saved whatever `checkpoint_every`, and never removed."""
+
     track: list[Tracker] = field(default_factory=list)
     """Experiment trackers, besides metrics.jsonl: tensorboard, wandb (offline where you are not logged in)."""
 
@@ -135,6 +138,8 @@ class LoggingConfig:
             check_choice("logging.track", tracker, get_args(Tracker))
         if len(set(self.track)) < len(self.track):
             raise ConfigError(f"logging.track = {self.track} names a tracker twice")
+        for step in self.pin_checkpoints:
+            check_at_least("logging.pin_checkpoints", step, 1)
         for name in ("log_every", "validation_every", "validation_tokens", "checkpoint_every", "keep_checkpoints"):
             check_at_least(f"logging.{name}", getattr(self, name), 1)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from homespun.records import RunResult
+from homespun.records import RunResult, step_of
 from homespun.training.events import CheckpointSaved, Listener, RunFinished, Sampled, StepLogged, StepTaken, Validated
 from homespun.training.memory import peak_memory_bytes
 from homespun.training.run import Run
@@ -18,8 +18,8 @@ def never_stop() -> bool:
 def train(run: Run, listener: Listener, stop_asked: StopAsked = never_stop) -> RunResult | None:
     """Take the steps that `run` has not taken yet, and report each to `listener`.
 
-    A record, a validation or a sample of a step is reported before its checkpoint is saved: everything before a
-    checkpoint is on disk.
+    A record, a validation or a sample of a step is reported before its checkpoint is begun: everything before a
+    checkpoint is on disk. Checkpoints are written in the background, and reported once they are on disk too.
 
     Returns:
         How the run ended; None if it was stopped, with a checkpoint of the last step taken.
@@ -47,8 +47,10 @@ def train(run: Run, listener: Listener, stop_asked: StopAsked = never_stop) -> R
         if logging.sampling.prompts and (is_last or done % logging.sampling.every == 0):
             samples = run.sample()
             listener(Sampled(step=done, texts=[sample.text for sample in samples], samples=samples))
-        if is_last or is_stopping or done % logging.checkpoint_every == 0:
-            listener(CheckpointSaved(step=done, path=run.save()))
+        if is_last or is_stopping or done % logging.checkpoint_every == 0 or done in logging.pin_checkpoints:
+            run.begin_save()
+        for path in run.finish_saves(wait=is_last or is_stopping):
+            listener(CheckpointSaved(step=step_of(path), path=path))
         if is_stopping and not is_last:
             return None
     result = meter.result(num_steps, run.num_parameters)

@@ -8,11 +8,11 @@ from itertools import zip_longest
 from pathlib import Path
 
 from homespun.accounting.totals import count_parameters, training_flops
-from homespun.checkpoint.checkpoint import Checkpoint, save_checkpoint
+from homespun.checkpoint.checkpoint import Checkpoint, CheckpointContent
 from homespun.data.sampler import WindowSampler
-from homespun.errors import CheckpointError, RunError
+from homespun.errors import CheckpointError, DamagedCheckpointError, RunError
 from homespun.evaluation.evaluate import evaluate_dataset
-from homespun.files import atomic_path, make_directory, storage_errors
+from homespun.files import atomic_path, make_directory, storage_errors, sync_directory, sync_file
 from homespun.generation.generate import generate_ids
 from homespun.generation.sampling import Sampling
 from homespun.generation.surprise import measure_surprise, texts_of_tokens
@@ -20,8 +20,9 @@ from homespun.locks import hold_lock
 from homespun.recipe.config import RunConfig
 from homespun.recipe.data import Fingerprints, RunData, open_data
 from homespun.records import RunDirectory, ValidationRecord, best_step, step_of, write_json_record
-from homespun.runs.claim import claim_run_directory
+from homespun.runs.claim import claim_run_directory, cut_metrics
 from homespun.runs.device import check_memory, compute_threads, resolve
+from homespun.runs.disk import check_disk
 from homespun.runs.load import begin_with_weights
 from homespun.samples import TextSample
 from homespun.seeding import derive_seed
@@ -30,6 +31,7 @@ from homespun.training.environment import describe_computation, keep_environment
 from homespun.training.meter import Meter, MeterState
 from homespun.training.rng import RngState, seed_generators, undisturbed_rng
 from homespun.training.tracking.trackers import check_trackers
+from homespun.training.writer import CheckpointWriter
 from homespun.typed_json import build_from_json
 
 
@@ -77,6 +79,7 @@ class Run:
     """What was chosen for this machine and why, one line per choice."""
     validations: list[ValidationRecord] = field(default_factory=list)
     """All of the run so far: they decide which checkpoint is the best."""
+    writer: CheckpointWriter = field(default_factory=CheckpointWriter)
     steps_done: int = 0
     samples_consumed: int = 0
 
@@ -145,13 +148,12 @@ class Run:
                 )
         return samples
 
-    def save(self) -> Path:
-        """Save a checkpoint, remove those that need not be kept, and return the new one's path.
+    def begin_save(self) -> None:
+        """Begin to write a checkpoint of this moment in the background.
 
         Raises:
-            StorageError: the disk is full or refuses; the older checkpoints are still there.
+            StorageError: the disk refused the checkpoint before this one; the older ones are still there.
         """
-        path = self.directory.checkpoint_at(self.steps_done)
         state = RunState(
             samples_consumed=self.samples_consumed,
             rng=RngState.now(),
@@ -159,33 +161,83 @@ class Run:
             data=self.data.fingerprints(),
         )
         make_directory(self.directory.checkpoints)
-        save_checkpoint(
-            self.engine.model, self.engine.optimizer, self.steps_done, path, state=json.loads(json.dumps(asdict(state)))
+        content = CheckpointContent.of(
+            self.engine.model, self.engine.optimizer, self.steps_done, json.loads(json.dumps(asdict(state)))
         )
-        self.remove_old_checkpoints()
-        return path
+        self.writer.begin(content, self.directory.checkpoint_at(self.steps_done), self._keep_records)
+
+    def finish_saves(self, *, wait: bool) -> list[Path]:
+        """Return the checkpoints that have been written since the last call, once older ones have been removed.
+
+        Args:
+            wait: For those that are being written.
+
+        Raises:
+            StorageError: the disk is full or refuses; the older checkpoints are still there.
+        """
+        written = self.writer.take_written(wait=wait)
+        if written:
+            self.remove_old_checkpoints()
+        return written
+
+    def _keep_records(self) -> None:
+        """Have the disk keep the records of all steps before a checkpoint appears."""
+        with storage_errors(self.directory.metrics):
+            if self.directory.metrics.exists():
+                sync_file(self.directory.metrics)
+                sync_directory(self.directory.root)
 
     def remove_old_checkpoints(self) -> None:
-        """Keep the latest `logging.keep_checkpoints` checkpoints, and the best.
+        """Keep the latest `logging.keep_checkpoints` checkpoints, the best, and those of `logging.pin_checkpoints`.
 
         No file names the best: a validation is recorded before the checkpoint of its step is saved, so the records and
         the checkpoints that are there determine it after a kill too.
         """
         checkpoints = self.directory.list_checkpoints()
-        best = best_step(self.validations, {step_of(path) for path in checkpoints})
+        kept = {best_step(self.validations, {step_of(path) for path in checkpoints})}
+        kept |= {*self.config.logging.pin_checkpoints}
         with storage_errors(self.directory.checkpoints):
             for old in checkpoints[: -self.config.logging.keep_checkpoints]:
-                if step_of(old) != best:
+                if step_of(old) not in kept:
                     old.unlink()
 
-    def restore(self, path: Path) -> None:
-        """Restore everything as it was when the checkpoint at `path` was saved, or change nothing.
+    def restore_latest(self) -> bool:
+        """Restore the run from the newest checkpoint that is intact; return whether there is one.
+
+        Newer ones that are damaged are renamed, and `explanation` tells of each.
 
         Raises:
-            CheckpointError: the file is damaged, or is not a checkpoint of this run.
+            DamagedCheckpointError: none is intact; nothing was changed.
+            CheckpointError, RunError: as `restore`.
+        """
+        damaged: list[tuple[Path, DamagedCheckpointError]] = []
+        for path in reversed(self.directory.list_checkpoints()):
+            try:
+                checkpoint = Checkpoint.open(path)
+            except DamagedCheckpointError as error:
+                damaged.append((path, error))
+                continue
+            self.restore(checkpoint)
+            for bad, error in damaged:
+                aside = bad.with_name(f"{bad.name}.damaged")
+                with storage_errors(bad):
+                    bad.replace(aside)
+                self.explanation.append(f"warning: {error}: set aside as {aside.name}; resuming from {path.name}")
+            if damaged:
+                # Their steps are repeated.
+                cut_metrics(self.directory, self.steps_done)
+            return True
+        if damaged:
+            raise damaged[0][1]
+        return False
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Restore everything as it was when `checkpoint` was saved, or change nothing.
+
+        Raises:
+            CheckpointError: it is not a checkpoint of this run.
             RunError: the data are not those the run began with.
         """
-        checkpoint = Checkpoint.open(path)
         state = RunState.of(checkpoint)
         found, expected = asdict(self.data.fingerprints()), asdict(state.data)
         changed = ", ".join(f"data.{name}" for name in found if found[name] != expected[name])
@@ -211,11 +263,13 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
     Raises:
         BusyError: another process is writing to the run directory.
         MissingPackageError: a tracker that the recipe names is not installed.
-        ConfigError: the recipe asks for a device that is not there, or a context longer than the data.
+        ConfigError: the recipe asks for a device that is not there, a context longer than the data, or more checkpoints
+            than the disk has room for.
         RunError: the directory has another run, a finished one, or no run; or the run's data have changed.
         MissingFileError: tokenizer or token data sets are not there yet.
         DataError: they do not belong together.
-        CheckpointError: the newest checkpoint is damaged.
+        DamagedCheckpointError: there are checkpoints, and none is intact.
+        CheckpointError: they are not of this run.
         StorageError: the run directory cannot be written to.
     """
     check_trackers(config.logging.track)
@@ -228,6 +282,7 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
     threads = compute_threads(execution.device, execution.precision, execution.threads, compiles=execution.compile)
     with hold_lock(root), threads as num_threads:
         directory, changes = claim_run_directory(root, config)
+        check_disk(config, directory)
         peak = keep_environment(directory, device, precision)
         seed_generators(config.seed)
         run = Run(
@@ -249,9 +304,7 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
                 *(f"changed {change.key}: {change.before} -> {change.after}" for change in changes),
             ],
         )
-        checkpoints = directory.list_checkpoints()
-        if checkpoints:
-            run.restore(checkpoints[-1])
+        if run.restore_latest():
             # A kill between saving a checkpoint and removing an older one leaves both.
             run.remove_old_checkpoints()
         elif config.training.from_run is not None:
@@ -261,7 +314,10 @@ def open_run(config: RunConfig, root: Path) -> Iterator[Run]:
         run.explanation.append(
             f"session {record_session(directory, run.steps_done, describe_computation(device.value, precision.value))}"
         )
-        yield run
+        try:
+            yield run
+        finally:
+            run.writer.close()
 
 
 def _keep_data(directory: RunDirectory, data: RunData) -> None:
