@@ -146,6 +146,7 @@ class RunDirectory:
     entropy = _Member("entropy.json")  # exact bits of the validation documents, where the corpus has them
     metrics = _Member("metrics.jsonl")  # one JSON object a line: a `MetricsRecord`, by its "kind"
     checkpoints = _Member("checkpoints")  # step-000500.safetensors
+    failure = _Member("failure")  # the step that ended the run, with its state and batch
     samples = _Member("samples")  # step-000500.txt, and step-000500.json with the tokens' nats
     result = _Member("result.json")  # a `RunResult`; its existence says that the run has finished
     report = _Member("report.html")

@@ -32,6 +32,7 @@ COMMANDS = {
     "prepare": "make what a recipe needs: text, tokenizer, token data sets",
     "find-lr": "ramp the learning rate over a few hundred steps, and suggest one",
     "train": "train a model by a recipe; resumes by itself",
+    "replay": "run the step again whose loss or gradient was not finite, and see where",
     "check-resume": "check that a recipe trains to the same bits, interrupted or not, on this machine",
     "evaluate": "loss, perplexity and bits per byte of a run on held-out text",
     "generate": "continue a prompt with a trained model",

@@ -41,7 +41,7 @@ def claim_run_directory(root: Path, config: RunConfig) -> tuple[RunDirectory, li
     directory = RunDirectory(root)
     make_directory(root)
     _check_no_links(directory)
-    for folder in (root, directory.checkpoints, directory.samples, directory.tokenizer):
+    for folder in (root, directory.checkpoints, directory.samples, directory.tokenizer, directory.failure):
         remove_temporaries(folder)
     is_new = not directory.recipe.exists()
     changes = [] if is_new else _continue(directory, config)
@@ -152,7 +152,7 @@ def record_changes(directory: RunDirectory, changes: list[ChangeRecord]) -> None
 def _check_no_links(directory: RunDirectory) -> None:
     """Refuse links in place of a run's own files: writing through a link would replace a file elsewhere."""
     names = ("recipe", "environment", "tokenizer", "entropy", "metrics", "checkpoints", "samples", "result", "report")
-    names += ("tensorboard", "wandb")
+    names += ("failure", "tensorboard", "wandb")
     for path in (getattr(directory, name) for name in names):
         if path.is_symlink():
             raise RunError(f"{path}: is a link; a run's own files are regular files; remove it or choose another --out")

@@ -23,6 +23,7 @@ from homespun.recipe.config import RunConfig
 from homespun.runs.device import autocast
 from homespun.seeding import derive_seed
 from homespun.shapes import TokensBT
+from homespun.training.trace import StepTrace, trace_step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +117,7 @@ class Engine:
             loss=loss, grad_norm=grad_norm, grad_norms=grad_norms, lr=self.optimizer.param_groups[0]["lr"]
         )
         if not (isfinite(loss) and isfinite(grad_norm)):
-            message = self._diagnose(step, outcome)
+            message = self._diagnose(step, outcome, inputs_BT, targets_BT)
             self._forget_gradients()
             raise TrainingError(message)
         self.optimizer.step(gradient_scale=mean * clip_factor(grad_norm, self.max_grad_norm))
@@ -157,13 +158,25 @@ class Engine:
         total, norm, *rest = (mean * x for x in torch.cat((loss[None], norms.to(loss))).tolist())
         return total, norm, dict(zip(self._components, rest, strict=True))
 
-    def _diagnose(self, step: int, outcome: StepOutcome) -> str:
-        weights = [("weights", name, p) for name, p in self.model.named_parameters()]
-        gradients = [("gradient", name, p.grad) for name, p in self.model.named_parameters() if p.grad is not None]
-        bad = (f"{what} of {name}" for what, name, values in weights + gradients if not values.isfinite().all())
+    def trace(self, inputs: Int[np.ndarray, "B T"], targets: Int[np.ndarray, "B T"]) -> StepTrace:
+        """Return what passes through every module in a step on this batch; nothing is updated."""
+        trace = self._trace(*(torch.from_numpy(ids).to(self.device) for ids in (inputs, targets)))
+        self._forget_gradients()
+        return trace
+
+    def _trace(self, inputs_BT: TokensBT, targets_BT: TokensBT) -> StepTrace:
+        micro_batches = zip(inputs_BT.split(self.micro_batch), targets_BT.split(self.micro_batch), strict=True)
+        return trace_step(self.model, micro_batches, self.autocast)
+
+    def _diagnose(self, step: int, outcome: StepOutcome, inputs_BT: TokensBT, targets_BT: TokensBT) -> str:
+        named = list(self.model.named_parameters())
+        found = next((f"weights of {name}" for name, p in named if not p.isfinite().all()), None)
+        gradients = [f"gradient of {name}" for name, p in named if p.grad is not None and not p.grad.isfinite().all()]
+        # After the gradients, to which it adds.
+        found = found or self._trace(inputs_BT, targets_BT).first_not_finite
+        found = found or next(iter(gradients), "norm of all gradients, which exceeds float32")
         return (
-            f"step {step}: loss {outcome.loss}, gradient norm {outcome.grad_norm}; the first that is not finite is the "
-            f"{next(bad, 'norm of all gradients, which exceeds float32')}. Nothing was updated. The learning rate was "
-            f"{outcome.lr:.3g}: lower optim.lr, lengthen optim.schedule.warmup_steps, or train with "
-            "execution.precision: float32"
+            f"step {step}: loss {outcome.loss}, gradient norm {outcome.grad_norm}; the first that is not finite is "
+            f"the {found.removeprefix('the ')}. Nothing was updated. The learning rate was {outcome.lr:.3g}: lower "
+            "optim.lr, lengthen optim.schedule.warmup_steps, or train with execution.precision: float32"
         )

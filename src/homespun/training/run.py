@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 
+import numpy as np
+
 from homespun.accounting.totals import count_parameters, training_flops
 from homespun.checkpoint.checkpoint import Checkpoint, CheckpointContent
 from homespun.data.sampler import WindowSampler
-from homespun.errors import CheckpointError, DamagedCheckpointError, RunError
+from homespun.errors import CheckpointError, DamagedCheckpointError, RunError, StorageError, TrainingError
 from homespun.evaluation.evaluate import evaluate_dataset
 from homespun.files import atomic_path, make_directory, storage_errors, sync_directory, sync_file
 from homespun.generation.generate import generate_ids
@@ -29,6 +31,7 @@ from homespun.seeding import derive_seed
 from homespun.training.engine import Engine, StepOutcome
 from homespun.training.environment import describe_computation, keep_environment, record_session
 from homespun.training.meter import Meter, MeterState
+from homespun.training.replay import Failure, keep_failure
 from homespun.training.rng import RngState, seed_generators, undisturbed_rng
 from homespun.training.tracking.trackers import check_trackers
 from homespun.training.writer import CheckpointWriter
@@ -92,13 +95,24 @@ class Run:
         """Train on the next batch.
 
         Raises:
-            TrainingError: loss or gradients are not finite; nothing was updated.
+            TrainingError: loss or gradients are not finite; nothing was updated, and the step is kept for `replay`.
         """
         batch_size = self.config.training.batch_size
-        outcome = self.engine.step(self.steps_done, *self.sampler.batch(self.samples_consumed, batch_size))
+        batch = self.sampler.batch(self.samples_consumed, batch_size)
+        try:
+            outcome = self.engine.step(self.steps_done, *batch)
+        except TrainingError as error:
+            self._keep_failure(str(error), batch)
+            raise
         self.steps_done += 1
         self.samples_consumed += batch_size
         return outcome
+
+    def _keep_failure(self, message: str, batch: tuple[np.ndarray, np.ndarray]) -> None:
+        try:
+            keep_failure(self.directory, Failure(step=self.steps_done, message=message), self.engine, *batch)
+        except StorageError as error:
+            raise TrainingError(f"{message}. The step could not be kept for a replay: {error}") from error
 
     def validate(self, *, whole: bool) -> ValidationRecord:
         """Score the validation set, or the head of it that the recipe names."""
