@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homespun.cli.main import EXIT_INTERRUPTED
 from homespun.cli.parsing import CommandParser
 
 if TYPE_CHECKING:
@@ -48,9 +47,10 @@ def main(arguments: list[str]) -> int:
     else:
         prepare(config, on_message=print, show_progress=progress_bar)
         minutes["text, tokenizer, token files"] = (time.monotonic() - began) / 60
-        if not train_with_console(config, out):
+        code = train_with_console(config, out)
+        if code:
             print("stopped and saved; `homespun demo` resumes")
-            return EXIT_INTERRUPTED
+            return code
         minutes["training and validation"] = (time.monotonic() - began) / 60 - sum(minutes.values())
     for number, story in enumerate(write_stories(load_run(out)), start=1):
         print(f"\n--- story {number} ---\n{story}")

@@ -3,7 +3,6 @@
 import secrets
 from pathlib import Path
 
-from homespun.cli.main import EXIT_INTERRUPTED
 from homespun.cli.parsing import parse_count
 from homespun.cli.recipes import RecipeParser
 
@@ -39,9 +38,10 @@ def main(arguments: list[str]) -> int:
     root = own.out or Path("runs") / config.name
     if not RunDirectory(root).result.exists():
         prepare(config, on_message=print, show_progress=progress_bar)
-        if not train_with_console(config, root):
+        code = train_with_console(config, root)
+        if code:
             print("stopped and saved; the same command resumes")
-            return EXIT_INTERRUPTED
+            return code
     seed = secrets.randbelow(2**31) if own.score_seed is None else own.score_seed
     score = score_run(root, seed, own.stories)
     verdict = "qualifies" if score.qualifies else f"does not qualify, the target is {TARGET}"

@@ -84,24 +84,24 @@ def _prepare(plan: "Plan", path: Path, flags: list[str]) -> None:
 
 
 def _work(sweep: "SweepInProgress", threads: int) -> int:
-    from homespun.cli.interrupt import stop_on_interrupt
+    from homespun.cli.interrupt import stop_on_signal
     from homespun.experiments.workers import parent_died
 
     parent = os.getppid()
-    with stop_on_interrupt(lambda: None) as stop_asked:
+    with stop_on_signal(lambda: None) as stop_asked:
         finished = sweep.work(threads=threads, stop_asked=lambda: stop_asked() or parent_died(parent))
     return 0 if finished else EXIT_INTERRUPTED
 
 
 def _run(sweep: "SweepInProgress", options: Namespace, arguments: list[str]) -> bool:
-    from homespun.cli.interrupt import stop_on_interrupt
+    from homespun.cli.interrupt import stop_on_signal
     from homespun.cli.sweep_progress import SweepDisplay
     from homespun.experiments.workers import run_on_cluster, run_workers, worker_command
 
     if options.ray:
         run_on_cluster(sweep, options.ray)
         return True
-    with SweepDisplay(sweep) as display, stop_on_interrupt(display.tell_stopping) as stop_asked:
+    with SweepDisplay(sweep) as display, stop_on_signal(display.tell_stopping) as stop_asked:
         codes = run_workers(worker_command(arguments), options.workers, display.update, stop_asked)
         stopped = stop_asked()
     finished = all(sweep.is_done(run) for run in sweep.list_runs())

@@ -4,14 +4,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from homespun.cli.main import EXIT_INTERRUPTED
 from homespun.cli.recipes import RecipeParser
 from homespun.recipe.config import RunConfig
 
 _DESCRIPTION = """\
 Train a model in the directory runs/NAME, or --out. If there is a run of the same recipe, training resumes from the
 latest checkpoint; keys under execution and logging may have changed, and training.num_steps may have grown where the
-schedule allows it. Ctrl-C finishes the step, saves and stops; Ctrl-C again stops at once.
+schedule allows it. Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 finish the step, save and stop; Ctrl-C again stops at once.
 
 examples:
   homespun train recipes/demo.yaml --optim.lr 3e-3 --name faster
@@ -19,7 +18,7 @@ examples:
 
 
 def main(arguments: list[str]) -> int:
-    """Train to the end, or until the first Ctrl-C."""
+    """Train to the end, or until the first signal to stop."""
     parser = RecipeParser("homespun train", _DESCRIPTION)
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run's directory (default: runs/NAME)")
     parser.add_argument(
@@ -30,18 +29,19 @@ def main(arguments: list[str]) -> int:
         return 0
     config, own = parsed
     root = own.out or Path("runs") / config.name
-    if not train_with_console(config, root):
+    code = train_with_console(config, root)
+    if code:
         print(f"stopped and saved; `homespun train {shlex.join(arguments)}` resumes", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return code
     print(f"{root}: finished; see `homespun report {root}` and `homespun generate {root} --prompt ...`")
     return 0
 
 
-def train_with_console(config: RunConfig, root: Path) -> bool:
-    """Train the run at `root` and show its progress; return whether it finished, rather than being stopped."""
+def train_with_console(config: RunConfig, root: Path) -> int:
+    """Train the run at `root` and show its progress; return 0 if it finished, else 128 + the signal that stopped it."""
     # Imported here: `homespun train --help` does not wait for torch.
     from homespun.cli.console import TrainingConsole
-    from homespun.cli.interrupt import stop_on_interrupt
+    from homespun.cli.interrupt import stop_on_signal
     from homespun.training.events import Event
     from homespun.training.loop import train
     from homespun.training.recorder import Recorder
@@ -62,5 +62,5 @@ def train_with_console(config: RunConfig, root: Path) -> bool:
                 track(event)
                 console(event)
 
-            with stop_on_interrupt(console.tell_stopping) as stop_asked:
-                return train(run, listen, stop_asked) is not None
+            with stop_on_signal(console.tell_stopping) as stop_asked:
+                return 0 if train(run, listen, stop_asked) is not None else stop_asked.exit_code
